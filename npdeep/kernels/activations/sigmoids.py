@@ -1,0 +1,124 @@
+"""The S-shaped activations. They saturate: far from 0 their slope, and with it the gradient, is all but 0.
+
+z, a, da, dz and the scratch t have the shape (n, units); dz = da · f'(z).
+"""
+
+import numpy as np
+
+from npdeep.kernels.arrays import Array
+
+
+def sigmoid_into(z: Array, s: Array) -> Array:
+    """s = σ(z) = 1/(1 + e^{−z}), computed as ½ tanh(z/2) + ½, which no z can overflow.
+
+    tanh(z/2) = (e^{z/2} − e^{−z/2}) / (e^{z/2} + e^{−z/2}) = (1 − e^{−z}) / (1 + e^{−z}); add 1 and halve.
+    """
+    np.multiply(z, 0.5, out=s)
+    np.tanh(s, out=s)
+    s *= 0.5
+    s += 0.5
+    return s
+
+
+def sigmoid_forward(z: Array, a: Array) -> Array:
+    """a = σ(z) = 1/(1 + e^{−z}), the logistic function.
+
+    >>> sigmoid_forward(np.array([[0.0, 2.0]]), a=np.empty((1, 2))).round(4)
+    array([[0.5   , 0.8808]])
+    """
+    return sigmoid_into(z, a)
+
+
+def sigmoid_backward(z: Array, a: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = e^{−z}/(1 + e^{−z})² = a(1 − a), never more than ¼: ten layers shrink a gradient by at least 4^10.
+
+    >>> sigmoid_backward(np.array([[0.0]]), a=np.array([[0.5]]), da=np.array([[1.0]]), dz=np.empty((1, 1)))
+    array([[0.25]])
+    """
+    np.subtract(1, a, out=dz)
+    dz *= a
+    dz *= da
+    return dz
+
+
+def log_sigmoid_forward(z: Array, a: Array, t: Array) -> Array:
+    """a = log σ(z) = min(z, 0) − log(1 + e^{−|z|}).
+
+    log σ(z) = −log(1 + e^{−z}); for z < 0 take e^{−z} out of the logarithm: z − log(1 + e^z). |z| joins the two.
+
+    >>> log_sigmoid_forward(np.array([[0.0, -1e4]]), a=np.empty((1, 2)), t=np.empty((1, 2))).round(4)
+    array([[-6.931e-01, -1.000e+04]])
+    """
+    np.abs(z, out=t)
+    np.negative(t, out=t)
+    np.exp(t, out=t)
+    np.log1p(t, out=t)                        # log(1 + e^{−|z|})
+    np.minimum(z, 0, out=a)
+    a -= t
+    return a
+
+
+def log_sigmoid_backward(z: Array, a: Array, t: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = σ'(z)/σ(z) = 1 − σ(z) = 1 − e^a = −expm1(a)."""
+    np.expm1(a, out=dz)
+    np.negative(dz, out=dz)
+    dz *= da
+    return dz
+
+
+def tanh_forward(z: Array, a: Array) -> Array:
+    """a = tanh z = (e^z − e^{−z})/(e^z + e^{−z}): a logistic function stretched to (−1, 1), with mean 0 for mean 0.
+
+    >>> tanh_forward(np.array([[0.0, 2.0]]), a=np.empty((1, 2))).round(4)
+    array([[0.   , 0.964]])
+    """
+    return np.tanh(z, out=a)
+
+
+def tanh_backward(z: Array, a: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = 1 − tanh² z = 1 − a²."""
+    np.multiply(a, a, out=dz)
+    np.subtract(1, dz, out=dz)
+    dz *= da
+    return dz
+
+
+def tanh_shrink_forward(z: Array, a: Array) -> Array:
+    """a = z − tanh z.
+
+    >>> tanh_shrink_forward(np.array([[0.0, 2.0]]), a=np.empty((1, 2))).round(4)
+    array([[0.   , 1.036]])
+    """
+    np.tanh(z, out=a)
+    return np.subtract(z, a, out=a)
+
+
+def tanh_shrink_backward(z: Array, a: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = 1 − (1 − tanh² z) = tanh² z = (z − a)²."""
+    np.subtract(z, a, out=dz)
+    dz *= dz
+    dz *= da
+    return dz
+
+
+def softsign_forward(z: Array, a: Array) -> Array:
+    """a = z/(1 + |z|): saturates too, but as a power, not as an exponential.
+
+    Source: Glorot & Bengio (2010), *Understanding the difficulty of training deep feedforward neural networks*.
+
+    >>> softsign_forward(np.array([[-1.0, 3.0]]), a=np.empty((1, 2)))
+    array([[-0.5 ,  0.75]])
+    """
+    np.abs(z, out=a)
+    a += 1
+    return np.divide(z, a, out=a)
+
+
+def softsign_backward(z: Array, a: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = ((1 + |z|) − z sign z)/(1 + |z|)² = 1/(1 + |z|)²."""
+    np.abs(z, out=dz)
+    dz += 1
+    np.reciprocal(dz, out=dz)
+    dz *= dz
+    dz *= da
+    return dz

@@ -1,0 +1,220 @@
+"""Smooth activations that are nearly 0 on the left and nearly z on the right: softplus, SiLU, GELU, Mish and kin.
+
+z, a, da, dz and every array that a forward pass keeps for the backward pass have the shape (n, units); dz = da · f'(z).
+"""
+
+import math
+
+import numpy as np
+
+from npdeep.kernels.activations.sigmoids import sigmoid_into
+from npdeep.kernels.arrays import Array
+from npdeep.kernels.special import normal_tail
+
+
+def softplus_forward(z: Array, a: Array, t: Array, beta: float) -> Array:
+    """a = log(1 + e^{βz})/β = (max(u, 0) + log(1 + e^{−|u|}))/β with u = βz: a ReLU with a round corner.
+
+    For u > 0 take e^u out of the logarithm: u + log(1 + e^{−u}). |u| joins the two cases, and nothing overflows.
+    Source: Dugas et al. (2001).
+
+    >>> softplus_forward(np.array([[0.0, 1e4]]), np.empty((1, 2)), np.empty((1, 2)), beta=1.0).round(4)
+    array([[6.931e-01, 1.000e+04]])
+    """
+    np.multiply(z, beta, out=t)               # u
+    np.maximum(t, 0, out=a)
+    np.abs(t, out=t)
+    np.negative(t, out=t)
+    np.exp(t, out=t)
+    np.log1p(t, out=t)
+    a += t
+    a /= beta
+    return a
+
+
+def softplus_backward(z: Array, a: Array, t: Array, da: Array, dz: Array, beta: float) -> Array:
+    """f'(z) = e^u/(1 + e^u) = 1 − 1/(1 + e^u) = 1 − e^{−βa} = −expm1(−βa), because e^{βa} = 1 + e^u."""
+    np.multiply(a, -beta, out=dz)
+    np.expm1(dz, out=dz)
+    np.negative(dz, out=dz)
+    dz *= da
+    return dz
+
+
+def squareplus_forward(z: Array, a: Array, r: Array, t: Array, b: float) -> Array:
+    """a = (z + r)/2 with r = √(z² + b), b > 0: a softplus without exponentials. r is kept.
+
+    Far left z + r is the small difference of two large numbers; (r − |z|)(r + |z|) = b turns it into a quotient:
+    a = max(z, 0) + b/(2(r + |z|)), which keeps its digits on both sides.
+    Source: Barron (2021), *Squareplus: a softplus-like algebraic rectifier*.
+
+    >>> squareplus_forward(np.array([[0.0, -1e4]]), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2)), b=4.0).round(8)
+    array([[1.e+00, 1.e-04]])
+    """
+    np.multiply(z, z, out=r)
+    r += b
+    np.sqrt(r, out=r)
+    np.abs(z, out=t)
+    t += r
+    np.divide(0.5 * b, t, out=t)              # b/(2(r + |z|))
+    np.maximum(z, 0, out=a)
+    a += t
+    return a
+
+
+def squareplus_backward(z: Array, a: Array, r: Array, t: Array, da: Array, dz: Array, b: float) -> Array:
+    """f'(z) = ½(1 + z/r) = (r + z)/(2r) = a/r."""
+    np.divide(a, r, out=dz)
+    dz *= da
+    return dz
+
+
+def silu_forward(z: Array, a: Array, s: Array, beta: float) -> Array:
+    """a = z s with s = σ(βz), also called swish. s is kept.
+
+    Source: Elfwing, Uchibe, Doya (2017); Ramachandran, Zoph, Le (2017).
+
+    >>> silu_forward(np.array([[0.0, 2.0]]), np.empty((1, 2)), np.empty((1, 2)), beta=1.0).round(4)
+    array([[0.    , 1.7616]])
+    """
+    np.multiply(z, beta, out=a)
+    sigmoid_into(a, s)
+    return np.multiply(z, s, out=a)
+
+
+def silu_backward(z: Array, a: Array, s: Array, da: Array, dz: Array, beta: float) -> Array:
+    """f'(z) = s + z β s(1 − s) = s + β a (1 − s)."""
+    np.subtract(1, s, out=dz)
+    dz *= a
+    dz *= beta
+    dz += s
+    dz *= da
+    return dz
+
+
+def gelu_forward(z: Array, a: Array, q: Array, t: Array) -> Array:
+    """a = z Φ(z), Φ the distribution function of N(0, 1). Exact, not one of its approximations.
+
+    With the tail Q = Φ(−|z|) it is z − zQ on the right and zQ on the left, that is a = max(z, 0) − |z| Q: no
+    difference of nearly equal numbers on either side. q keeps Q for the backward pass.
+    Source: Hendrycks & Gimpel (2016), *Gaussian error linear units*.
+
+    >>> gelu_forward(np.array([[-1.0, 1.0]]), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2))).round(7)
+    array([[-0.1586553,  0.8413447]])
+    """
+    normal_tail(z, q, a, t)                   # Q
+    np.abs(z, out=t)
+    t *= q
+    np.maximum(z, 0, out=a)
+    a -= t
+    return a
+
+
+def gelu_backward(z: Array, a: Array, q: Array, t: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = Φ(z) + z φ(z), with the density φ(z) = e^{−z²/2}/√(2π).
+
+    Φ = ½ + sign(z)(½ − Q), and z φ = sign(z) |z| φ, so f'(z) = ½ + sign(z)(½ − Q + |z| φ).
+    """
+    np.multiply(z, z, out=dz)
+    dz *= -0.5
+    np.exp(dz, out=dz)
+    dz *= 1 / math.sqrt(2 * math.pi)          # φ(z)
+    np.abs(z, out=t)
+    dz *= t                                   # |z| φ(z)
+    dz -= q
+    dz += 0.5
+    np.sign(z, out=t)
+    dz *= t
+    dz += 0.5
+    dz *= da
+    return dz
+
+
+def gelu_tanh_forward(z: Array, a: Array, h: Array, t: Array) -> Array:
+    """a = ½ z (1 + h), h = tanh u, u = √(2/π)(z + 0.044715 z³): at most 4.8e-4 off the exact GELU. h is kept.
+
+    >>> gelu_tanh_forward(np.array([[-1.0, 1.0]]), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2))).round(4)
+    array([[-0.1588,  0.8412]])
+    """
+    np.multiply(z, z, out=h)
+    h *= 0.044715
+    h += 1
+    h *= z
+    h *= math.sqrt(2 / math.pi)               # u
+    np.tanh(h, out=h)
+    np.add(h, 1, out=a)
+    a *= z
+    a *= 0.5
+    return a
+
+
+def gelu_tanh_backward(z: Array, a: Array, h: Array, t: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = ½(1 + h) + ½ z (1 − h²) u'(z), with u'(z) = √(2/π)(1 + 0.134145 z²)."""
+    np.multiply(z, z, out=dz)
+    dz *= 3 * 0.044715
+    dz += 1
+    dz *= math.sqrt(2 / math.pi)              # u'(z)
+    np.multiply(h, h, out=t)
+    np.subtract(1, t, out=t)
+    dz *= t
+    dz *= z                                   # z (1 − h²) u'(z)
+    dz += h
+    dz += 1
+    dz *= 0.5
+    dz *= da
+    return dz
+
+
+def mish_forward(z: Array, a: Array, h: Array, t: Array) -> Array:
+    """a = z h with h = tanh(log(1 + e^z)). h is kept.
+
+    Source: Misra (2019), *Mish: a self regularized non-monotonic activation function*.
+
+    >>> mish_forward(np.array([[0.0, 2.0]]), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2))).round(4)
+    array([[0.   , 1.944]])
+    """
+    softplus_forward(z, h, t, beta=1)
+    np.tanh(h, out=h)
+    return np.multiply(z, h, out=a)
+
+
+def mish_backward(z: Array, a: Array, h: Array, t: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = h + z h'(z), and h'(z) = (1 − h²) σ(z), because the slope of log(1 + e^z) is σ(z)."""
+    sigmoid_into(z, dz)
+    dz *= z
+    np.multiply(h, h, out=t)
+    np.subtract(1, t, out=t)
+    dz *= t                                   # z σ(z)(1 − h²)
+    dz += h
+    dz *= da
+    return dz
+
+
+def dish_forward(z: Array, a: Array, r: Array) -> Array:
+    """a = ½ z (z/r + 1) with r = √(1 + z²): a SiLU without exponentials. r is kept.
+
+    Source: the activation of this name in the library thinc.
+
+    >>> dish_forward(np.array([[0.0, 2.0]]), np.empty((1, 2)), np.empty((1, 2))).round(4)
+    array([[0.    , 1.8944]])
+    """
+    np.multiply(z, z, out=r)
+    r += 1
+    np.sqrt(r, out=r)
+    np.divide(z, r, out=a)
+    a += 1
+    a *= z
+    a *= 0.5
+    return a
+
+
+def dish_backward(z: Array, a: Array, r: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = ½ + ½(2z/r − z³/r³) = ½ + u(1 − u²/2) with u = z/r, because r'(z) = z/r."""
+    np.divide(z, r, out=dz)                   # u
+    np.multiply(dz, dz, out=r)                # u²: r is not needed any more
+    r *= -0.5
+    r += 1
+    dz *= r
+    dz += 0.5
+    dz *= da
+    return dz

@@ -1,0 +1,74 @@
+"""Limits on weights, put in force after every update. W (inputs, units) is changed in place.
+
+`norms` is the vector of Euclidean norms along `axis`, kept as a row or a column so that it broadcasts against W:
+axis 0 goes down the columns (the weights that come *into* a unit), axis 1 along the rows (those that go *out* of an input).
+"""
+
+import numpy as np
+
+from npdeep.kernels.arrays import Array
+
+
+def norms_along(W: Array, axis: int, norms: Array, t: Array) -> Array:
+    """‖W‖ along the axis. t: scratch for at least one row of W; it takes as many rows at a time as it can hold.
+
+    >>> W = np.array([[3.0, 0.0], [4.0, 1.0]])
+    >>> norms_along(W, 0, np.empty((1, 2)), np.empty(2)), norms_along(W, 1, np.empty((2, 1)), np.empty(4)).round(3)
+    (array([[5., 1.]]), array([[3.   ],
+           [4.123]]))
+    """
+    width = W.shape[1]
+    rows = max(1, len(t) // width)
+    norms.fill(0)
+    for start in range(0, len(W), rows):
+        block = W[start : start + rows]
+        squares = t[: block.size].reshape(block.shape)
+        np.multiply(block, block, out=squares)
+        if axis == 0:
+            norms += np.add.reduce(squares, axis=0, keepdims=True)
+        else:
+            np.add.reduce(squares, axis=1, keepdims=True, out=norms[start : start + rows])
+    return np.sqrt(norms, out=norms)
+
+
+def max_norm(W: Array, maximum: float, axis: int, norms: Array, t: Array) -> Array:
+    """w ← w · maximum/‖w‖ wherever ‖w‖ > maximum; weights within the limit keep their bits (they are scaled by 1).
+
+    Source: Srebro & Shraibman (2005); Srivastava et al. (2014), section 5.1.
+
+    >>> max_norm(np.array([[3.0, 0.5], [4.0, 0.5]]), 1.0, 0, np.empty((1, 2)), np.empty(4))
+    array([[0.6, 0.5],
+           [0.8, 0.5]])
+    """
+    norms_along(W, axis, norms, t)
+    if np.maximum.reduce(norms, axis=None) > maximum:
+        np.maximum(norms, maximum, out=norms)
+        np.divide(maximum, norms, out=norms)  # 1 within the limit, maximum/‖w‖ beyond it
+        W *= norms
+    return W
+
+
+def min_max_norm(W: Array, minimum: float, maximum: float, rate: float, axis: int, norms: Array, t: Array) -> Array:
+    """‖w‖ is moved towards [minimum, maximum]: w ← w · ((1 − rate) + rate · limit/‖w‖). rate 1 enforces it at once.
+
+    >>> min_max_norm(np.array([[3.0, 0.3], [4.0, 0.4]]), 1.0, 2.0, 1.0, 0, np.empty((1, 2)), np.empty(4))
+    array([[1.2, 0.6],
+           [1.6, 0.8]])
+    """
+    norms_along(W, axis, norms, t)
+    limits = np.minimum(np.maximum(norms, minimum), maximum)
+    np.maximum(norms, np.finfo(W.dtype).tiny, out=norms)    # a zero vector has no direction to grow in
+    limits /= norms
+    limits *= rate
+    limits += 1 - rate
+    W *= limits
+    return W
+
+
+def non_negative(W: Array) -> Array:
+    """Negative weights become 0.
+
+    >>> non_negative(np.array([[-3.0, 0.5]]))
+    array([[0. , 0.5]])
+    """
+    return np.maximum(W, 0, out=W)
