@@ -1,0 +1,228 @@
+"""Checks at the door: what came, what was expected, how to mend it.
+
+Every public call checks its arguments here once, before anything changes; the kernels below check nothing.
+"""
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from npdeep.kernels.arrays import Array
+
+SCAN = 1 << 20
+"""How many elements are looked at in one piece when an array is searched for NaN."""
+
+NOT_NUMBERS = "OSUVMmc"
+"""NumPy's kinds of dtype that are no real numbers: object, bytes, string, void, dates, complex."""
+
+
+def number(
+    owner: str,
+    name: str,
+    value: Any,
+    *,
+    minimum: float = -math.inf,
+    maximum: float = math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    infinite: bool = False,
+) -> float:
+    """The value as a float, or a TypeError/ValueError that says what was expected. NaN never fits; infinity only if asked for.
+
+    >>> number("Dropout", "rate", 0.5, minimum=0, below=1)
+    0.5
+    >>> number("Dropout", "rate", 1.5, minimum=0, below=1)
+    Traceback (most recent call last):
+    ValueError: Dropout: rate must be a number of at least 0 and below 1, got 1.5
+    """
+    wanted = "a number" + _bounds(minimum, maximum, above, below)
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{owner}: {name} must be {wanted}, got {describe(value)}")
+    result = float(value)
+    inside = minimum <= result <= maximum and above < result < below
+    if not (inside or (infinite and math.isinf(result))):
+        raise ValueError(f"{owner}: {name} must be {wanted}, got {value}")
+    return result
+
+
+def whole(owner: str, name: str, value: Any, *, minimum: int = 1) -> int:
+    """The value as an int, or a TypeError/ValueError that says what was expected.
+
+    >>> whole("Dense", "units", 300)
+    300
+    >>> whole("fit", "batch_size", 1.5)
+    Traceback (most recent call last):
+    TypeError: fit: batch_size must be a whole number of at least 1, got 1.5
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{owner}: {name} must be a whole number of at least {minimum}, got {describe(value)}")
+    if value < minimum:
+        raise ValueError(f"{owner}: {name} must be a whole number of at least {minimum}, got {value}")
+    return int(value)
+
+
+def flag(owner: str, name: str, value: Any) -> bool:
+    """The value as a bool, or a TypeError.
+
+    >>> flag("Dense", "use_bias", "no")
+    Traceback (most recent call last):
+    TypeError: Dense: use_bias must be True or False, got the string 'no'
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{owner}: {name} must be True or False, got {describe(value)}")
+    return bool(value)
+
+
+def choice(owner: str, name: str, value: Any, known: Iterable[str], hints: dict[str, str] | None = None) -> str:
+    """The value if it is one of the known names; else an error that suggests the nearest one.
+
+    `hints` maps names used elsewhere ("mse") to ours.
+
+    >>> choice("Activation", "name", "rleu", ["relu", "elu"])
+    Traceback (most recent call last):
+    ValueError: Activation: unknown name 'rleu'; did you mean 'relu'? Known: elu, relu
+    """
+    known = sorted(known)
+    if not isinstance(value, str):
+        raise TypeError(f"{owner}: {name} must be one of the names {', '.join(known)}, got {describe(value)}")
+    if value in known:
+        return value
+    lowered = value.lower().replace("-", "_").replace(" ", "_")
+    near = [(hints or {}).get(lowered, "")] if lowered in (hints or {}) else difflib.get_close_matches(lowered, known, 1, 0.5)
+    suggestion = f"; did you mean {near[0]!r}?" if near else "."
+    raise ValueError(f"{owner}: unknown {name} {value!r}{suggestion} Known: {', '.join(known)}")
+
+
+def _bounds(minimum: float, maximum: float, above: float, below: float) -> str:
+    parts = [f"of at least {minimum:g}"] if minimum > -math.inf else []
+    parts += [f"above {above:g}"] if above > -math.inf else []
+    parts += [f"of at most {maximum:g}"] if maximum < math.inf else []
+    parts += [f"below {below:g}"] if below < math.inf else []
+    return " " + " and ".join(parts) if parts else ""
+
+
+def describe(value: Any) -> str:
+    """A short word for anything a user may hand in.
+
+    >>> describe(np.zeros((2, 3))), describe("no"), describe(None), describe(1.5)
+    ('an array of shape (2, 3) and dtype float64', "the string 'no'", 'None', '1.5')
+    """
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if isinstance(value, str):
+        return f"the string {value!r}"
+    if value is None or isinstance(value, numbers.Number | bool):
+        return repr(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself (write {value.__name__}(...) to make one)"
+    return f"an object of type {type(value).__name__}"
+
+
+def real_array(owner: str, name: str, value: Any) -> Array:
+    """The value as an array of real numbers (bool, integers or floats); strings, objects, complex are refused.
+
+    >>> real_array("fit", "x", [[1, 2], [3, 4]]).shape
+    (2, 2)
+    >>> real_array("fit", "x", [["a"]])
+    Traceback (most recent call last):
+    TypeError: fit: x must hold numbers, got dtype <U1; convert it first, for example with x.astype('float32')
+    """
+    if value is None:
+        raise TypeError(f"{owner}: {name} is missing (None)")
+    try:
+        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    except ValueError as error:               # lists of unequal length
+        raise ValueError(f"{owner}: {name} cannot be made into an array: {error}") from None
+    if array.dtype.kind == "c":
+        raise TypeError(f"{owner}: {name} must hold real numbers, got dtype {array.dtype}; take its .real part")
+    if array.dtype.kind in NOT_NUMBERS:
+        raise TypeError(
+            f"{owner}: {name} must hold numbers, got dtype {array.dtype}; "
+            f"convert it first, for example with {name}.astype('float32')"
+        )
+    return array
+
+
+def examples(owner: str, name: str, value: Any, width: int) -> Array:
+    """An array of n ≥ 1 rows of the given width, of any real dtype; it is not copied and not yet scanned for NaN.
+
+    >>> examples("predict", "x", np.zeros((5, 28, 28)), width=784)
+    Traceback (most recent call last):
+    ValueError: predict: x must have the shape (n, 784), got (5, 28, 28); flatten it with x.reshape(len(x), -1)
+    """
+    x = real_array(owner, name, value)
+    if x.ndim == 2 and x.shape[1] == width and len(x) > 0:
+        return x
+    mend = ""
+    if x.size == 0:
+        mend = "; it holds no examples"
+    elif x.ndim == 1 and x.size == width:
+        mend = f"; for a single example write {name}[None, :]"
+    elif x.ndim == 1 and width == 1:
+        mend = f"; for one number an example write {name}[:, None]"
+    elif x.ndim > 2 and math.prod(x.shape[1:]) == width:
+        mend = f"; flatten it with {name}.reshape(len({name}), -1)"
+    elif x.ndim == 2 and x.shape[0] == width:
+        mend = f"; rows are examples: transpose it with {name}.T"
+    elif x.ndim == 2:
+        mend = f"; the model was built with input_size={width}"
+    raise ValueError(f"{owner}: {name} must have the shape (n, {width}), got {x.shape}{mend}")
+
+
+def finite(owner: str, name: str, x: Array) -> None:
+    """Raise a ValueError that names the first NaN or infinite element. Integers and bools have none.
+
+    The sum of an array is finite only if every element is (or if a sum of finite ones overflows: then look closely), so
+    that the usual, healthy case costs one fast pass.
+
+    >>> finite("fit", "x", np.array([[1.0, 2.0], [np.nan, 4.0]]))
+    Traceback (most recent call last):
+    ValueError: fit: x holds nan at row 1, column 0 (1 of 4 elements is not finite); remove or replace such rows first
+    """
+    if x.dtype.kind != "f":
+        return
+    rows = max(1, SCAN // max(1, x[:1].size))
+    for start in range(0, len(x), rows):
+        piece = x[start : start + rows]
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = np.add.reduce(piece, axis=None)
+        if not math.isfinite(total):
+            bad = np.argwhere(~np.isfinite(piece))
+            if len(bad):
+                _raise_not_finite(owner, name, x, bad[0] + [start] + [0] * (x.ndim - 1))
+
+
+def _raise_not_finite(owner: str, name: str, x: Array, index: Array) -> None:
+    count = sum(int(np.count_nonzero(~np.isfinite(x[i : i + SCAN]))) for i in range(0, len(x), SCAN))
+    place = f"row {index[0]}" + "".join(f", column {i}" for i in index[1:])
+    verb = "elements is" if count == 1 else "elements are"
+    raise ValueError(
+        f"{owner}: {name} holds {x[tuple(index)]} at {place} ({count} of {x.size} {verb} not finite); "
+        "remove or replace such rows first"
+    )
+
+
+def cast(owner: str, name: str, x: Array, dtype: DTypeLike) -> Array:
+    """x in the dtype of the model, copied only where it must be; a value too large for float32 is named, not made inf.
+
+    >>> cast("fit", "x", np.array([[1e300]]), np.float32)
+    Traceback (most recent call last):
+    ValueError: fit: x holds 1e+300, which float32 cannot hold; scale the data or build the model with dtype="float64"
+    """
+    if x.dtype == dtype and x.flags.c_contiguous and type(x) is np.ndarray:
+        return x
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(x, dtype=dtype)
+    if x.dtype.kind == "f" and x.dtype.itemsize > result.dtype.itemsize:
+        largest = np.max(np.abs(x))
+        if largest > np.finfo(result.dtype).max and np.isfinite(largest):
+            raise ValueError(
+                f"{owner}: {name} holds {largest:g}, which {result.dtype} cannot hold; "
+                'scale the data or build the model with dtype="float64"'
+            )
+    return result

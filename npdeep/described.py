@@ -1,0 +1,25 @@
+"""Objects that can say how they were made: for printing, for comparing runs, for checkpoint files."""
+
+import inspect
+from typing import Any
+
+
+class Described:
+    """Base of everything a user makes with arguments and hands to a model or a trainer.
+
+    The arguments of `__init__` are kept as attributes of the same names.
+
+    >>> class Scale(Described):
+    ...     def __init__(self, factor=2.0):
+    ...         self.factor = factor
+    >>> Scale(), Scale(3.0).arguments()
+    (Scale(factor=2.0), {'factor': 3.0})
+    """
+
+    def arguments(self) -> dict[str, Any]:
+        """What to hand to the class to make an equal object."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def __repr__(self) -> str:
+        """As one would write it."""
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments().items())})"

@@ -1,0 +1,152 @@
+"""What a training step does, operation by operation: formulas, events and the numbers in them."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from npdeep.kernels.arrays import Array
+
+STAGES = ("forward", "loss", "backward", "penalty", "clip", "update", "constrain")
+
+
+class Formula(str):
+    """A formula as plain text, with the same in LaTeX as `.latex`.
+
+    >>> f = Formula("z = xW + b", r"z = xW + b")
+    >>> f, f.latex
+    ('z = xW + b', 'z = xW + b')
+    """
+
+    latex: str
+
+    def __new__(cls, text: str, latex: str = "") -> "Formula":
+        """Make a string that carries its LaTeX."""
+        formula = super().__new__(cls, text)
+        formula.latex = latex or text
+        return formula
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle both forms."""
+        return Formula, (str(self), self.latex)
+
+
+class StepEvent:
+    """One operation of a training step, as `Trainer.walk` yields it.
+
+    Attributes:
+        stage: one of forward, loss, backward, penalty, clip, update, constrain.
+        name: the layer's name, else the stage.
+        layer: the layer, or None.
+        formula: what was just computed, as text, and as LaTeX in `formula.latex`.
+        kernel: the function that computed it.
+
+    An event is made once and read often: `arrays` shows the arrays as they are *now*. `copy()` keeps the numbers.
+
+    >>> x = np.array([[1.0, -3.0]])
+    >>> print(StepEvent("forward", "demo", None, Formula("a = z"), lambda: {"a": x}))
+    forward   demo  a = z  a (1, 2) mean -1 std 2
+    """
+
+    __slots__ = ("_read", "formula", "kernel", "layer", "name", "stage")
+
+    def __init__(
+        self,
+        stage: str,
+        name: str,
+        layer: Any,
+        formula: Formula,
+        read: Callable[[], dict[str, Any]],
+        kernel: Callable[..., Any] | None = None,
+    ) -> None:
+        self.stage, self.name, self.layer, self.formula, self.kernel = stage, name, layer, formula, kernel
+        self._read = read
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The arrays of this operation by name, live: the next step overwrites them."""
+        return {name: array for name, array in self._read().items() if array is not None}
+
+    def copy(self) -> "StepEvent":
+        """An event whose arrays are copies and stay as they are.
+
+        >>> x = np.zeros(1)
+        >>> kept = StepEvent("loss", "loss", None, Formula("ℓ"), lambda: {"x": x}).copy()
+        >>> x += 1
+        >>> kept.arrays
+        {'x': array([0.])}
+        """
+        kept = _Kept({name: array.copy() for name, array in self.arrays.items()})
+        return StepEvent(self.stage, self.name, self.layer, self.formula, kept, self.kernel)
+
+    def stats(self) -> dict[str, dict[str, float]]:
+        """Per array: mean, std, min, max, norm, the share of zeros, and how many elements are not finite.
+
+        >>> event = StepEvent("forward", "demo", None, Formula("a"), lambda: {"a": np.array([3.0, 0.0, -4.0])})
+        >>> event.stats()["a"]["norm"], event.stats()["a"]["zeros"]
+        (5.0, 0.3333333333333333)
+        """
+        return {name: statistics(array) for name, array in self.arrays.items()}
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """File and line of the kernel that computed this, for an editor or a breakpoint.
+
+        >>> import npdeep.kernels.affine as affine
+        >>> event = StepEvent("forward", "demo", None, Formula("z"), dict, affine.affine_forward)
+        >>> file, line = event.source
+        >>> file.endswith("affine.py"), line > 0
+        (True, True)
+        """
+        if self.kernel is None:
+            raise ValueError(f"the event {self.stage} {self.name!r} was not computed by a kernel of npdeep")
+        return inspect.getsourcefile(self.kernel) or "", inspect.getsourcelines(self.kernel)[1]
+
+    def __str__(self) -> str:
+        """One readable line: stage, name, formula, and each array's shape, mean and spread."""
+        shown = [f"{name} {array.shape} {_brief(array)}" for name, array in self.arrays.items()]
+        return f"{self.stage:<9} {self.name}  {self.formula}  " + " · ".join(shown)
+
+    def __repr__(self) -> str:
+        """The same line between angle brackets."""
+        return f"<StepEvent {self}>"
+
+
+class _Kept:
+    """A reader of arrays that were copied: a class, so that a kept event can be pickled."""
+
+    def __init__(self, arrays: dict[str, Array]) -> None:
+        self.arrays = arrays
+
+    def __call__(self) -> dict[str, Array]:
+        return self.arrays
+
+
+def statistics(array: Array) -> dict[str, float]:
+    """mean, std, min, max, norm, zeros (share), not_finite (count) of one array, computed in float64 on its finite part.
+
+    >>> statistics(np.array([1.0, np.nan]))["not_finite"]
+    1.0
+    """
+    values = np.asarray(array, np.float64).ravel()
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        finite = np.full(1, np.nan)
+    return {
+        "mean": float(finite.mean()),
+        "std": float(finite.std()),
+        "min": float(finite.min()),
+        "max": float(finite.max()),
+        "norm": float(np.sqrt(finite @ finite)),
+        "zeros": float(np.mean(values == 0)) if values.size else 0.0,
+        "not_finite": float(values.size - np.count_nonzero(np.isfinite(values))),
+    }
+
+
+def _brief(array: Array) -> str:
+    if array.dtype.kind in "iub":
+        return str(array.dtype)
+    numbers = statistics(array)
+    bad = f" {numbers['not_finite']:.0f} not finite" if numbers["not_finite"] else ""
+    return f"mean {numbers['mean']:.3g} std {numbers['std']:.3g}{bad}"

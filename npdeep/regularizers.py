@@ -1,0 +1,99 @@
+"""Penalties on large weights: part of the loss, with their gradient added to the one that came back through the network."""
+
+from typing import Any
+
+from npdeep import checks
+from npdeep.described import Described
+from npdeep.events import Formula
+from npdeep.kernels.arrays import Array
+from npdeep.kernels.penalties import l1_penalty, l2_penalty
+
+
+class Regularizer(Described):
+    """Base. An own regularizer defines `penalty` (and `formula`, if it is to show in a walk).
+
+    >>> L2(0.01)
+    L2(scale=0.01)
+    """
+
+    formula = Formula("penalty", r"\Omega(w)")
+
+    def penalty(self, w: Array, dw: Array | None, t: Array) -> float:
+        """The penalty of the flat piece w; its gradient is added to dw unless that is None. t: scratch like w."""
+        raise NotImplementedError(f"{type(self).__name__} must define penalty(w, dw, t)")
+
+
+class L1(Regularizer):
+    """scale · Σ|w|. Gradient scale · sign(w), 0 at 0. Drives weights to 0 and keeps few of them large.
+
+    >>> import numpy as np
+    >>> L1(0.1).penalty(np.array([-2.0, 3.0]), None, np.empty(2))
+    0.5
+    """
+
+    formula = Formula("penalty = s·Σ|w|, dw += s·sign(w)", r"\Omega = s \sum |w|,\ dw \mathrel{+}= s\,\mathrm{sign}(w)")
+
+    def __init__(self, scale: float = 0.01) -> None:
+        self.scale = checks.number("L1", "scale", scale, minimum=0)
+
+    def penalty(self, w: Array, dw: Array | None, t: Array) -> float:
+        """scale · Σ|w|."""
+        return l1_penalty(w, dw, t, self.scale)
+
+
+class L2(Regularizer):
+    """scale · Σw². Gradient 2 · scale · w. TensorFlow 1's l2_regularizer(s) and PyTorch's weight_decay=s are L2(s/2).
+
+    >>> import numpy as np
+    >>> L2(0.5).penalty(np.array([-2.0, 3.0]), None, np.empty(2))
+    6.5
+    """
+
+    formula = Formula("penalty = s·Σw², dw += 2s·w", r"\Omega = s \sum w^2,\ dw \mathrel{+}= 2 s w")
+
+    def __init__(self, scale: float = 0.01) -> None:
+        self.scale = checks.number("L2", "scale", scale, minimum=0)
+
+    def penalty(self, w: Array, dw: Array | None, t: Array) -> float:
+        """scale · Σw²."""
+        return l2_penalty(w, dw, t, self.scale)
+
+
+class L1L2(Regularizer):
+    """l1 · Σ|w| + l2 · Σw².
+
+    >>> import numpy as np
+    >>> L1L2(l1=0.1, l2=0.5).penalty(np.array([-2.0, 3.0]), None, np.empty(2))
+    7.0
+    """
+
+    formula = Formula(
+        "penalty = l1·Σ|w| + l2·Σw², dw += l1·sign(w) + 2l2·w",
+        r"\Omega = l_1 \sum |w| + l_2 \sum w^2,\ dw \mathrel{+}= l_1\,\mathrm{sign}(w) + 2 l_2 w",
+    )
+
+    def __init__(self, l1: float = 0.01, l2: float = 0.01) -> None:
+        self.l1 = checks.number("L1L2", "l1", l1, minimum=0)
+        self.l2 = checks.number("L1L2", "l2", l2, minimum=0)
+
+    def penalty(self, w: Array, dw: Array | None, t: Array) -> float:
+        """l1 · Σ|w| + l2 · Σw²."""
+        return l1_penalty(w, dw, t, self.l1) + l2_penalty(w, dw, t, self.l2)
+
+
+KNOWN: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+
+
+def get(owner: str, name: str, regularizer: Any) -> Regularizer | None:
+    """A regularizer from its name, the object itself, or None.
+
+    >>> get("Dense", "kernel_regularizer", "l2")
+    L2(scale=0.01)
+    """
+    if regularizer is None or isinstance(regularizer, Regularizer):
+        return regularizer
+    if isinstance(regularizer, str):
+        return KNOWN[checks.choice(owner, name, regularizer, KNOWN, {"l1l2": "l1_l2"})]()
+    raise TypeError(
+        f"{owner}: {name} must be None, a name or an object of nd.regularizers, got {checks.describe(regularizer)}"
+    )
