@@ -1,0 +1,7 @@
+"""Data to learn on: MNIST, a sample of it that comes with the package, and toys."""
+
+from npdeep.datasets.batches import batches
+from npdeep.datasets.mnist import mnist, mnist_sample
+from npdeep.datasets.toys import moons, spirals, xor
+
+__all__ = ["batches", "mnist", "mnist_sample", "moons", "spirals", "xor"]

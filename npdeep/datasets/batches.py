@@ -1,0 +1,102 @@
+"""Cutting data into batches."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks, seeds
+from npdeep.kernels.arrays import Array
+
+
+def epoch_order(n: int, seed: int, epoch: int) -> Array:
+    """The order in which epoch number `epoch` visits n examples: drawn from (seed, epoch) alone.
+
+    >>> epoch_order(5, seed=42, epoch=0)
+    array([1, 3, 2, 0, 4])
+    """
+    return seeds.generator(seed, seeds.SHUFFLE, epoch).permutation(n)
+
+
+def gather(source: Array, index: Array | slice, out: Array | None) -> Array:
+    """The rows of source at index, copied into the first rows of out where that is given.
+
+    take(mode="clip") writes straight into out; indices are known to be valid, so that nothing is clipped.
+
+    >>> gather(np.array([[1.0], [2.0], [3.0]]), np.array([2, 0]), out=np.empty((5, 1)))
+    array([[3.],
+           [1.]])
+    """
+    if out is None:
+        return np.array(source[index])
+    if isinstance(index, slice):
+        rows = out[: index.stop - index.start]
+        rows[...] = source[index]
+        return rows
+    rows = out[: len(index)]
+    if source.dtype == out.dtype:
+        source.take(index, axis=0, out=rows, mode="clip")
+    else:
+        rows[...] = source[index]
+    return rows
+
+
+def pieces(n: int, batch_size: int, order: Array | None, first: int = 0) -> Iterator[Array | slice]:
+    """The indices of each batch from batch number `first` on; the last one may be shorter.
+
+    >>> list(pieces(5, 2, None))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    for start in range(first * batch_size, n, batch_size):
+        stop = min(start + batch_size, n)
+        yield slice(start, stop) if order is None else order[start:stop]
+
+
+def batches(
+    x: Any,
+    y: Any,
+    batch_size: int = 32,
+    *,
+    shuffle: bool = True,
+    seed: int | None = None,
+    epoch: int = 0,
+    augment: Callable[[Array, np.random.Generator], Array] | None = None,
+) -> Iterator[tuple[Array, Array]]:
+    """One epoch of batches (x, y), in an order drawn from (seed, epoch), the last partial batch included.
+
+    Args:
+        x, y: arrays of equal length; memory-mapped ones are read batch by batch.
+        batch_size: rows a batch, at least 1.
+        shuffle: False keeps the order of the data.
+        seed: a whole number for the same order every time; None for another one each time.
+        epoch: hand in 0, 1, 2, … to get another order every epoch.
+        augment: a function of (x, rng) that returns the changed batch.
+
+    Each batch is a fresh copy. Raises ValueError or TypeError at the call, not at the first batch.
+
+    >>> x, y = np.arange(10).reshape(5, 2), np.arange(5)
+    >>> for xb, yb in batches(x, y, batch_size=2, seed=42):
+    ...     print(yb, xb[:, 0])
+    [1 3] [2 6]
+    [2 0] [4 0]
+    [4] [8]
+    """
+    x, y = checks.real_array("batches", "x", x), checks.real_array("batches", "y", y)
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+        raise ValueError(f"batches: x and y must have the same number of rows, got shapes {x.shape} and {y.shape}")
+    if len(x) == 0:
+        raise ValueError("batches: x and y hold no examples")
+    batch_size = checks.whole("batches", "batch_size", batch_size)
+    epoch = checks.whole("batches", "epoch", epoch, minimum=0)
+    seed = seeds.check_seed("batches", seed)
+    order = epoch_order(len(x), seed, epoch) if checks.flag("batches", "shuffle", shuffle) else None
+    rng = seeds.generator(seed, seeds.AUGMENT, epoch)
+    return _generate(x, y, pieces(len(x), batch_size, order), augment, rng)
+
+
+def _generate(
+    x: Array, y: Array, indices: Iterator[Array | slice], augment: Any, rng: np.random.Generator
+) -> Iterator[tuple[Array, Array]]:
+    for index in indices:
+        rows = gather(x, index, None)
+        yield rows if augment is None else augment(rows, rng), gather(y, index, None)
