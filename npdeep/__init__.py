@@ -1,0 +1,89 @@
+"""npdeep: a neural network engine in pure NumPy in which every derivative is worked out by hand.
+
+>>> import npdeep as nd
+>>> model = nd.Sequential([nd.Dense(3), nd.Activation("relu"), nd.Dense(2)], input_size=4, seed=42)
+>>> trainer = nd.Trainer(model, loss="softmax_cross_entropy", optimizer=nd.optimizers.Adam(1e-3))
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from npdeep import (
+    activations,
+    callbacks,
+    clipping,
+    constraints,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+)
+from npdeep.datasets.batches import batches
+from npdeep.history import History
+from npdeep.layers import (
+    GLU,
+    Activation,
+    AlphaDropout,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    Maxout,
+    PReLU,
+    RReLU,
+)
+from npdeep.model import Sequential
+from npdeep.parameters import Parameter
+from npdeep.trainer import Trainer
+
+if TYPE_CHECKING:
+    from npdeep import debug, plots
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GLU",
+    "Activation",
+    "AlphaDropout",
+    "BatchNormalization",
+    "Dense",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "History",
+    "Maxout",
+    "PReLU",
+    "Parameter",
+    "RReLU",
+    "Sequential",
+    "Trainer",
+    "activations",
+    "batches",
+    "callbacks",
+    "clipping",
+    "constraints",
+    "datasets",
+    "debug",
+    "initializers",
+    "layers",
+    "lesson",
+    "losses",
+    "metrics",
+    "optimizers",
+    "plots",
+    "regularizers",
+    "schedules",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load plots (and with it matplotlib), debug and lesson when they are first asked for."""
+    if name in ("debug", "lesson", "plots"):
+        import importlib
+
+        return importlib.import_module(f"npdeep.{name}")
+    raise AttributeError(f"module 'npdeep' has no attribute {name!r}")

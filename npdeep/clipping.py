@@ -1,0 +1,190 @@
+"""Gradient clipping: a limit on how far one step may throw the weights."""
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.described import Described
+from npdeep.events import Formula
+from npdeep.kernels import clipping as kernels
+from npdeep.kernels.arrays import Array
+from npdeep.parameters import Parameter, chunks, trainable_spans
+
+
+class Clipping(Described):
+    """Base. `plan` is told which parameters are trainable, `clip` changes their gradients in place.
+
+    >>> ClipByGlobalNorm(1.0)
+    ClipByGlobalNorm(norm=1.0)
+    """
+
+    formula: ClassVar[Formula] = Formula("g ← clip(g)")
+    kernel: Any = None
+
+    def plan(self, parameters: list[Parameter]) -> None:
+        """Remember the gradients of these parameters, which are all trainable and in one arena."""
+        self.parameters = parameters
+        arena = parameters[0].arena
+        self.grads = [arena.grads[piece] for piece in chunks(trainable_spans(parameters))]
+        self.scratch = arena.scratch
+
+    def clip(self) -> None:
+        """Change the gradients in place."""
+        raise NotImplementedError(f"{type(self).__name__} must define clip()")
+
+    def norm_of(self, pieces: list[Array]) -> float:
+        """√Σ‖g‖² over the pieces, also where the squares overflow. Raises for NaN and infinite gradients.
+
+        The plain sum of squares is one dot product a piece. Where it is not finite, or so small that squares may have
+        vanished, it is taken again on g/max|g|, which neither overflows nor vanishes.
+        """
+        total = sum(kernels.sum_of_squares(g) for g in pieces)
+        tiny = float(np.finfo(pieces[0].dtype).tiny)
+        if tiny < total < math.inf:
+            return math.sqrt(total)
+        largest = max(kernels.largest_magnitude(g) for g in pieces)
+        if not math.isfinite(largest):
+            self.refuse()
+        if largest == 0:
+            return 0.0
+        scaled = sum(kernels.sum_of_scaled_squares(g, largest, self.scratch[: len(g)]) for g in pieces)
+        return largest * math.sqrt(scaled)
+
+    def refuse(self) -> None:
+        """Raise, naming the first parameter whose gradient is NaN or infinite."""
+        for parameter in self.parameters:
+            grad = parameter.grad
+            if grad is not None and not np.all(np.isfinite(grad)):
+                bad = tuple(int(i) for i in np.argwhere(~np.isfinite(grad))[0])
+                raise ValueError(
+                    f"{type(self).__name__}: the gradient of {parameter.name} holds {grad[bad]} at {bad} and has no norm; "
+                    "no weight was changed. Look for the cause with nd.debug, lower the learning rate, or scale the inputs"
+                )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies leave the views behind; the trainer plans anew."""
+        return self.arguments()
+
+    def arrays(self) -> dict[str, Array]:
+        """What the clip event shows: all gradients, flat."""
+        return {"grads": self.parameters[0].arena.grads}
+
+
+class ClipByValue(Clipping):
+    """Every element of every gradient is held between −value and value, which may change the gradient's direction.
+
+    Args:
+        value: the limit, above 0.
+
+    >>> ClipByValue(1.0)
+    ClipByValue(value=1.0)
+    """
+
+    formula = Formula("g ← g held between −c and c", r"g \leftarrow \min(\max(g, -c), c)")
+    kernel = staticmethod(kernels.clip_by_value)
+
+    def __init__(self, value: float = 1.0) -> None:
+        self.value = checks.number("ClipByValue", "value", value, above=0)
+
+    def clip(self) -> None:
+        """Hold every element between −value and value."""
+        for g in self.grads:
+            kernels.clip_by_value(g, self.value)
+
+
+class ClipByNorm(Clipping):
+    """The gradient of each parameter is shortened to this norm where it is longer: g ← g · min(1, norm/‖g‖).
+
+    Args:
+        norm: the limit, above 0.
+
+    Raises ValueError in a step whose gradient holds NaN or inf, before any weight changes.
+
+    >>> ClipByNorm(1.0)
+    ClipByNorm(norm=1.0)
+    """
+
+    formula = Formula("g ← g·min(1, c/‖g‖) for each parameter", r"g \leftarrow g \min(1, c/\|g\|)")
+    kernel = staticmethod(kernels.sum_of_squares)
+
+    def __init__(self, norm: float = 1.0) -> None:
+        self.norm = checks.number("ClipByNorm", "norm", norm, above=0)
+
+    def plan(self, parameters: list[Parameter]) -> None:
+        """Keep the pieces of each parameter apart."""
+        super().plan(parameters)
+        arena = parameters[0].arena
+        self.groups = [[arena.grads[piece] for piece in chunks([p.span])] for p in parameters]
+
+    def clip(self) -> None:
+        """Shorten each gradient that is too long."""
+        norms = [self.norm_of(group) for group in self.groups]    # all of them first: an error must leave nothing half done
+        for group, norm in zip(self.groups, norms, strict=True):
+            shorten(group, norm, self.norm)
+
+
+class ClipByGlobalNorm(Clipping):
+    """All gradients together are shortened to this norm where they are longer: the direction of the step stays.
+
+    Args:
+        norm: the limit of √Σ‖g‖² over all trainable parameters, above 0.
+
+    Attributes:
+        last_norm: the norm before clipping in the last step.
+
+    Raises ValueError in a step whose gradient holds NaN or inf, before any weight changes.
+    Source: Pascanu, Mikolov, Bengio (2013).
+
+    >>> ClipByGlobalNorm(5.0)
+    ClipByGlobalNorm(norm=5.0)
+    """
+
+    formula = Formula("g ← g·min(1, c/‖g‖), ‖g‖ over all parameters", r"g \leftarrow g \min(1, c/\|g\|)")
+    kernel = staticmethod(kernels.sum_of_squares)
+
+    last_norm = math.nan
+
+    def __init__(self, norm: float = 1.0) -> None:
+        self.norm = checks.number("ClipByGlobalNorm", "norm", norm, above=0)
+
+    def clip(self) -> None:
+        """Shorten the whole gradient if it is too long."""
+        self.last_norm = self.norm_of(self.grads)
+        shorten(self.grads, self.last_norm, self.norm)
+
+
+def shorten(pieces: list[Array], norm: float, limit: float) -> None:
+    """g ← g · limit/norm where norm > limit. A factor too small for the dtype is put on in two halves.
+
+    >>> g = np.array([3e25, 4e25], np.float32)
+    >>> shorten([g], norm=5e25, limit=1.0); g.round(6)
+    array([0.6, 0.8], dtype=float32)
+    """
+    if norm > limit:
+        factor = limit / norm
+        factors = [factor] if factor > np.finfo(pieces[0].dtype).tiny else [math.sqrt(factor)] * 2
+        for g in pieces:
+            for part in factors:
+                g *= part
+
+
+KNOWN: dict[str, type[Clipping]] = {
+    "clip_by_value": ClipByValue,
+    "clip_by_norm": ClipByNorm,
+    "clip_by_global_norm": ClipByGlobalNorm,
+}
+
+
+def get(clipping: Any) -> Clipping | None:
+    """A clipping from its name, the object itself, or None.
+
+    >>> get("clip_by_value")
+    ClipByValue(value=1.0)
+    """
+    if clipping is None or isinstance(clipping, Clipping):
+        return clipping
+    if isinstance(clipping, str):
+        return KNOWN[checks.choice("Trainer", "clipping", clipping, KNOWN, {"clip_grad_norm": "clip_by_global_norm"})]()
+    raise TypeError(f"Trainer: clipping must be None, a name or an object of nd.clipping, got {checks.describe(clipping)}")

@@ -1,0 +1,225 @@
+"""Is the hand-derived gradient the gradient? Compare it with what the loss does when a weight is nudged."""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks, losses
+from npdeep.kernels.arrays import Array
+from npdeep.model import Sequential
+from npdeep.tables import Table
+
+STEP = 6e-6
+"""Near the cube root of float64's epsilon, where the errors of truncation and of rounding are equally small."""
+
+
+@dataclass
+class Comparison:
+    """One parameter (or the input): analytic against central differences.
+
+    Attributes:
+        name: of the parameter, or "input".
+        checked, size: how many of how many elements were compared.
+        error: ‖analytic − numeric‖/max(‖analytic‖, ‖numeric‖) over the compared elements; kinks and what the rounding of
+            the loss alone can explain are left out.
+        worst: index of the element that differs most. analytic, numeric: its two values.
+        kinks: how many elements sit on a kink, where left and right differences disagree and the analytic one lies between.
+    """
+
+    name: str
+    checked: int
+    size: int
+    error: float
+    worst: tuple[int, ...]
+    analytic: float
+    numeric: float
+    kinks: int
+
+
+@dataclass
+class GradientReport:
+    """The result of a gradient check, one comparison a parameter. Prints as a table; true where all agree."""
+
+    tolerance: float
+    comparisons: list[Comparison] = field(default_factory=list)
+
+    @property
+    def error(self) -> float:
+        """The largest relative error of all parameters."""
+        return max((c.error for c in self.comparisons), default=0.0)
+
+    @property
+    def worst(self) -> Comparison:
+        """The parameter that differs most."""
+        return max(self.comparisons, key=lambda c: c.error)
+
+    def __bool__(self) -> bool:
+        """Is every parameter within the tolerance?"""
+        return self.error <= self.tolerance
+
+    def table(self) -> Table:
+        """One row a parameter."""
+        rows = [
+            [
+                c.name,
+                f"{c.checked}/{c.size}",
+                f"{c.error:.1e}",
+                "[" + ", ".join(map(str, c.worst)) + "]",
+                f"{c.analytic:.9g}",
+                f"{c.numeric:.9g}",
+                c.kinks or "",
+                "ok" if c.error <= self.tolerance else "WRONG",
+            ]
+            for c in self.comparisons
+        ]
+        header = ["gradient of", "checked", "relative error", "worst element", "analytic", "numeric", "kinks", "verdict"]
+        verdict = (
+            f"all gradients agree with central differences to {self.tolerance:g}"
+            if self
+            else f"{self.worst.name} does not agree: {self.worst.error:.1e} is above {self.tolerance:g}"
+        )
+        return Table(header, rows, notes=[verdict])
+
+    def __repr__(self) -> str:
+        """The table."""
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def gradient_check(
+    model: Sequential,
+    loss: Any,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    tolerance: float = 1e-6,
+    max_elements: int = 100,
+    seed: int = 0,
+) -> GradientReport:
+    """Compare every gradient of the model, penalties included, with central differences of the loss, in float64.
+
+    (L(w + h) − L(w − h))/2h for up to max_elements elements of each parameter and of the input, drawn from the seed. A
+    float64 copy of the model is used; dropout masks and all other noise are the same in every evaluation; the model itself is
+    not touched. Where the two one-sided differences disagree and the analytic gradient lies between them, the element is
+    counted as a kink and left out.
+
+    Args:
+        model: a `Sequential`; what is frozen is left out.
+        loss: a name, an object of nd.losses, or any object with forward and backward.
+        x, y: a few examples and their targets: every element costs two forward passes.
+        sample_weight: one number ≥ 0 a row, or None.
+        tolerance: the relative error that counts as agreement.
+        max_elements: how many elements of each parameter are compared.
+        seed: which elements.
+
+    Raises ValueError or TypeError for unfit arguments.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(3), nd.Activation("tanh"), nd.Dense(2)], input_size=4, seed=0)
+    >>> report = gradient_check(model, "softmax_cross_entropy", np.eye(4)[:2], np.array([0, 1]))
+    >>> bool(report), report.error < 1e-8
+    (True, True)
+    """
+    if not isinstance(model, Sequential):
+        raise TypeError(f"gradient_check: model must be a Sequential, got {checks.describe(model)}")
+    max_elements = checks.whole("gradient_check", "max_elements", max_elements)
+    probe = Probe(model.copy("float64"), copy.deepcopy(losses.get(loss)), x, y, sample_weight)
+    report = GradientReport(checks.number("gradient_check", "tolerance", tolerance, above=0))
+    rng = np.random.default_rng(seed)
+    for name, values, grad in probe.targets():
+        chosen = rng.choice(values.size, min(max_elements, values.size), replace=False)
+        report.comparisons.append(compare(name, probe, values, grad, np.sort(chosen)))
+    return report
+
+
+class Probe:
+    """A copy of a model with a loss and a batch: the loss as a function of whatever is changed in it."""
+
+    def __init__(self, model: Sequential, loss: losses.Loss, x: Any, y: Any, sample_weight: Any) -> None:
+        self.model, self.loss = model, loss
+        self.x = model.check_examples("gradient_check", "x", x).copy()
+        self.y = loss.check_targets(y, len(self.x), model.output_size, model.dtype)
+        self.weight = losses.check_weights("gradient_check", sample_weight, len(self.x), model.dtype)
+        self.states = [layer.rng.bit_generator.state for layer in model.layers]
+
+    def value(self) -> float:
+        """Loss and penalties, with the same noise every time."""
+        for layer, state in zip(self.model.layers, self.states, strict=True):
+            layer.rng.bit_generator.state = state
+        outputs = self.model.forward(self.x, training=True)
+        return self.loss.compute(outputs, self.y, self.weight) + self.penalty(with_gradient=False)
+
+    def penalty(self, with_gradient: bool) -> float:
+        """The sum of all penalties; their gradients are added to those of the loss if asked."""
+        total = 0.0
+        for p in self.model.parameters:
+            if p.regularizer is not None:
+                w = p.value.reshape(-1)
+                dw = p.grad.reshape(-1) if with_gradient and p.trainable and p.grad is not None else None
+                total += p.regularizer.penalty(w, dw, np.empty_like(w))
+        return total
+
+    def targets(self) -> list[tuple[str, Array, Array]]:
+        """Name, values (live) and analytic gradient (a copy) of every trainable parameter and of the input."""
+        self.value()
+        grad_x = self.model.backward(self.loss.compute_gradient(), input_gradient=True)
+        assert grad_x is not None
+        found = [("input", self.x, grad_x.copy())]
+        self.penalty(with_gradient=True)
+        for p in self.model.parameters:
+            if p.trainable and p.grad is not None:
+                found.append((p.name, p.value, p.grad.copy()))
+        return [*found[1:], found[0]]
+
+
+def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) -> Comparison:
+    """Nudge the chosen elements one by one."""
+    flat, analytic = values.reshape(-1), grad.reshape(-1)[chosen]
+    here = probe.value()
+    numeric, left, right, noise = np.empty((4, len(chosen)))
+    for i, k in enumerate(chosen):
+        kept = flat[k]
+        h = STEP * max(1.0, abs(kept))
+        flat[k] = kept + h
+        above = probe.value()
+        flat[k] = kept - h
+        below = probe.value()
+        flat[k] = kept
+        numeric[i] = (above - below) / (2 * h)
+        left[i], right[i] = (here - below) / h, (above - here) / h
+        noise[i] = 4 * np.finfo(np.float64).eps * abs(here) / h       # what the rounding of L makes of a quotient
+    kink = on_kink(analytic, numeric, left, right)
+    difference = np.where(kink, 0, np.maximum(np.abs(analytic - numeric) - noise, 0))
+    scale = max(float(np.linalg.norm(analytic)), float(np.linalg.norm(numeric)), float(np.finfo(np.float64).tiny))
+    worst = int(np.argmax(difference))
+    return Comparison(
+        name,
+        len(chosen),
+        values.size,
+        float(np.linalg.norm(difference)) / scale,
+        tuple(int(j) for j in np.unravel_index(chosen[worst], values.shape)),
+        float(analytic[worst]),
+        float(numeric[worst]),
+        int(np.count_nonzero(kink)),
+    )
+
+
+def on_kink(analytic: Array, numeric: Array, left: Array, right: Array) -> Array:
+    """Where the one-sided slopes differ far more than a smooth function's would, and the analytic one lies between them.
+
+    A smooth loss has |right − left| = h |L''|, some 1e-5 of its curvature; at a kink it is the height of the jump.
+
+    >>> on_kink(np.array([0.0, 1.0]), np.array([0.5, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+    array([ True, False])
+    """
+    jump = np.abs(right - left)
+    margin = 1e-3 * jump
+    between = (np.minimum(left, right) - margin <= analytic) & (analytic <= np.maximum(left, right) + margin)
+    steep = jump > 1e-2 * np.maximum(np.abs(numeric), 1e-6)
+    found: Array = steep & between & (np.abs(analytic - numeric) > 1e-2 * jump)
+    return found

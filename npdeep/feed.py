@@ -1,0 +1,115 @@
+"""Where `fit` gets its batches from: arrays, gathered in a new order every epoch, or an iterable of the user's."""
+
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.datasets.batches import epoch_order, gather, pieces
+from npdeep.kernels.arrays import Array
+
+Batch = tuple[Array, Any, Array | None]
+"""Examples (n, width), targets, and sample weights (n, 1) or None: checked and in the model's dtype."""
+CheckBatch = Callable[[Any, Any, Any], Batch]
+
+
+def is_mapped(x: Any) -> bool:
+    """Does the array lie in a file (a memory map or a piece of one)?
+
+    >>> is_mapped(np.zeros(3))
+    False
+    """
+    while isinstance(x, np.ndarray):
+        if isinstance(x, np.memmap):
+            return True
+        x = x.base
+    return False
+
+
+class ArrayFeed:
+    """Batches of arrays. What lies in memory is checked and cast once; what lies in a file, batch by batch.
+
+    >>> feed = ArrayFeed(np.arange(6.0).reshape(3, 2), np.arange(3), None, 2, seed=42, check=lambda x, y, w: (x, y, w))
+    >>> [y.tolist() for x, y, w in feed.batches(epoch=0)]
+    [[1, 2], [0]]
+    """
+
+    def __init__(
+        self,
+        x: Array,
+        y: Any,
+        weight: Any,
+        batch_size: int,
+        seed: int,
+        check: CheckBatch,
+        shuffle: bool = True,
+    ) -> None:
+        self.mapped = is_mapped(x) or is_mapped(y)
+        self.check = check
+        self.x: Array
+        self.y: Any
+        self.weight: Any
+        self.x, self.y, self.weight = (x, y, weight) if self.mapped else check(x, y, weight)
+        self.rows, self.batch_size, self.seed, self.shuffle = len(x), batch_size, seed, shuffle
+        self.buffers: dict[str, Array] = {}
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        return -(-self.rows // self.batch_size)
+
+    @property
+    def fingerprint(self) -> tuple[Any, ...]:
+        """Equal for feeds that give the same batches in the same order: then an epoch begun with one can go on with another."""
+        return (self.rows, self.batch_size, self.seed, self.shuffle)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from number `first` on. They share buffers: each overwrites the one before."""
+        order = epoch_order(self.rows, self.seed, epoch) if self.shuffle else None
+        for index in pieces(self.rows, self.batch_size, order, first):
+            batch = (self.take("x", index), self.take("y", index), self.take("weight", index))
+            yield self.check(*batch) if self.mapped else batch
+
+    def take(self, name: str, index: Array | slice) -> Any:
+        """The rows at these indices of x, y or weight, in a buffer made once."""
+        source = getattr(self, name)
+        if source is None:
+            return None
+        if name not in self.buffers:
+            self.buffers[name] = np.empty((min(self.batch_size, self.rows), *source.shape[1:]), source.dtype)
+        return gather(source, index, self.buffers[name])
+
+
+class IterableFeed:
+    """Batches from an iterable of (x, y) or (x, y, sample_weight), checked one by one.
+
+    >>> feed = IterableFeed([(1, 2), (3, 4)], check=lambda x, y, w: (x, y, w))
+    >>> list(feed.batches(epoch=0))
+    [(1, 2, None), (3, 4, None)]
+    """
+
+    fingerprint = None
+
+    def __init__(self, source: Iterable[Any], check: CheckBatch) -> None:
+        self.source, self.check = source, check
+
+    def __len__(self) -> int:
+        """How many batches, where the source knows; else 0."""
+        return len(self.source) if isinstance(self.source, Sized) else 0
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Go through the source once. Raises ValueError where it has run dry, as a generator has after one epoch."""
+        count = 0
+        for batch in self.source:
+            if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+                raise TypeError(
+                    f"fit: each batch must be (x, y) or (x, y, sample_weight), got {checks.describe(batch)}; "
+                    "for arrays call fit(x, y, ...)"
+                )
+            count += 1
+            yield self.check(batch[0], batch[1], batch[2] if len(batch) == 3 else None)
+        if count == 0:
+            raise ValueError(
+                f"fit: the iterable gave no batch in epoch {epoch + 1}; a generator can be gone through once only: "
+                "hand in a list, or an object whose __iter__ begins anew"
+            )

@@ -1,0 +1,80 @@
+"""The record of a run: one row an epoch."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from npdeep.tables import Table
+
+
+class History:
+    """One dict an epoch, and each quantity as a list.
+
+    Always there: epoch, updates (so far), seconds (of training so far, evaluation left out), learning_rate, loss; besides,
+    the metrics, and val_loss, val_… where there is validation data.
+
+    >>> history = History()
+    >>> history.append({"epoch": 1, "loss": 0.5}); history.append({"epoch": 2, "loss": 0.25})
+    >>> history["loss"], history.last["loss"], len(history)
+    ([0.5, 0.25], 0.25, 2)
+    """
+
+    def __init__(self, records: list[dict[str, Any]] | None = None) -> None:
+        self.records: list[dict[str, Any]] = records or []
+        self.stopped_because = ""
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Add an epoch."""
+        self.records.append(record)
+
+    @property
+    def keys(self) -> list[str]:
+        """What was recorded, in order of appearance."""
+        return list(dict.fromkeys(key for record in self.records for key in record))
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The last epoch; empty before the first."""
+        return self.records[-1] if self.records else {}
+
+    def __getitem__(self, key: str) -> list[Any]:
+        """One quantity over the epochs; None where an epoch lacks it."""
+        if key not in self.keys:
+            raise KeyError(f"{key!r} was not recorded; there are {', '.join(self.keys) or 'no records yet'}")
+        return [record.get(key) for record in self.records]
+
+    def __contains__(self, key: object) -> bool:
+        """Was it recorded?"""
+        return key in self.keys
+
+    def __len__(self) -> int:
+        """How many epochs."""
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The epochs."""
+        return iter(self.records)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a CSV file with a header line; numbers in full precision."""
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.keys, restval="")
+            writer.writeheader()
+            writer.writerows(self.records)
+
+    def table(self) -> Table:
+        """The record as a table, four digits each."""
+        rows = [[_short(record.get(key, "")) for key in self.keys] for record in self.records]
+        return Table(self.keys, rows, notes=[self.stopped_because] if self.stopped_because else [])
+
+    def __repr__(self) -> str:
+        """The table."""
+        return str(self.table()) if self.records else "History: no epoch yet"
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

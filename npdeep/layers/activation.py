@@ -1,0 +1,81 @@
+"""The layer that applies an activation function."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from npdeep import activations
+from npdeep.events import Formula
+from npdeep.kernels.arrays import Array
+from npdeep.layers.base import Layer
+
+
+class Activation(Layer):
+    """a = f(z), element by element (softmax and kin: row by row).
+
+    Args:
+        activation: a name, for example "relu", "elu", "sigmoid"; nd.activations.RULES lists them all.
+        parameters: by keyword, for example Activation("leaky_relu", negative_slope=0.2).
+        name: numbered "activation", "activation_1", … if not given.
+
+    Input and output (n, units). No parameters to train.
+    Raises ValueError for an unknown name (with the nearest one suggested) and for senseless values, TypeError for an unknown
+    or missing parameter.
+
+    >>> import npdeep as nd
+    >>> nd.Sequential([nd.Activation("leaky_relu", negative_slope=0.5)], input_size=2).predict([[-2.0, 3.0]])
+    array([[-1.,  3.]], dtype=float32)
+    """
+
+    default_name = "activation"
+
+    def __init__(self, activation: str, *, name: str | None = None, **parameters: float) -> None:
+        super().__init__(name)
+        self.rule = activations.lookup(activation)
+        self.activation = self.rule.name
+        self.given = parameters
+        self.values = tuple(activations.check_parameters(self.rule, parameters).values())
+        self.kernels = (self.rule.forward, self.rule.backward)
+        self.forward_formula = self.rule.formula
+        self.backward_formula = self._backward_formula()
+        self.workspace: tuple[Array, ...] = ()
+
+    def arguments(self) -> dict[str, Any]:
+        """The name of the activation, the parameters that were given, and the name of the layer."""
+        return {"activation": self.activation, **self.given, "name": self.name}
+
+    def _backward_formula(self) -> Formula:
+        if self.rule.whole_row:
+            return self.rule.derivative
+        text, latex = self.rule.derivative, self.rule.derivative.latex
+        return Formula(f"dz = da·({text})", rf"dz = da \odot ({latex})")
+
+    def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
+        """output, grad_input, and whatever the kernels of this activation want besides."""
+        yield from super().buffers(training)
+        for i, kind in enumerate(self.rule.workspace):
+            width = 1 if kind == "column" else self.output_size
+            yield (f"workspace_{i}", width, np.bool_) if kind == "mask" else (f"workspace_{i}", width)
+
+    def allocate(self, rows: int, training: bool, dtype: Any) -> None:
+        """The buffers, and the workspace gathered in the kernels' order."""
+        super().allocate(rows, training, dtype)
+        self.workspace = tuple(getattr(self, f"workspace_{i}") for i in range(len(self.rule.workspace)))
+
+    def forget(self) -> None:
+        """Drop the workspace too."""
+        super().forget()
+        self.workspace = ()
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """output = f(x)."""
+        self.input = x
+        return self.rule.forward(x, self.output, *self.workspace, *self.values)
+
+    def backward(self, grad_output: Array) -> Array | None:
+        """grad_input = grad_output · f'(input)."""
+        self.grad_output = grad_output
+        if self.grad_input is None:           # nothing to train below
+            return None
+        return self.rule.backward(self.input, self.output, *self.workspace, grad_output, self.grad_input, *self.values)

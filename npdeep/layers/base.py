@@ -1,0 +1,180 @@
+"""What all layers have in common: a name, parameters, buffers, and everything of the last step left to look at."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npdeep import seeds
+from npdeep.described import Described
+from npdeep.events import Formula, StepEvent
+from npdeep.initializers import Initializer
+from npdeep.kernels.arrays import Array
+from npdeep.parameters import Parameter
+
+NOTHING_YET: Any = None
+
+
+class Layer(Described):
+    """Base of all layers.
+
+    Attributes, each an array or None before the first pass that makes it:
+        input, output: (n, input_size) and (n, output_size), from the last forward pass.
+        grad_output, grad_input: ∂loss/∂output and ∂loss/∂input, from the last backward pass. grad_input is None where nobody
+            wants it: in the lowest layer with something to train, and below.
+
+    An own layer defines `build`, `forward` and `backward`, and names its buffers in `buffers`:
+
+    >>> import npdeep as nd
+    >>> class Half(nd.layers.Layer):
+    ...     def buffers(self, training):
+    ...         yield "output", self.output_size
+    ...         if training and self.passes_gradient:
+    ...             yield "grad_input", self.input_size
+    ...     def forward(self, x, training=False):
+    ...         self.input = x
+    ...         return np.multiply(x, 0.5, out=self.output)
+    ...     def backward(self, grad_output):
+    ...         self.grad_output = grad_output
+    ...         return np.multiply(grad_output, 0.5, out=self.grad_input)
+    >>> nd.Sequential([Half()], input_size=2).predict([[2.0, 4.0]])
+    array([[1., 2.]], dtype=float32)
+    """
+
+    default_name: ClassVar[str] = ""
+    draws: ClassVar[bool] = False
+    """Does a training pass draw random numbers?"""
+    forward_formula = Formula("output = f(input)")
+    backward_formula = Formula("grad_input = f'(grad_output)")
+    grad_input: Array | None
+    kernels: tuple[Callable[..., Any] | None, Callable[..., Any] | None] = (None, None)
+    """The kernels that forward and backward call."""
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None and not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.\-]+", name)):
+            raise ValueError(f"{type(self).__name__}: name may have letters, digits, _ . - and nothing else, got {name!r}")
+        self.name = name
+        self.given_name = name
+        self.built = False
+        self.input_size = self.output_size = 0
+        self.parameters: list[Parameter] = []
+        self.initializers: dict[str, Initializer] = {}
+        self.fans: tuple[int, int] = (0, 0)
+        self.passes_gradient = True
+        self.rng: np.random.Generator = NOTHING_YET
+        self.forget()
+
+    # ── what a kind of layer defines ──────────────────────────────────────────────────────────────────────────────────
+    def build(self, input_size: int) -> int:
+        """Declare the parameters for inputs of this width; return the width of the outputs."""
+        return input_size
+
+    def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
+        """The arrays of n rows that a pass writes: (attribute, width) or (attribute, width, dtype)."""
+        yield "output", self.output_size
+        if training and self.passes_gradient:
+            yield "grad_input", self.input_size
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """Keep x as `input`, write and return `output`. Called by the model, which has checked x and made the buffers."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward(x, training)")
+
+    def backward(self, grad_output: Array) -> Array | None:
+        """Keep grad_output, assign the parameters' gradients, write and return `grad_input` (or return None)."""
+        raise NotImplementedError(f"{type(self).__name__} must define backward(grad_output)")
+
+    def forward_arrays(self) -> dict[str, Array]:
+        """What a forward event shows."""
+        values = {p.name.rpartition("/")[2]: p.value for p in self.parameters}
+        return {"input": self.input, **values, "output": self.output}
+
+    def backward_arrays(self) -> dict[str, Any]:
+        """What a backward event shows."""
+        grads = {f"grad_{p.name.rpartition('/')[2]}": p.wanted for p in self.parameters if p.has_grad}
+        return {"grad_output": self.grad_output, **grads, "grad_input": self.grad_input}
+
+    # ── what the model calls ──────────────────────────────────────────────────────────────────────────────────────────
+    def attach(self, name: str, input_size: int) -> None:
+        """Take a name and a place in a model: declare the parameters, make the events."""
+        if self.built:
+            raise ValueError(
+                f"layer {self.name!r} already belongs to a model; a layer serves one model: "
+                f"make a new {type(self).__name__}(...), in the same cell as the model that is to hold it"
+            )
+        self.name, self.input_size = name, input_size
+        self.output_size = self.build(input_size)
+        self.built = True
+        forward, backward = self.kernels
+        self.forward_event = StepEvent("forward", name, self, self.forward_formula, self.forward_arrays, forward)
+        self.backward_event = StepEvent("backward", name, self, self.backward_formula, self.backward_arrays, backward)
+
+    def detach(self) -> None:
+        """Undo `attach`, so that the layer can go into another model after an error."""
+        self.built, self.name, self.parameters, self.initializers = False, self.given_name, [], {}
+
+    def initialize(self, seed: int, index: int) -> None:
+        """Give every parameter its first value and the layer its generator of noise."""
+        rng = seeds.generator(seed, seeds.INITIAL, index)
+        self.rng = seeds.generator(seed, seeds.NOISE, index)
+        for parameter in self.parameters:
+            kind = parameter.name.rpartition("/")[2]
+            parameter.value = self.initializers[kind](parameter.shape, *self.fans, rng)
+
+    def add_parameter(
+        self,
+        kind: str,
+        shape: tuple[int, ...],
+        initializer: Initializer,
+        *,
+        has_grad: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+    ) -> Parameter:
+        """Declare a parameter; the model finds the memory for it."""
+        parameter = Parameter(f"{self.name}/{kind}", shape, has_grad, regularizer, constraint)
+        self.parameters.append(parameter)
+        self.initializers[kind] = initializer
+        return parameter
+
+    def allocate(self, rows: int, training: bool, dtype: Any) -> None:
+        """Make the buffers for so many rows, or take the first rows of larger ones."""
+        if training and not self.passes_gradient:
+            self.grad_input = NOTHING_YET
+        for name, width, *kind in self.buffers(training):
+            block = self.blocks.get(name)
+            if block is None or len(block) < rows:
+                block = self.blocks[name] = np.empty((rows, width), kind[0] if kind else dtype)
+            setattr(self, name, block[:rows])
+
+    def forget(self) -> None:
+        """Drop the buffers and all arrays of the last step."""
+        self.blocks: dict[str, Array] = {}
+        self.input: Array = NOTHING_YET
+        self.output: Array = NOTHING_YET
+        self.grad_output: Array = NOTHING_YET
+        self.grad_input = NOTHING_YET
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy or pickle leaves the buffers behind: the next pass makes them anew."""
+        kept = set(vars(self)) - set(self.blocks) - {"blocks", "input", "output", "grad_output", "grad_input"}
+        return {name: vars(self)[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state, start without buffers."""
+        vars(self).update(state)
+        self.forget()
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the outputs, known after the first pass."""
+        return self.output.dtype
+
+    def check_width(self, input_size: int, divisible_by: int = 1) -> None:
+        """Raise where an input of this width cannot be split."""
+        if input_size % divisible_by:
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: the input width must be divisible by {divisible_by}, got {input_size}; "
+                "change the units of the layer below"
+            )
+

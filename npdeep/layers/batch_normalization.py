@@ -1,0 +1,164 @@
+"""Batch normalization."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.events import Formula
+from npdeep.initializers import Ones, Zeros
+from npdeep.kernels.arrays import Array
+from npdeep.kernels.batch_normalization import (
+    batch_normalization_backward,
+    batch_normalization_forward,
+    batch_normalization_inference_backward,
+    batch_normalization_inference_forward,
+    update_moving_average,
+)
+from npdeep.layers.base import Layer
+
+
+class BatchNormalization(Layer):
+    """Each unit is centred and scaled by the batch's mean and variance, then by what it learns: y = γ(x − μ)/√(σ² + ε) + β.
+
+    While training, moving_mean and moving_variance follow the batches: v ← v · momentum + batch · (1 − momentum). When not
+    training, they take the place of μ and σ².
+
+    Args:
+        momentum: 0.9. After k batches 0.9^k of the start (mean 0, variance 1) is left. PyTorch's momentum is 1 − ours.
+        epsilon: 1e-5, as in the chapter's text and PyTorch; TensorFlow 1 and Keras have 1e-3.
+        center, scale: False leaves out β or γ.
+        name: numbered "batch_normalization", "batch_normalization_1", … if not given.
+
+    Attributes:
+        use_moving_statistics: True normalizes with the running values in training too and leaves them alone;
+            `model.freeze` sets it for the layers that it freezes.
+        mean, variance: of the last batch, (units,). centered: input − mean, (n, units). inverse: 1/√(variance + epsilon).
+
+    Parameters: gamma, beta (units,); not trained: moving_mean, moving_variance (units,). Input and output (n, units). A batch
+    of one row has variance 0: its output is β, its gradient 0. The variance is the biased one everywhere; PyTorch's running
+    variance is the unbiased one.
+    Source: Ioffe & Szegedy (2015), *Batch normalization*.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.BatchNormalization(name="bn")], input_size=1)
+    >>> model.forward([[1.0], [3.0]], training=True).round(3)
+    array([[-1.],
+           [ 1.]], dtype=float32)
+    >>> model.layer("bn").moving_mean.value
+    array([0.2], dtype=float32)
+    """
+
+    default_name = "batch_normalization"
+    forward_formula = Formula(
+        "y = γ·x̂ + β, x̂ = (x − μ)/√(σ² + ε)", r"y = \gamma \hat x + \beta,\ \hat x = (x - \mu)/\sqrt{\sigma^2 + \varepsilon}"
+    )
+    backward_formula = Formula(
+        "dβ = Σ dy, dγ = Σ dy·x̂, dx = γ/√(σ² + ε)·(dy − dβ/n − x̂·dγ/n)",
+        r"d\beta = \sum_i dy_i,\ d\gamma = \sum_i dy_i \hat x_i,\ "
+        r"dx = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}} (dy - d\beta/n - \hat x\, d\gamma/n)",
+    )
+    kernels = (batch_normalization_forward, batch_normalization_backward)
+    centered: Array
+    grad_buffer: Array
+    vectors: Array
+    mean: Array
+    variance: Array
+    inverse: Array
+    row: Array
+    sum_gamma: Array
+    sum_beta: Array
+
+    def __init__(
+        self,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        center: bool = True,
+        scale: bool = True,
+        *,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.momentum = checks.number("BatchNormalization", "momentum", momentum, minimum=0, maximum=1)
+        self.epsilon = checks.number("BatchNormalization", "epsilon", epsilon, minimum=0)
+        self.center = checks.flag("BatchNormalization", "center", center)
+        self.scale = checks.flag("BatchNormalization", "scale", scale)
+        self.use_moving_statistics = False
+        self.used_moving_statistics = False
+
+    def build(self, input_size: int) -> int:
+        """gamma, beta (units,); moving_mean, moving_variance (units,)."""
+        shape = (input_size,)
+        if self.scale:
+            self.gamma = self.add_parameter("gamma", shape, Ones())
+        if self.center:
+            self.beta = self.add_parameter("beta", shape, Zeros())
+        self.moving_mean = self.add_parameter("moving_mean", shape, Zeros(), has_grad=False)
+        self.moving_variance = self.add_parameter("moving_variance", shape, Ones(), has_grad=False)
+        return input_size
+
+    def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
+        """output, x − μ, and the gradient of the input, which serves as scratch even where nobody wants it."""
+        yield "output", self.output_size
+        yield "centered", self.output_size
+        if training:
+            yield "grad_buffer", self.input_size
+
+    def allocate(self, rows: int, training: bool, dtype: Any) -> None:
+        """The buffers of n rows, and the vectors of one number a unit."""
+        super().allocate(rows, training, dtype)
+        if self.vectors.size == 0:
+            self.vectors = np.zeros((6, self.output_size), dtype)
+            self.mean, self.variance, self.inverse, self.row, self.sum_gamma, self.sum_beta = self.vectors
+
+    def forget(self) -> None:
+        """Drop the vectors too."""
+        super().forget()
+        self.vectors = np.empty(0)
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """output = γ x̂ + β, by the batch's statistics in training, by the moving ones otherwise."""
+        self.input = x
+        gamma = self.gamma.value if self.scale else None
+        beta = self.beta.value if self.center else None
+        moving_mean, moving_variance = self.moving_mean.value, self.moving_variance.value
+        self.used_moving_statistics = not training or self.use_moving_statistics
+        if self.used_moving_statistics:
+            return batch_normalization_inference_forward(
+                x, gamma, beta, moving_mean, moving_variance, self.inverse, self.centered, self.output, self.epsilon
+            )
+        batch_normalization_forward(
+            x, gamma, beta, self.mean, self.variance, self.inverse, self.centered, self.output, self.epsilon
+        )
+        update_moving_average(moving_mean, self.mean, self.momentum, self.row)
+        update_moving_average(moving_variance, self.variance, self.momentum, self.row)
+        return self.output
+
+    def backward(self, grad_output: Array) -> Array | None:
+        """The gradients of gamma, beta and input."""
+        self.grad_output = grad_output
+        gamma = self.gamma.value if self.scale else None
+        grad_gamma = self.gamma.wanted if self.scale else None
+        grad_beta = self.beta.wanted if self.center else None
+        kernel = batch_normalization_inference_backward if self.used_moving_statistics else batch_normalization_backward
+        kernel(
+            gamma,
+            self.inverse,
+            self.centered,
+            grad_output,
+            self.sum_gamma if grad_gamma is None else grad_gamma,    # the sums are needed all the same
+            self.sum_beta if grad_beta is None else grad_beta,
+            self.grad_buffer,
+            self.row,
+        )
+        self.grad_input = self.grad_buffer if self.passes_gradient else None
+        return self.grad_input
+
+    def forward_arrays(self) -> dict[str, Array]:
+        """The parameters, and the statistics that were used."""
+        shown = super().forward_arrays()
+        output = shown.pop("output")
+        if self.used_moving_statistics:
+            return {**shown, "centered": self.centered, "output": output}
+        return {**shown, "mean": self.mean, "variance": self.variance, "centered": self.centered, "output": output}

@@ -1,0 +1,248 @@
+"""Losses for classes and for yes or no."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.events import Formula
+from npdeep.kernels.arrays import Array
+from npdeep.kernels.losses import cross_entropy, margins
+from npdeep.losses.base import Loss
+
+
+class SoftmaxCrossEntropy(Loss):
+    """ℓ = −Σ_k q_k log softmax(z)_k of each row: for classes of which one is right. Outputs are logits.
+
+    Args:
+        label_smoothing: s in [0, 1): targets become (1 − s)·target + s/classes.
+
+    Targets: integer labels (n,) in 0 … classes − 1, or rows of probabilities (n, classes) that sum to 1, such as one-hot ones.
+    L is the mean over the rows. Gradient: (softmax(z) − q) w/n.
+
+    >>> loss = SoftmaxCrossEntropy()
+    >>> round(loss.forward(np.zeros((2, 10)), np.array([3, 7])), 6)
+    2.302585
+    """
+
+    formula = Formula(
+        "L = mean of −Σₖ qₖ log softmax(z)ₖ, dz = (softmax(z) − q)/n",
+        r"L = -\tfrac1n \sum_i \sum_k q_{ik} \log \mathrm{softmax}(z_i)_k,\ dz = (\mathrm{softmax}(z) - q)/n",
+    )
+    takes_logits = ("softmax", "log_softmax", "softmin", "sparsemax", "sigmoid")
+    per_row = True
+    extra = ("probabilities", "scratch", "q")
+    probabilities: Array
+    scratch: Array
+    q: Array
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self.label_smoothing = checks.number("SoftmaxCrossEntropy", "label_smoothing", label_smoothing, minimum=0, below=1)
+        super().__init__()
+
+    def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
+        """Integer labels (n,) as int64, or rows of probabilities (n, classes)."""
+        if units < 2:
+            raise ValueError(
+                "SoftmaxCrossEntropy: one output has a softmax of 1 whatever it is; use two outputs, or BinaryCrossEntropy"
+            )
+        array = checks.real_array(self.title, "targets", targets)
+        if array.ndim == 2 and array.shape == (n, units):
+            return self._check_probabilities(array, dtype)
+        return check_labels(self.title, array, n, units)
+
+    def _check_probabilities(self, q: Array, dtype: Any) -> Array:
+        checks.finite(self.title, "targets", q)
+        if q.min() < 0 or np.max(np.abs(q.sum(axis=1) - 1)) > 1e-3:
+            row = int(np.argmax((q < 0).any(axis=1) | (np.abs(q.sum(axis=1) - 1) > 1e-3)))
+            raise ValueError(
+                f"{self.title}: rows of targets must be probabilities that sum to 1, but row {row} is {q[row]}; "
+                "for labels hand in whole numbers of shape (n,)"
+            )
+        return checks.cast(self.title, "targets", q, dtype)
+
+    def allocate(self, shape: tuple[int, ...], dtype: Any) -> None:
+        """The buffers, and where each row of q begins."""
+        super().allocate(shape, dtype)
+        self.starts = np.arange(0, shape[0] * shape[1], shape[1])
+        self.column = self._rows("column", shape[0], 1, dtype)
+
+    def losses(self, z: Array, y: Array) -> Array:
+        """The cross entropy of each row."""
+        if y.ndim == 1:
+            cross_entropy.one_hot(y, self.starts, self.q, self.label_smoothing)
+        else:
+            cross_entropy.smooth(y, self.q, self.label_smoothing)
+        return cross_entropy.softmax_cross_entropy_forward(
+            z, self.q, self.probabilities, self.scratch, self.column, self.loss
+        )
+
+    def derivatives(self, z: Array, y: Array) -> None:
+        """softmax(z) − q."""
+        cross_entropy.softmax_cross_entropy_backward(self.probabilities, self.q, self.grad_outputs)
+
+    def arrays(self) -> dict[str, Any]:
+        """The probabilities too."""
+        shown = super().arrays()
+        return {"outputs": shown.pop("outputs"), "probabilities": self.probabilities, **shown}
+
+
+def check_labels(owner: str, labels: Array, n: int, classes: int) -> Array:
+    """Whole numbers 0 … classes − 1, one a row, as int64.
+
+    >>> check_labels("fit", np.array([0, 10]), 2, 10)
+    Traceback (most recent call last):
+    ValueError: fit: labels must lie in 0 … 9 (the network has 10 outputs), but row 1 has 10
+    """
+    if labels.ndim == 2 and labels.shape == (n, 1):
+        raise ValueError(f"{owner}: labels must have the shape ({n},), got {labels.shape}; write targets[:, 0]")
+    if labels.ndim != 1 or len(labels) != n:
+        raise ValueError(
+            f"{owner}: targets must be {n} labels, shape ({n},), or rows of probabilities, shape ({n}, {classes}); "
+            f"got shape {labels.shape}"
+        )
+    if labels.dtype.kind == "f":
+        checks.finite(owner, "targets", labels)
+        if np.any(labels != np.floor(labels)):
+            row = int(np.argmax(labels != np.floor(labels)))
+            raise TypeError(f"{owner}: labels must be whole numbers, but row {row} has {labels[row]}")
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        row = int(np.argmax((labels < 0) | (labels >= classes)))
+        mend = "; labels begin at 0: subtract 1" if labels.min() == 1 and labels.max() == classes else ""
+        raise ValueError(
+            f"{owner}: labels must lie in 0 … {classes - 1} (the network has {classes} outputs), "
+            f"but row {row} has {labels[row]}{mend}"
+        )
+    return labels if labels.dtype == np.int64 else labels.astype(np.int64)
+
+
+class _TwoClasses(Loss):
+    """A loss for yes-or-no targets; where there is one output, labels of shape (n,) will do."""
+
+    lowest: ClassVar[float] = 0.0
+
+    def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
+        """Numbers like the outputs; labels (n,) become a column where there is one output."""
+        array = checks.real_array(self.title, "targets", targets)
+        if units == 1 and array.shape == (n,):
+            array = array.reshape(n, 1)
+        array = super().check_targets(array, n, units, dtype)
+        if array.min() < self.lowest or array.max() > 1:
+            bad = array.min() if array.min() < self.lowest else array.max()
+            raise ValueError(f"{self.title}: targets must lie between {self.lowest:g} and 1, got {bad:g}")
+        return array
+
+
+class BinaryCrossEntropy(_TwoClasses):
+    """ℓ = −y log σ(z) − (1 − y) log(1 − σ(z)) of each element: for outputs that are each yes or no. Outputs are logits.
+
+    Targets: like the outputs, between 0 and 1; labels 0/1 of shape (n,) where there is one output. L is the mean over all
+    elements. Gradient: (σ(z) − y) w/m.
+
+    >>> round(BinaryCrossEntropy().forward(np.zeros((2, 1)), np.array([0, 1])), 6)
+    0.693147
+    """
+
+    formula = Formula(
+        "L = mean of max(z, 0) − zy + log(1 + e^−|z|), dz = (σ(z) − y)/m",
+        r"L = \overline{\max(z, 0) - zy + \log(1 + e^{-|z|})},\ dz = (\sigma(z) - y)/m",
+    )
+    takes_logits = ("sigmoid", "hard_sigmoid", "log_sigmoid", "softmax", "log_softmax")
+    extra = ("scratch",)
+    scratch: Array
+
+    def losses(self, z: Array, y: Array) -> Array:
+        """The cross entropy of each element."""
+        return cross_entropy.binary_cross_entropy_forward(z, y, self.scratch, self.loss)
+
+    def derivatives(self, z: Array, y: Array) -> None:
+        """σ(z) − y."""
+        cross_entropy.binary_cross_entropy_backward(z, y, self.grad_outputs)
+
+
+class KLDivergence(Loss):
+    """ℓ = Σ_k y_k log(y_k/p_k) of each row: how far the probabilities p that come out are from the targets y.
+
+    Outputs are probabilities: end the network with a softmax layer. Outputs below ε = 1e-7 count as ε, as in Keras. L is the
+    mean over the rows (Keras; PyTorch's "batchmean"). Gradient: −y/p w/n, 0 where p < ε.
+
+    >>> round(KLDivergence().forward(np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]])), 6)
+    0.693147
+    """
+
+    formula = Formula("L = mean of Σₖ yₖ·log(yₖ/pₖ), dp = −y/p/n", r"L = \tfrac1n \sum_i \sum_k y_{ik} \log(y_{ik}/p_{ik})")
+    per_row = True
+    extra = ("scratch",)
+    scratch: Array
+
+    def __init__(self, epsilon: float = 1e-7) -> None:
+        self.epsilon = checks.number("KLDivergence", "epsilon", epsilon, above=0)
+        super().__init__()
+
+    def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
+        """Probabilities: no negative ones."""
+        array = super().check_targets(targets, n, units, dtype)
+        if array.min() < 0:
+            raise ValueError(f"KLDivergence: targets are probabilities and must not be negative, got {array.min():g}")
+        return array
+
+    def losses(self, z: Array, y: Array) -> Array:
+        """Σ_k y log(y/p)."""
+        return cross_entropy.kl_divergence_forward(z, y, self.scratch, self.loss, self.epsilon)
+
+    def derivatives(self, z: Array, y: Array) -> None:
+        """−y/p."""
+        cross_entropy.kl_divergence_backward(z, y, self.scratch, self.grad_outputs, self.epsilon)
+
+
+class Hinge(_TwoClasses):
+    """ℓ = max(0, 1 − y z) of each element, for targets −1 and 1 (0 and 1 are taken as −1 and 1, as in Keras).
+
+    Labels of shape (n,) where there is one output. L is the mean over all elements. Gradient: −y w/m inside the margin.
+
+    >>> Hinge().forward(np.array([[0.5], [2.0]]), np.array([1, 1]))
+    0.25
+    """
+
+    formula = Formula(
+        "L = mean of max(0, 1 − yz), dz = −y/m where yz < 1", r"L = \overline{\max(0, 1 - yz)},\ dz = -y\,[yz < 1]/m"
+    )
+    extra: tuple[str, ...] = ("scratch",)
+    scratch: Array
+    lowest = -1.0
+
+    def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
+        """−1 or 1 alone; 0 becomes −1 where there is no −1."""
+        array = super().check_targets(targets, n, units, dtype)
+        if np.all((array == 0) | (array == 1)):
+            return 2 * array - 1
+        if not np.all((array == -1) | (array == 1)):
+            raise ValueError(f"{self.title}: targets must be −1 and 1 (or 0 and 1), got others")
+        return array
+
+    def losses(self, z: Array, y: Array) -> Array:
+        """max(0, 1 − yz)."""
+        return margins.hinge_forward(z, y, self.loss)
+
+    def derivatives(self, z: Array, y: Array) -> None:
+        """−y inside the margin."""
+        margins.hinge_backward(z, y, self.scratch, self.grad_outputs)
+
+
+class SquaredHinge(Hinge):
+    """ℓ = max(0, 1 − y z)² of each element, for targets −1 and 1 (0 and 1 are taken as −1 and 1).
+
+    >>> SquaredHinge().forward(np.array([[0.5], [2.0]]), np.array([1, 1]))
+    0.125
+    """
+
+    formula = Formula("L = mean of max(0, 1 − yz)², dz = −2y·max(0, 1 − yz)/m", r"L = \overline{\max(0, 1 - yz)^2}")
+    extra = ()
+
+    def losses(self, z: Array, y: Array) -> Array:
+        """max(0, 1 − yz)²."""
+        return margins.squared_hinge_forward(z, y, self.loss)
+
+    def derivatives(self, z: Array, y: Array) -> None:
+        """−2y max(0, 1 − yz)."""
+        margins.squared_hinge_backward(z, y, self.grad_outputs)

@@ -1,0 +1,66 @@
+"""A loss of the user's."""
+
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.events import Formula
+from npdeep.kernels.arrays import Array
+from npdeep.losses.base import Loss
+
+
+class OwnLoss(Loss):
+    """A user's object with forward(outputs, targets, sample_weight) and backward(), made to look like ours.
+
+    >>> class Sum:
+    ...     def forward(self, outputs, targets, sample_weight=None):
+    ...         self.shape = outputs.shape
+    ...         return float(outputs.sum())
+    ...     def backward(self):
+    ...         return np.ones(self.shape)
+    >>> OwnLoss(Sum()).forward(np.ones((2, 3)), None)
+    6.0
+    """
+
+    formula = Formula("L = loss.forward(outputs, targets), dz = loss.backward()")
+
+    def __init__(self, own: Any) -> None:
+        self.own = own
+        super().__init__()
+
+    def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Any:
+        """Whatever the user's loss understands."""
+        return targets
+
+    def compute(self, outputs: Array, targets: Array, weight: Array | None) -> float:
+        """Ask the user's loss; a weight is handed on only where there is one."""
+        self.outputs, self.targets, self.weight = outputs, targets, weight
+        given = (outputs, targets) if weight is None else (outputs, targets, weight[:, 0])
+        value = self.own.forward(*given)
+        try:
+            self.value = float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"loss {self.title}: forward must return one number, got {checks.describe(value)}") from None
+        return self.value
+
+    def compute_gradient(self) -> Array:
+        """Ask the user's loss."""
+        gradient = checks.real_array(f"loss {self.title}", "backward()", self.own.backward())
+        if gradient.shape != self.outputs.shape:
+            raise ValueError(
+                f"loss {self.title}: backward() must return the shape of the outputs, {self.outputs.shape}, "
+                f"got {gradient.shape}"
+            )
+        self.grad_outputs = gradient = np.ascontiguousarray(gradient, self.outputs.dtype)
+        return gradient
+
+    @property
+    def title(self) -> str:
+        """The name of the user's class."""
+        return type(self.own).__name__
+
+    def arrays(self) -> dict[str, Any]:
+        """Without single losses, which we do not know."""
+        targets = self.targets if isinstance(self.targets, np.ndarray) else None
+        return {"outputs": self.outputs, "targets": targets, "grad_outputs": self.grad_outputs}

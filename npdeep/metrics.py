@@ -1,0 +1,217 @@
+"""What to report beside the loss: accuracy and errors, as the mean over the rows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.described import Described
+from npdeep.kernels.arrays import Array
+
+
+class Metric(Described):
+    """Base: called with outputs (n, units) and targets, it returns the mean over the rows as a float.
+
+    Any function of outputs and targets that returns one number serves as a metric too.
+
+    >>> Accuracy()(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
+    0.5
+    """
+
+    name = "metric"
+
+    def __call__(self, outputs: Any, targets: Any) -> float:
+        """The mean over the rows."""
+        outputs, targets = np.asarray(outputs), np.asarray(targets)
+        if outputs.ndim != 2 or len(outputs) == 0 or len(targets) != len(outputs):
+            raise ValueError(
+                f"{self.name}: outputs (n, units) and targets must have the same number of rows, at least one; "
+                f"got {outputs.shape} and {targets.shape}"
+            )
+        return self.compute(outputs, targets)
+
+    def compute(self, outputs: Array, targets: Array) -> float:
+        """The mean over the rows of checked arrays."""
+        raise NotImplementedError(f"{type(self).__name__} must define compute(outputs, targets)")
+
+
+def as_labels(targets: Array) -> Array:
+    """Labels (n,) from labels (n,) or (n, 1), or from rows of probabilities.
+
+    >>> as_labels(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    array([1, 0])
+    """
+    if targets.ndim == 1:
+        return targets
+    return targets[:, 0] if targets.shape[1] == 1 else np.argmax(targets, axis=1)
+
+
+class Accuracy(Metric):
+    """The share of rows whose largest output is the right class. One output: right where (output > threshold) is the label.
+
+    Args:
+        threshold: for a single output; 0 for logits, 0.5 for probabilities.
+
+    >>> Accuracy()(np.array([[-1.0], [2.0]]), np.array([0, 1]))
+    1.0
+    """
+
+    name = "accuracy"
+
+    def __init__(self, threshold: float = 0.0) -> None:
+        self.threshold = checks.number("Accuracy", "threshold", threshold)
+
+    def compute(self, outputs: Array, targets: Array) -> float:
+        """Share of hits."""
+        hits: Array
+        if outputs.shape[1] == 1:
+            hits = (outputs[:, 0] > self.threshold) == (as_labels(targets) > 0)
+        else:
+            hits = outputs.argmax(axis=1) == as_labels(targets)
+        return float(np.count_nonzero(hits) / len(hits))
+
+
+class BinaryAccuracy(Metric):
+    """The share of elements that are on the right side of the threshold: for several yes-or-no outputs.
+
+    Args:
+        threshold: 0 for logits, 0.5 for probabilities.
+
+    >>> BinaryAccuracy()(np.array([[-1.0, 2.0]]), np.array([[0, 0]]))
+    0.5
+    """
+
+    name = "binary_accuracy"
+
+    def __init__(self, threshold: float = 0.0) -> None:
+        self.threshold = checks.number("BinaryAccuracy", "threshold", threshold)
+
+    def compute(self, outputs: Array, targets: Array) -> float:
+        """Share of hits among all elements."""
+        hits = (outputs > self.threshold) == (targets.reshape(outputs.shape) > 0.5)
+        return float(np.count_nonzero(hits) / hits.size)
+
+
+class TopKAccuracy(Metric):
+    """The share of rows whose right class is among the k largest outputs; equal outputs count as within.
+
+    Args:
+        k: how many, at least 1.
+
+    >>> TopKAccuracy(k=2)(np.array([[0.1, 0.5, 0.4]]), np.array([2]))
+    1.0
+    """
+
+    def __init__(self, k: int = 5) -> None:
+        self.k = checks.whole("TopKAccuracy", "k", k)
+        self.name = f"top_{self.k}_accuracy"
+
+    def compute(self, outputs: Array, targets: Array) -> float:
+        """Share of rows where fewer than k outputs are larger than that of the right class."""
+        labels = as_labels(targets)
+        right = np.take_along_axis(outputs, labels[:, None], axis=1)
+        larger = np.count_nonzero(outputs > right, axis=1)
+        return float(np.count_nonzero(larger < self.k) / len(labels))
+
+
+class MeanSquaredError(Metric):
+    """The mean of (output − target)².
+
+    >>> MeanSquaredError()(np.array([[1.0], [3.0]]), np.array([[0.0], [3.0]]))
+    0.5
+    """
+
+    name = "mean_squared_error"
+
+    def compute(self, outputs: Array, targets: Array) -> float:
+        """Mean of squares."""
+        error = outputs - targets.reshape(outputs.shape)
+        return float(np.mean(error * error))
+
+
+class MeanAbsoluteError(Metric):
+    """The mean of |output − target|.
+
+    >>> MeanAbsoluteError()(np.array([[1.0], [3.0]]), np.array([[0.0], [3.0]]))
+    0.5
+    """
+
+    name = "mean_absolute_error"
+
+    def compute(self, outputs: Array, targets: Array) -> float:
+        """Mean of absolute values."""
+        return float(np.mean(np.abs(outputs - targets.reshape(outputs.shape))))
+
+
+def confusion_matrix(predictions: Any, targets: Any, classes: int | None = None) -> Array:
+    """How often class i (row) was taken for class j (column): an int64 matrix (classes, classes).
+
+    predictions: outputs (n, classes) or labels (n,). targets: labels (n,) or one-hot rows. classes: by default the number of
+    outputs, or one more than the largest label. Raises ValueError where the numbers of rows differ or a label is too large.
+
+    >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]))
+    array([[1, 1],
+           [0, 1]])
+    """
+    predictions, targets = np.asarray(predictions), np.asarray(targets)
+    if len(predictions) != len(targets) or len(targets) == 0:
+        raise ValueError(
+            f"confusion_matrix: predictions and targets must have the same number of rows, at least one; "
+            f"got {len(predictions)} and {len(targets)}"
+        )
+    if predictions.ndim == 2 and classes is None:
+        classes = predictions.shape[1]
+    predicted, actual = as_labels(predictions).astype(np.int64), as_labels(targets).astype(np.int64)
+    classes = classes or int(max(predicted.max(), actual.max())) + 1
+    if min(predicted.min(), actual.min()) < 0 or max(predicted.max(), actual.max()) >= classes:
+        raise ValueError(f"confusion_matrix: labels must lie in 0 … {classes - 1}")
+    return np.bincount(classes * actual + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+KNOWN: dict[str, Callable[[], Metric]] = {
+    "accuracy": Accuracy,
+    "binary_accuracy": BinaryAccuracy,
+    "top_k_accuracy": TopKAccuracy,
+    "mean_squared_error": MeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+}
+
+
+class OwnMetric(Metric):
+    """A user's function, made to look like ours.
+
+    >>> OwnMetric(lambda outputs, targets: 3)(np.ones((1, 1)), np.ones(1))
+    3.0
+    """
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        self.function = function
+        self.name = getattr(function, "__name__", type(function).__name__)
+
+    def compute(self, outputs: Array, targets: Array) -> float:
+        """Ask the user's function."""
+        value = self.function(outputs, targets)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"metric {self.name}: must return one number, got {checks.describe(value)}") from None
+
+
+def get(metric: Any) -> Metric:
+    """A metric from its name, an object of nd.metrics, or a function of outputs and targets.
+
+    >>> get("accuracy")
+    Accuracy(threshold=0.0)
+    """
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, str):
+        hints = {"acc": "accuracy", "mse": "mean_squared_error", "mae": "mean_absolute_error"}
+        return KNOWN[checks.choice("Trainer", "metric", metric, KNOWN, hints)]()
+    if callable(metric) and not isinstance(metric, type):
+        return OwnMetric(metric)
+    raise TypeError(
+        "Trainer: metrics must be names, objects of nd.metrics or functions of outputs and targets, "
+        f"got {checks.describe(metric)}"
+    )

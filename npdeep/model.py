@@ -1,0 +1,355 @@
+"""A network: layers one behind the other, all their numbers in one arena."""
+
+import copy
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks, seeds
+from npdeep.kernels.arrays import Array
+from npdeep.layers.base import Layer
+from npdeep.layers.batch_normalization import BatchNormalization
+from npdeep.parameters import Arena, Parameter, allocate
+from npdeep.tables import Table
+
+
+class Sequential:
+    """A stack of layers. All shapes are known and all parameters made when it is made.
+
+    Args:
+        layers: the layers, lowest first. A layer serves one model.
+        input_size: the width of the examples, for example 784.
+        seed: a whole number for the same weights and the same noise every time; None for others each time.
+        dtype: "float32", or "float64" for gradient checks and proofs.
+        name: a name for printing.
+
+    Attributes:
+        layers: the layers, each with its name; layers without one are numbered dense, dense_1, …
+        parameters: all parameters and moving statistics, in layer order.
+        arena: where their numbers are.
+
+    Raises ValueError or TypeError where the layers, their names or their widths do not fit together.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(3), nd.Activation("relu"), nd.Dense(2, name="outputs")], input_size=4, seed=42)
+    >>> [layer.name for layer in model.layers]
+    ['dense', 'activation', 'outputs']
+    >>> model.predict(np.zeros((5, 4))).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        input_size: int,
+        seed: int | None = None,
+        dtype: Any = "float32",
+        name: str | None = None,
+    ) -> None:
+        self.layers = check_layers(layers)
+        self.input_size = checks.whole("Sequential", "input_size", input_size)
+        self.seed = seeds.check_seed("Sequential", seed)
+        self.dtype = check_dtype(dtype)
+        self.name = name or "sequential"
+        names = name_layers(self.layers)
+        self._attach(names)
+        self.parameters: list[Parameter] = [p for layer in self.layers for p in layer.parameters]
+        self.arena: Arena = allocate(self.parameters, self.dtype)
+        for index, layer in enumerate(self.layers):
+            layer.initialize(self.seed, index)
+        self.prepared: tuple[int, bool] | None = None
+        self.planned: tuple[int, bool] | None = None
+        self.backward_layers: list[Layer] = []
+
+    def _attach(self, names: list[str]) -> None:
+        attached: list[Layer] = []
+        width = self.input_size
+        try:
+            for layer, name in zip(self.layers, names, strict=True):
+                layer.attach(name, width)
+                attached.append(layer)
+                width = layer.output_size
+        except Exception:
+            for layer in attached:            # the layers that fitted stay free for the next try
+                layer.detach()
+            raise
+        self.output_size = width
+
+    # ── passes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def forward(self, x: Any, training: bool = False) -> Array:
+        """The outputs for the rows of x: a live buffer that the next pass overwrites.
+
+        training: True uses batch statistics and noise, and makes a backward pass possible.
+        Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size).
+        """
+        outputs = self.check_examples("forward", "x", x)
+        self.prepare(len(outputs), checks.flag("forward", "training", training))
+        for layer in self.layers:
+            outputs = layer.forward(outputs, training)
+        return outputs
+
+    def backward(self, grad_output: Any, input_gradient: bool = False) -> Array | None:
+        """Assign the gradients of all trainable parameters, given ∂loss/∂outputs of the last training forward.
+
+        Returns ∂loss/∂x where input_gradient is True, else None. The pass stops at the lowest layer with something to train.
+        Raises RuntimeError where the last forward pass was not a training one, ValueError for a wrong shape.
+        """
+        if self.prepared is None or not self.prepared[1]:
+            raise RuntimeError(
+                "backward: the last forward pass was not a training one; call model.forward(x, training=True) first"
+            )
+        outputs = self.layers[-1].output
+        grad = checks.real_array("backward", "grad_output", grad_output)
+        if grad.shape != outputs.shape:
+            raise ValueError(f"backward: grad_output must have the shape of the outputs, {outputs.shape}, got {grad.shape}")
+        gradient: Any = checks.cast("backward", "grad_output", grad, self.dtype)
+        self.plan(checks.flag("backward", "input_gradient", input_gradient))
+        self.prepare(len(grad), training=True)
+        for layer in self.backward_layers:
+            gradient = layer.backward(gradient)
+        return gradient if input_gradient else None
+
+    def predict(self, x: Any, batch_size: int = 1000) -> Array:
+        """The outputs for the rows of x as a fresh array (n, output_size), computed batch_size rows at a time.
+
+        Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size); a single row of
+        shape (input_size,) is taken as one example.
+        """
+        batch_size = checks.whole("predict", "batch_size", batch_size)
+        x = checks.real_array("predict", "x", x)
+        if x.ndim == 1 and len(x) == self.input_size:
+            x = x[None, :]
+        x = checks.examples("predict", "x", x, self.input_size)
+        outputs = np.empty((len(x), self.output_size), self.dtype)
+        for start in range(0, len(x), batch_size):
+            rows = x[start : start + batch_size]
+            outputs[start : start + len(rows)] = self.forward(rows)
+        return outputs
+
+    def check_examples(self, owner: str, name: str, x: Any) -> Array:
+        """x as finite rows of the model's width and dtype."""
+        x = checks.examples(owner, name, x, self.input_size)
+        checks.finite(owner, name, x)
+        return checks.cast(owner, name, x, self.dtype)
+
+    def prepare(self, rows: int, training: bool) -> None:
+        """Make the buffers for so many rows, or take the first rows of larger ones. Free where nothing has changed."""
+        if self.planned is None or self.planned[0] != self.arena.version:
+            self.plan()
+        if self.prepared != (rows, training):
+            for layer in self.layers:
+                layer.allocate(rows, training, self.dtype)
+            self.prepared = (rows, training)
+
+    def plan(self, input_gradient: bool = False) -> None:
+        """Decide how far down a backward pass goes: to the lowest layer with something to train, or to the input."""
+        if self.planned == (self.arena.version, input_gradient):
+            return
+        trainable = [any(p.trainable for p in layer.parameters) for layer in self.layers]
+        lowest = trainable.index(True) if any(trainable) else len(self.layers)
+        for index, layer in enumerate(self.layers):
+            layer.passes_gradient = input_gradient or index > lowest
+        self.backward_layers = list(reversed(self.layers[0 if input_gradient else lowest :]))
+        self.planned = (self.arena.version, input_gradient)
+        self.prepared = None
+
+    # ── parameters ────────────────────────────────────────────────────────────────────────────────────────────────────
+    def layer(self, name: str) -> Any:
+        """The layer of this name. Raises ValueError, with the nearest name, where there is none."""
+        names = {layer.name: layer for layer in self.layers}
+        return names[checks.choice("Sequential", "layer", name, [str(n) for n in names])]
+
+    def variables(self, scope: str | None = None) -> list[Parameter]:
+        """All parameters and moving statistics whose names match the regular expression `scope` at their start.
+
+        Raises ValueError, listing the names, where nothing matches.
+
+        >>> import npdeep as nd
+        >>> nd.Sequential([nd.Dense(1, name="a"), nd.Dense(1, name="b")], input_size=1).variables("a/")
+        [<Parameter a/kernel (1, 1) float32>, <Parameter a/bias (1,) float32>]
+        """
+        return select("variables", self.parameters, scope)
+
+    def trainable_variables(self, scope: str | None = None) -> list[Parameter]:
+        """As `variables`, but only what is being trained: no moving statistics, nothing frozen."""
+        return select("trainable_variables", [p for p in self.parameters if p.trainable], scope)
+
+    def freeze(self, scope: str) -> list[Parameter]:
+        """Stop training the parameters whose names match; return them.
+
+        Batch normalization whose parameters are all frozen uses its moving statistics and leaves them alone.
+        Raises ValueError, listing the names, where nothing matches.
+
+        >>> import npdeep as nd
+        >>> model = nd.Sequential([nd.Dense(1, name="a"), nd.Dense(1, name="b")], input_size=1)
+        >>> model.freeze("a"), model.trainable_variables()
+        ([<Parameter a/kernel (1, 1) float32, frozen>, <Parameter a/bias (1,) float32, frozen>], \
+[<Parameter b/kernel (1, 1) float32>, <Parameter b/bias (1,) float32>])
+        """
+        return self._set_trainable(select("freeze", self.parameters, scope), False)
+
+    def unfreeze(self, scope: str | None = None) -> list[Parameter]:
+        """Train the matching parameters again (None: all); return them. Raises ValueError where nothing matches."""
+        return self._set_trainable(select("unfreeze", self.parameters, scope), True)
+
+    def _set_trainable(self, chosen: list[Parameter], trainable: bool) -> list[Parameter]:
+        for parameter in chosen:
+            if parameter.has_grad:
+                parameter.trainable = trainable
+        for layer in self.layers:
+            if isinstance(layer, BatchNormalization) and any(p in chosen for p in layer.parameters):
+                layer.use_moving_statistics = not any(p.trainable for p in layer.parameters)
+                if not layer.center and not layer.scale:
+                    layer.use_moving_statistics = not trainable
+        self.arena.version += 1
+        return [p for p in chosen if p.has_grad]
+
+    # ── copies ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def copy(self, dtype: Any = None) -> "Sequential":
+        """An independent copy with the same weights, statistics and generators, in another dtype if asked.
+
+        >>> import npdeep as nd
+        >>> model = nd.Sequential([nd.Dense(2)], input_size=3, seed=0)
+        >>> model.copy("float64").layer("dense").kernel.value.dtype
+        dtype('float64')
+        """
+        twin = copy.deepcopy(self)
+        if dtype is not None and check_dtype(dtype) != twin.dtype:
+            twin.dtype = check_dtype(dtype)
+            old = [p.value for p in twin.parameters]
+            twin.arena = allocate(twin.parameters, twin.dtype)
+            for parameter, value in zip(twin.parameters, old, strict=True):
+                parameter.value = value
+            twin.planned = twin.prepared = None
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles plan and prepare anew: the layers leave their buffers behind."""
+        return {**vars(self), "prepared": None, "planned": None, "backward_layers": []}
+
+    # ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
+    def summary(self) -> Table:
+        """A table of the layers: name, output shape, formula, parameters, trainable.
+
+        >>> import npdeep as nd
+        >>> print(nd.Sequential([nd.Dense(2), nd.Activation("relu")], input_size=3).summary())
+        sequential: input (n, 3), float32
+        layer       kind             output  formula        parameters  trainable
+        ──────────  ───────────────  ──────  ─────────────  ──────────  ─────────
+        dense       Dense            (n, 2)  z = xW + b              8          8
+        activation  Activation relu  (n, 2)  a = max(z, 0)           0          0
+        8 parameters: 8 trainable, 0 frozen, 0 moving statistics
+        """
+        rows = []
+        for layer in self.layers:
+            kind = type(layer).__name__ + (f" {layer.activation}" if hasattr(layer, "activation") else "")
+            total = sum(p.size for p in layer.parameters)
+            trainable = sum(p.size for p in layer.parameters if p.trainable)
+            rows.append([layer.name, kind, f"(n, {layer.output_size})", layer.forward_formula, f"{total:,}", f"{trainable:,}"])
+        trainable = sum(p.size for p in self.parameters if p.trainable)
+        frozen = sum(p.size for p in self.parameters if p.has_grad and not p.trainable)
+        moving = sum(p.size for p in self.parameters if not p.has_grad)
+        total = trainable + frozen + moving
+        note = f"{total:,} parameters: {trainable:,} trainable, {frozen:,} frozen, {moving:,} moving statistics"
+        title = f"{self.name}: input (n, {self.input_size}), {self.dtype}"
+        return Table(["layer", "kind", "output", "formula", "parameters", "trainable"], rows, title, [note])
+
+    def __repr__(self) -> str:
+        """One line."""
+        widths = "-".join(str(w) for w in [self.input_size, *(layer.output_size for layer in self.layers if layer.parameters)])
+        return f"<Sequential {self.name} {widths} {self.dtype}>"
+
+
+def check_dtype(dtype: Any) -> Any:
+    """float32 or float64 as a NumPy dtype.
+
+    >>> check_dtype("float16")
+    Traceback (most recent call last):
+    ValueError: Sequential: dtype must be "float32" or "float64", got 'float16'
+    """
+    try:
+        result = np.dtype(dtype)
+    except TypeError:
+        result = None
+    if result not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f'Sequential: dtype must be "float32" or "float64", got {dtype!r}')
+    return result
+
+
+def check_layers(layers: Any) -> list[Layer]:
+    """A list of layer objects, none of them used before; the error says which is not."""
+    if isinstance(layers, Layer):
+        raise TypeError("Sequential: layers must be a list of layers; put the layer in brackets: Sequential([...], ...)")
+    try:
+        result = list(layers)
+    except TypeError:
+        raise TypeError(f"Sequential: layers must be a list of layers, got {checks.describe(layers)}") from None
+    if not result:
+        raise ValueError("Sequential: the list of layers is empty")
+    for index, layer in enumerate(result):
+        if not isinstance(layer, Layer):
+            hint = f'; for an activation write nd.Activation("{layer}")' if isinstance(layer, str) else ""
+            raise TypeError(f"Sequential: layers[{index}] must be a layer, got {checks.describe(layer)}{hint}")
+        if any(layer is other for other in result[:index]):
+            raise ValueError(
+                f"Sequential: layers[{index}], a {type(layer).__name__}, stands in the list twice; "
+                "each place needs a layer of its own"
+            )
+    return result
+
+
+def name_layers(layers: list[Layer]) -> list[str]:
+    """The given names, and dense, dense_1, … for layers without one. Raises ValueError where a name is given twice.
+
+    >>> import npdeep as nd
+    >>> name_layers([nd.Dense(1), nd.Dense(1), nd.Dense(1, name="out")])
+    ['dense', 'dense_1', 'out']
+    """
+    given = [layer.given_name for layer in layers if layer.given_name is not None]
+    for name in given:
+        if given.count(name) > 1:
+            raise ValueError(f"Sequential: two layers have the name {name!r}; names must differ")
+    taken = set(given)
+    names = []
+    for layer in layers:
+        name = layer.given_name or ""
+        if not name:
+            base = layer.default_name or snake_case(type(layer).__name__)
+            candidates = (base if i == 0 else f"{base}_{i}" for i in range(len(layers) + len(taken) + 1))
+            name = next(c for c in candidates if c not in taken)
+            taken.add(name)
+        names.append(name)
+    return names
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as a name for its objects.
+
+    >>> snake_case("MyFancyLayer")
+    'my_fancy_layer'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def select(owner: str, parameters: list[Parameter], scope: Any) -> list[Parameter]:
+    """The parameters whose names `re.match` the scope; None selects all. Nothing selected raises and lists the names.
+
+    >>> select("freeze", [Parameter("hidden1/kernel", (1,))], "hiden")
+    Traceback (most recent call last):
+    ValueError: freeze: no variable's name begins with a match of 'hiden'; there are hidden1/kernel
+    """
+    if scope is None:
+        return list(parameters)
+    if not isinstance(scope, str):
+        raise TypeError(f"{owner}: scope must be a regular expression as a string, or None, got {checks.describe(scope)}")
+    try:
+        pattern = re.compile(scope)
+    except re.error as error:
+        raise ValueError(f"{owner}: scope {scope!r} is no regular expression: {error}") from None
+    chosen = [p for p in parameters if pattern.match(p.name)]
+    if not chosen:
+        names = ", ".join(p.name for p in parameters) or "none"
+        raise ValueError(f"{owner}: no variable's name begins with a match of {scope!r}; there are {names}")
+    return chosen

@@ -1,0 +1,49 @@
+"""Optimizers: how the gradient moves the weights. Update rules run over the whole network at once."""
+
+from typing import Any
+
+from npdeep import checks
+from npdeep.optimizers.adaptive import AdaDelta, AdaGrad, Adam, AdaMax, AdamW, Nadam, RMSProp
+from npdeep.optimizers.base import Optimizer
+from npdeep.optimizers.descent import SGD, Momentum, Nesterov
+
+__all__ = [
+    "SGD",
+    "AdaDelta",
+    "AdaGrad",
+    "AdaMax",
+    "Adam",
+    "AdamW",
+    "Momentum",
+    "Nadam",
+    "Nesterov",
+    "Optimizer",
+    "RMSProp",
+    "get",
+]
+
+KNOWN: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adagrad": AdaGrad,
+    "rmsprop": RMSProp,
+    "adadelta": AdaDelta,
+    "adam": Adam,
+    "adamax": AdaMax,
+    "nadam": Nadam,
+    "adamw": AdamW,
+}
+
+
+def get(optimizer: Any) -> Optimizer:
+    """An optimizer from its name, with its default arguments, or the object itself.
+
+    >>> get("momentum")
+    Momentum(learning_rate=0.01, momentum=0.9)
+    """
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    if isinstance(optimizer, str):
+        return KNOWN[checks.choice("Trainer", "optimizer", optimizer, KNOWN, {"gd": "sgd", "nag": "nesterov"})]()
+    raise TypeError(f"Trainer: optimizer must be a name or an object of nd.optimizers, got {checks.describe(optimizer)}")
