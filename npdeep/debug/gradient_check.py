@@ -22,8 +22,8 @@ class Comparison:
     Attributes:
         name: of the parameter, or "input".
         checked, size: how many of how many elements were compared.
-        error: ‖analytic − numeric‖/max(‖analytic‖, ‖numeric‖) over the compared elements; kinks and what the rounding of
-            the loss alone can explain are left out.
+        error: ‖analytic − numeric‖/max(‖analytic‖, ‖numeric‖) over the compared elements, kinks left out; where that is
+            above the tolerance, what the rounding of the loss alone can explain is left out too.
         worst: index of the element that differs most. analytic, numeric: its two values.
         kinks: how many elements sit on a kink, where left and right differences disagree and the analytic one lies between.
     """
@@ -128,8 +128,8 @@ def gradient_check(
     if not isinstance(model, Sequential):
         raise TypeError(f"gradient_check: model must be a Sequential, got {checks.describe(model)}")
     max_elements = checks.whole("gradient_check", "max_elements", max_elements)
-    probe = Probe(model.copy("float64"), copy.deepcopy(losses.get(loss)), x, y, sample_weight)
     report = GradientReport(checks.number("gradient_check", "tolerance", tolerance, above=0))
+    probe = Probe(model.copy("float64"), copy.deepcopy(losses.get(loss)), x, y, sample_weight, report.tolerance)
     rng = np.random.default_rng(seed)
     for name, values, grad in probe.targets():
         chosen = rng.choice(values.size, min(max_elements, values.size), replace=False)
@@ -140,8 +140,10 @@ def gradient_check(
 class Probe:
     """A copy of a model with a loss and a batch: the loss as a function of whatever is changed in it."""
 
-    def __init__(self, model: Sequential, loss: losses.Loss, x: Any, y: Any, sample_weight: Any) -> None:
-        self.model, self.loss = model, loss
+    def __init__(
+        self, model: Sequential, loss: losses.Loss, x: Any, y: Any, sample_weight: Any, tolerance: float
+    ) -> None:
+        self.model, self.loss, self.tolerance = model, loss, tolerance
         self.x = model.check_examples("gradient_check", "x", x).copy()
         self.y = loss.check_targets(y, len(self.x), model.output_size, model.dtype)
         self.weight = losses.check_weights("gradient_check", sample_weight, len(self.x), model.dtype)
@@ -194,14 +196,17 @@ def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) 
         left[i], right[i] = (here - below) / h, (above - here) / h
         noise[i] = 4 * np.finfo(np.float64).eps * abs(here) / h       # what the rounding of L makes of a quotient
     kink = on_kink(analytic, numeric, left, right)
-    difference = np.where(kink, 0, np.maximum(np.abs(analytic - numeric) - noise, 0))
+    difference = np.where(kink, 0, np.abs(analytic - numeric))
     scale = max(float(np.linalg.norm(analytic)), float(np.linalg.norm(numeric)), float(np.finfo(np.float64).tiny))
+    error = float(np.linalg.norm(difference)) / scale
+    if error > probe.tolerance:
+        error = float(np.linalg.norm(np.maximum(difference - noise, 0))) / scale
     worst = int(np.argmax(difference))
     return Comparison(
         name,
         len(chosen),
         values.size,
-        float(np.linalg.norm(difference)) / scale,
+        error,
         tuple(int(j) for j in np.unravel_index(chosen[worst], values.shape)),
         float(analytic[worst]),
         float(numeric[worst]),

@@ -1,0 +1,94 @@
+"""One training step on a copy, so that everything in it can be looked at and nothing is changed."""
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from npdeep import activations
+from npdeep.kernels.arrays import Array
+from npdeep.layers.activation import Activation
+from npdeep.model import Sequential
+from npdeep.trainer import Trainer
+
+SATURATED = 0.1
+"""A unit counts as saturated where its slope is below this share of the activation's steepest slope."""
+
+
+def snapshot(trainer: Trainer, x: Any, y: Any) -> Sequential:
+    """A copy of the model after one forward and backward pass in training mode; penalties and clipping are left out.
+
+    Every layer of the copy shows its input, output, grad_output and grad_input, every parameter its gradient.
+    Raises ValueError or TypeError where x or y do not fit.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(2, name="outputs")], input_size=3, seed=0)
+    >>> trainer = nd.Trainer(model, "softmax_cross_entropy")
+    >>> twin = snapshot(trainer, np.eye(3), np.array([0, 1, 0]))
+    >>> twin.layer("outputs").output.shape, model.layer("outputs").output is None
+    ((3, 2), True)
+    """
+    twin = trainer.model.copy()
+    loss = copy.deepcopy(trainer.loss)
+    x = twin.check_examples("snapshot", "x", x)
+    outputs = twin.forward(x, training=True)
+    loss.compute(outputs, loss.check_targets(y, len(x), twin.output_size, twin.dtype), None)
+    twin.backward(loss.compute_gradient())
+    return twin
+
+
+def kernel_gradient_norms(model: Sequential) -> dict[str, float]:
+    """‖∂L/∂kernel‖ of every layer that has a kernel, from the gradients as they are, lowest layer first.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(2, name="outputs")], input_size=3)
+    >>> kernel_gradient_norms(model)
+    {'outputs': 0.0}
+    """
+    kernels = [p for p in model.parameters if p.name.endswith("/kernel")]
+    return {p.name.rpartition("/")[0]: float(np.linalg.norm(p.grad)) for p in kernels if p.grad is not None}
+
+
+def slopes(layer: Activation) -> Array:
+    """f'(z) of the layer's last input, element by element.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Activation("relu", name="a")], input_size=2)
+    >>> _ = model.forward([[-1.0, 2.0]])
+    >>> slopes(model.layer("a"))
+    array([[0., 1.]])
+    """
+    return activations.value_and_slope(layer.activation, layer.input, **layer.given)[1]
+
+
+def steepest(layer: Activation) -> float:
+    """The largest slope of the activation between −10 and 10.
+
+    >>> import npdeep as nd
+    >>> steepest(nd.Activation("sigmoid"))
+    0.25
+    """
+    return float(activations.value_and_slope(layer.activation, np.linspace(-10, 10, 2001), **layer.given)[1].max())
+
+
+def flat_share(layer: Activation) -> tuple[float, float]:
+    """How much of the layer passes next to no gradient: (share of single activations, share of units that never do better).
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Activation("relu", name="a")], input_size=2)
+    >>> _ = model.forward([[-1.0, 2.0], [-3.0, -4.0]])
+    >>> flat_share(model.layer("a"))
+    (0.75, 0.5)
+    """
+    flat = slopes(layer) < SATURATED * steepest(layer)
+    return float(flat.mean()), float(flat.all(axis=0).mean())
+
+
+def hidden_activations(model: Sequential) -> list[Activation]:
+    """The elementwise activation layers, lowest first.
+
+    >>> import npdeep as nd
+    >>> [a.name for a in hidden_activations(nd.Sequential([nd.Dense(2), nd.Activation("elu")], input_size=1))]
+    ['activation']
+    """
+    return [layer for layer in model.layers if isinstance(layer, Activation) and not layer.rule.whole_row]

@@ -1,0 +1,22 @@
+"""Pictures. Each function takes `ax=None` and returns the Axes, or the Figure where it has several; none calls show."""
+
+from matplotlib.figure import Figure
+
+from npdeep.plots.activations import activation, activation_histograms, activations
+from npdeep.plots.curves import learning_curves
+from npdeep.plots.gradients import gradient_flow, gradient_history
+from npdeep.plots.style import in_house_style, new_axes, new_grid, save
+
+__all__ = [
+    "Figure",
+    "activation",
+    "activation_histograms",
+    "activations",
+    "gradient_flow",
+    "gradient_history",
+    "in_house_style",
+    "learning_curves",
+    "new_axes",
+    "new_grid",
+    "save",
+]

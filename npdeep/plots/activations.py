@@ -1,0 +1,93 @@
+"""Activation functions with their derivatives, and what comes out of them layer by layer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from npdeep.activations import lookup, value_and_slope
+from npdeep.debug.snapshot import hidden_activations
+from npdeep.model import Sequential
+from npdeep.plots.style import COLORS, in_house_style, new_axes, new_grid
+
+
+@in_house_style
+def activation(name: str, ax: Axes | None = None, limit: float = 5.0, **parameters: float) -> Axes:
+    """f(z) and f'(z) of one activation for −limit ≤ z ≤ limit. Raises ValueError for softmax and kin, which need whole rows.
+
+    >>> ax = activation("elu")
+    >>> [line.get_label() for line in ax.get_lines()[-2:]]
+    ['f(z)', "f'(z)"]
+    """
+    ax = new_axes(ax)
+    z = np.linspace(-limit, limit, 1001)
+    value, slope = value_and_slope(name, z, **parameters)
+    ax.axhline(0, color="0.6", linewidth=1)
+    ax.axvline(0, color="0.6", linewidth=1)
+    ax.plot(z, value, color=COLORS[0], label="f(z)")
+    ax.plot(z, slope, color=COLORS[1], linestyle="--", label="f'(z)")
+    given = ", ".join(f"{k} = {v:g}" for k, v in parameters.items())
+    ax.set_title(lookup(name).name + (f" ({given})" if given else ""))
+    ax.set_xlabel("z")
+    ax.legend(loc="upper left")
+    return ax
+
+
+@in_house_style
+def activations(names: Sequence[str] = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu")) -> Figure:
+    """A panel for each activation, with its derivative and the derivative's largest value.
+
+    >>> len(activations(["sigmoid", "relu"]).axes)
+    2
+    """
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure, axes = new_grid(rows, columns, (4.6 * columns, 3.8 * rows), sharex=True)
+    for ax, name in zip(axes, names, strict=False):
+        activation(name, ax)
+        top = value_and_slope(name, np.linspace(-5, 5, 1001))[1].max()
+        ax.set_title(f"{lookup(name).name}: steepest slope {top:.3g}")
+        ax.set_ylim(-2.2, 3.2)
+    for ax in axes[len(names) :]:
+        ax.set_visible(False)
+    return figure
+
+
+@in_house_style
+def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | None = None, axes: Any = None) -> Figure:
+    """What comes out of each hidden activation for the examples x: one histogram a layer, lowest layer to the left.
+
+    Args:
+        model: passes run in training mode on a copy; the model is not touched.
+        x: examples (n, input_size).
+        layers: which of the activation layers, by position; all by default.
+        axes: as many axes as layers, to draw into.
+
+    After figure 6 of Glorot & Bengio (2010).
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(4), nd.Activation("tanh")], input_size=2, seed=0)
+    >>> len(activation_histograms(model, np.zeros((3, 2))).axes)
+    1
+    """
+    twin = model.copy()
+    twin.forward(x, training=True)
+    hidden = hidden_activations(twin)
+    if not hidden:
+        raise ValueError("activation_histograms: the model has no elementwise activation layer")
+    chosen = range(len(hidden)) if layers is None else layers
+    if axes is None:
+        figure, axes = new_grid(1, len(chosen), (2.6 * len(chosen) + 1, 3.4), sharey=True)
+        axes[0].set_ylabel("share of outputs")
+    else:
+        figure = axes[0].figure
+    outputs = [hidden[i].output.ravel() for i in chosen]
+    low, high = min(float(o.min()) for o in outputs), max(float(o.max()) for o in outputs)
+    edges = np.linspace(low, high if high > low else low + 1, 41)
+    for ax, i, values in zip(axes, chosen, outputs, strict=True):
+        ax.hist(values, bins=edges, weights=np.full(values.size, 1 / values.size), color=COLORS[0])
+        ax.set_title(f"layer {i + 1}\nstd {values.std():.2g}")
+        ax.set_xlabel("output")
+    return figure
