@@ -147,6 +147,34 @@ class LambdaCallback(Callback):
         return dict(vars(self))
 
 
+class RecordGradients(Callback):
+    """Records ‖∂L/∂kernel‖ of every layer while the network trains: the gradient as the optimizer was given it.
+
+    Args:
+        every: record at the first update and then after every so many.
+
+    Attributes:
+        layers: names of the layers that have a kernel, lowest first.
+        updates: at which update each record was made. norms: one list of norms a record.
+
+    >>> recorder = RecordGradients(every=100)
+    """
+
+    def __init__(self, every: int = 100) -> None:
+        self.every = checks.whole("RecordGradients", "every", every)
+        self.layers: list[str] = []
+        self.updates: list[int] = []
+        self.norms: list[list[float]] = []
+
+    def on_step_end(self, trainer: Any) -> None:
+        """Record, where it is time."""
+        if (trainer.iteration - 1) % self.every == 0:
+            kernels = [p for p in trainer.model.parameters if p.name.endswith("/kernel")]
+            self.layers = [p.name.rpartition("/")[0] for p in kernels]
+            self.updates.append(trainer.iteration)
+            self.norms.append([float(np.linalg.norm(p.grad)) for p in kernels])
+
+
 class ReduceLROnPlateau(Callback):
     """Performance scheduling: the learning rate is multiplied by `factor` when `monitor` has not improved for long.
 
@@ -206,7 +234,7 @@ class ReduceLROnPlateau(Callback):
             self.waited += 1
             if self.waited >= self.patience:
                 rate = trainer.optimizer.learning_rate
-                trainer.optimizer.learning_rate = max(rate * self.factor, self.minimum)
+                trainer.optimizer.learning_rate = min(rate, max(rate * self.factor, self.minimum))
                 self.resting, self.waited = self.cooldown, 0
 
 

@@ -1,0 +1,168 @@
+"""The command line: npdeep lesson, train, check. Thin: each command calls what a script could call."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import npdeep as nd
+from npdeep import runs
+from npdeep.callbacks import LambdaCallback, progress
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + the number of the signal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code: 0 fine, 1 a check failed, 2 unfit arguments, 130 interrupted."""
+    parsed = parser().parse_args(arguments)
+    try:
+        return int(parsed.command(parsed))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"npdeep {parsed.name}: {error}", file=sys.stderr)
+        return 2
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Yields a function that says whether Ctrl-C was pressed; a second Ctrl-C ends at once.
+
+    >>> with interruptible() as stopped:
+    ...     stopped()
+    False
+    """
+    pressed: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+        print("\nCtrl-C: finishing this step; once more to end at once", file=sys.stderr)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def lesson(given: argparse.Namespace) -> int:
+    """Train the networks of the lesson, print table and sentences, write the figures."""
+    with interruptible() as stopped:
+        nd.lesson.run(given.folder, epochs=given.epochs, seed=given.seed, stopped=stopped)
+        return INTERRUPTED if stopped() else 0
+
+
+def train(given: argparse.Namespace) -> int:
+    """Train one network; write history.csv and plots into the run folder."""
+    training, validation, test = runs.load_data(given.data)
+    model = runs.build_model(
+        layers=given.layers,
+        activation=given.activation,
+        initializer=given.initializer,
+        batch_normalization=given.batch_normalization,
+        dropout=given.dropout,
+        seed=given.seed,
+    )
+    optimizer = runs.build_optimizer(given.optimizer, given.learning_rate, given.momentum, given.schedule)
+    clipping = nd.clipping.ClipByGlobalNorm(given.clip) if given.clip is not None else None
+    trainer = nd.Trainer(model, "softmax_cross_entropy", optimizer, clipping, ["accuracy"])
+    folder = runs.make_folder(given.folder)
+    print(model.summary())
+    with interruptible() as stopped:
+        watch = LambdaCallback(on_step_end=lambda t: t.stop("interrupted by Ctrl-C") if stopped() else None)
+        trainer.fit(
+            *training,
+            epochs=given.epochs,
+            batch_size=given.batch_size,
+            validation_data=validation,
+            callbacks=[watch, progress()],
+            verbose=False,
+        )
+        for path in runs.write(trainer, folder):
+            print(f"wrote {path}")
+        measured = trainer.evaluate(*test)
+        print(f"test: loss {measured['loss']:.4f}, accuracy {measured['accuracy']:.2%} after {trainer.iteration:,} updates")
+        return INTERRUPTED if stopped() else 0
+
+
+def check(given: argparse.Namespace) -> int:
+    """Compare the gradients of a named network with central differences; exit code 1 where they differ."""
+    names = list(runs.CHECKED) if given.network == "all" else [given.network]
+    good = True
+    for name in names:
+        report = runs.check_network(name, seed=given.seed, tolerance=given.tolerance)
+        print(f"{name}: {runs.CHECKED[name].what}\n{report}\n")
+        good = good and bool(report)
+    return 0 if good else 1
+
+
+# ── arguments ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def parser() -> argparse.ArgumentParser:
+    """The arguments of all commands.
+
+    >>> parser().parse_args(["lesson", "--epochs", "3"]).epochs
+    3
+    """
+    top = argparse.ArgumentParser(prog="npdeep", description="A neural network engine in pure NumPy, made to be looked into.")
+    top.add_argument("--version", action="version", version=f"npdeep {nd.__version__}")
+    commands = top.add_subparsers(dest="name", required=True, metavar="command")
+    _lesson_arguments(_add(commands, "lesson", lesson, "why deep networks are hard to train: six networks on real digits"))
+    _train_arguments(_add(commands, "train", train, "train a network on digits and record how it went"))
+    _check_arguments(_add(commands, "check", check, "compare hand-derived gradients with central differences"))
+    return top
+
+
+def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    added.set_defaults(command=command)
+    return added
+
+
+def _lesson_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--folder", type=Path, default=Path("lesson"), help="where the figures go")
+    p.add_argument("--epochs", type=int, default=40, help="passes over the 5,000 training digits for each network")
+    p.add_argument("--seed", type=int, default=42, help="for weights, order and dropout")
+
+
+def _train_arguments(p: argparse.ArgumentParser) -> None:
+    data = "'sample' (in the package), 'mnist' (found or downloaded) or a folder with the four MNIST files"
+    schedule = "of the learning rate: exponential_decay:10000,0.1 or power_decay:1000 or cosine_decay:5000 or one_cycle:4000 …"
+    p.add_argument("--data", default="sample", help=data)
+    p.add_argument("--layers", type=int, nargs="*", default=[300, 100], metavar="UNITS", help="units of the hidden layers")
+    p.add_argument("--activation", default="relu", help="of the hidden layers, for example relu, elu, sigmoid")
+    p.add_argument("--initializer", default="auto", help="for example he_normal; 'auto' fits it to the activation")
+    p.add_argument("--batch-normalization", action="store_true", help="before every activation")
+    p.add_argument("--dropout", type=float, default=0.0, metavar="RATE", help="after every hidden layer")
+    p.add_argument("--optimizer", default="adam", help="for example sgd, momentum, nesterov, rmsprop, adam")
+    p.add_argument("--learning-rate", type=float, help="the optimizer's own default if not given")
+    p.add_argument("--momentum", type=float, help="for optimizers that have one")
+    p.add_argument("--schedule", metavar="NAME:NUMBERS", help=schedule)
+    p.add_argument("--clip", type=float, metavar="NORM", help="clip gradients to this global norm")
+    p.add_argument("--epochs", type=int, default=10, help="passes over the training digits")
+    p.add_argument("--batch-size", type=int, default=50, help="digits an update")
+    p.add_argument("--seed", type=int, default=42, help="for weights, order and dropout")
+    p.add_argument(
+        "--folder", type=Path, default=Path("runs/run"), help="for history.csv and plots; numbered where it is not empty"
+    )
+
+
+def _check_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "network",
+        choices=[*runs.CHECKED, "all"],
+        metavar="network",
+        help=f"which network: {', '.join(runs.CHECKED)}; or all of them",
+    )
+    p.add_argument("--seed", type=int, default=0, help="for weights and examples")
+    p.add_argument("--tolerance", type=float, default=1e-6, help="largest relative error that passes")

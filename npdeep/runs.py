@@ -1,0 +1,201 @@
+"""What the command line puts together: data, networks and optimizers from words, run folders, networks to check."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npdeep import activations, checks, datasets, initializers, optimizers, plots, schedules
+from npdeep.datasets.mnist import Split
+from npdeep.debug.gradient_check import GradientReport, gradient_check
+from npdeep.layers import (
+    GLU,
+    Activation,
+    AlphaDropout,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    Layer,
+    Maxout,
+    PReLU,
+    RReLU,
+)
+from npdeep.model import Sequential
+from npdeep.trainer import Trainer
+
+HELD_OUT = 500
+"""So many of the sample's training digits are for validation."""
+
+
+def load_data(source: str) -> tuple[Split, Split, Split]:
+    """(training, validation, test): of the packed sample, of MNIST wherever it is found, or of MNIST in a folder.
+
+    >>> training, validation, test = load_data("sample")
+    >>> len(training[0]), len(validation[0]), len(test[0])
+    (4500, 500, 1000)
+    """
+    if source == "sample":
+        (x, y), test = datasets.mnist_sample()
+        return (x[HELD_OUT:], y[HELD_OUT:]), (x[:HELD_OUT], y[:HELD_OUT]), test
+    return datasets.mnist(None if source == "mnist" else source)
+
+
+def build_model(
+    layers: Sequence[int],
+    activation: str = "relu",
+    initializer: str = "auto",
+    batch_normalization: bool = False,
+    dropout: float = 0.0,
+    seed: int | None = None,
+) -> Sequential:
+    """A network for digits: hidden layers of these units, ten outputs.
+
+    >>> build_model([300, 100], seed=0)
+    <Sequential sequential 784-300-100-10 float32>
+    """
+    kernel = initializers.for_activation(activation) if initializer == "auto" else initializer
+    stack: list[Layer] = []
+    for units in layers:
+        stack.append(Dense(units, kernel_initializer=kernel, use_bias=not batch_normalization))
+        if batch_normalization:
+            stack.append(BatchNormalization())
+        stack.append(Activation(activation))
+        if dropout:
+            stack.append(Dropout(dropout))
+    return Sequential([*stack, Dense(10, name="outputs")], input_size=784, seed=seed)
+
+
+def build_optimizer(
+    name: str, learning_rate: float | None = None, momentum: float | None = None, schedule: str | None = None
+) -> optimizers.Optimizer:
+    """An optimizer by name, with a learning rate, a momentum and a schedule where given.
+
+    >>> build_optimizer("momentum", 0.1, 0.95, "exponential_decay:10000,0.1").learning_rate
+    ExponentialDecay(initial=0.1, decay_steps=10000, decay_rate=0.1, staircase=False)
+    """
+    default = optimizers.get(name)
+    rate: Any = default.learning_rate if learning_rate is None else learning_rate
+    arguments = {"learning_rate": rate if schedule is None else parse_schedule(schedule, rate)}
+    if momentum is not None:
+        if not hasattr(default, "momentum"):
+            raise ValueError(f"{type(default).__name__} has no momentum; leave it out, or use momentum, nesterov or rmsprop")
+        arguments["momentum"] = momentum
+    return type(default)(**arguments)
+
+
+def parse_schedule(text: str, initial: float) -> schedules.Schedule:
+    """A schedule from name:numbers; the learning rate is its first argument (the peak of one_cycle).
+
+    >>> parse_schedule("power_decay:100", 0.1)
+    PowerDecay(initial=0.1, decay_steps=100, power=1.0)
+    """
+    name, _, numbers = text.partition(":")
+    known = {n: c for n, c in schedules.KNOWN.items() if n not in ("piecewise_constant", "constant")}
+    kind: Any = known[checks.choice("schedule", "name", name, known)]
+    try:
+        values = [float(number) for number in numbers.split(",") if number]
+    except ValueError:
+        raise ValueError(f"schedule {text!r}: after the colon stand numbers, separated by commas") from None
+    try:
+        return kind(initial, *(int(v) if v.is_integer() and i == 0 else v for i, v in enumerate(values)))  # type: ignore[no-any-return]
+    except TypeError as error:
+        raise ValueError(f"schedule {text!r}: {error}") from None
+
+
+def make_folder(wanted: Path) -> Path:
+    """The folder itself where it is new or empty, else the first free of folder-2, folder-3, …"""
+    folder, number = wanted, 1
+    while folder.exists() and any(folder.iterdir()):
+        number += 1
+        folder = wanted.with_name(f"{wanted.name}-{number}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write(trainer: Trainer, folder: Path) -> list[Path]:
+    """history.csv and the learning curves of a run; return their paths."""
+    history = trainer.history
+    history.to_csv(folder / "history.csv")
+    paths = [folder / "history.csv"]
+    for key in ("loss", "accuracy"):
+        if key in history:
+            figure, axes = plots.new_grid(1, 1, (9, 5.5))
+            curves = {"training": _renamed(history, key), "validation": _renamed(history, f"val_{key}")}
+            plots.learning_curves(curves, "value", "updates", axes[0])
+            axes[0].set_ylabel(key)
+            paths.append(plots.save(figure, folder / f"{key}.png"))
+    return paths
+
+
+def _renamed(history: Any, key: str) -> Any:
+    return type(history)([{**record, "value": record[key]} for record in history if key in record])
+
+
+@dataclass(frozen=True)
+class CheckedNetwork:
+    """A small network for `npdeep check`: what it shows, how to build it, and its loss."""
+
+    what: str
+    build: Callable[[], list[Layer]]
+    loss: str = "softmax_cross_entropy"
+
+
+def _around(activation: str) -> Callable[[], list[Layer]]:
+    required: dict[str, Any] = {"threshold": 0.1, "value": 0.1} if activation == "threshold" else {}
+    return lambda: [Dense(7), Activation(activation, **required), Dense(3)]
+
+
+CHECKED = {
+    "dense": CheckedNetwork("affine maps and ReLU", lambda: [Dense(7), Activation("relu"), Dense(3)]),
+    "batch_normalization": CheckedNetwork(
+        "batch normalization before ELU and on the logits; the bias before it has the gradient 0",
+        lambda: [Dense(7), BatchNormalization(), Activation("elu"), Dense(3), BatchNormalization()],
+    ),
+    "dropout": CheckedNetwork(
+        "four kinds of noise, the same in every evaluation",
+        lambda: [
+            Dropout(0.3),
+            Dense(7),
+            GaussianDropout(0.2),
+            Activation("selu"),
+            AlphaDropout(0.1),
+            Dense(6),
+            GaussianNoise(0.1),
+            Dense(3),
+        ],
+    ),
+    "gates": CheckedNetwork("maxout, PReLU, RReLU and GLU", lambda: [Maxout(6), PReLU(), Dense(8), RReLU(), GLU(), Dense(3)]),
+    "regularized": CheckedNetwork(
+        "L1, L2 and both, on kernels and on a bias",
+        lambda: [
+            Dense(7, kernel_regularizer="l1"),
+            Activation("tanh"),
+            Dense(6, kernel_regularizer="l2", bias_regularizer="l2"),
+            Activation("gelu"),
+            Dense(3, kernel_regularizer="l1_l2"),
+        ],
+    ),
+    "regression": CheckedNetwork(
+        "softplus under the squared error", lambda: [Dense(7), Activation("softplus"), Dense(3)], "mean_squared_error"
+    ),
+    **{name: CheckedNetwork(f"{name} between two dense layers", _around(name)) for name in activations.RULES},
+}
+"""Networks by the name that `npdeep check` takes: the ones above, and one around every activation."""
+
+
+def check_network(name: str, seed: int = 0, tolerance: float = 1e-6) -> GradientReport:
+    """The gradient check of a named network on random examples.
+
+    >>> bool(check_network("dense"))
+    True
+    """
+    network = CHECKED[checks.choice("check", "network", name, CHECKED)]
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((8, 5))
+    y = rng.standard_normal((8, 3)) if network.loss == "mean_squared_error" else rng.integers(0, 3, 8)
+    model = Sequential(network.build(), input_size=5, seed=seed, dtype="float64")
+    return gradient_check(model, network.loss, x, y, tolerance=tolerance)

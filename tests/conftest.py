@@ -1,0 +1,37 @@
+"""Shared by all tests: hypothesis profiles, real digits, a fresh seed."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import npdeep as nd
+
+settings.register_profile("ci", max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("intense", max_examples=500, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers, the same ones every time."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """(x_train, y_train), (x_test, y_test): the digits that come with the package."""
+    return nd.datasets.mnist_sample()
+
+
+@pytest.fixture(scope="session")
+def full_mnist():
+    """(train), (validation), (test): the full MNIST, where $NPDEEP_DATA names a folder that holds it."""
+    folder = os.environ.get("NPDEEP_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("full MNIST is absent: set NPDEEP_DATA to a folder with its four IDX files")
+    return nd.datasets.mnist(folder)
