@@ -275,7 +275,7 @@ _rule(
     smooth,
     ("a = ½z(u + 1), u = z/√(1 + z²)", r"a = \tfrac12 z (u + 1),\ u = z/\sqrt{1 + z^2}"),
     ("½ + u(1 − u²/2)", r"\tfrac12 + u (1 - u^2/2)"),
-    workspace=("rows",),
+    workspace=("rows", "rows"),
 )
 
 # ── whole rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -324,7 +324,8 @@ def lookup(name: Any) -> ActivationRule:
     """
     if isinstance(name, str) and name.lower() in OWN_LAYERS:
         raise ValueError(f"Activation: {name!r} is a layer of its own: use {OWN_LAYERS[name.lower()]}")
-    return RULES[ALIASES.get(name, "") or checks.choice("Activation", "name", name, [*RULES, *ALIASES], HINTS)]
+    known = checks.choice("Activation", "name", name, [*RULES, *ALIASES], HINTS)
+    return RULES[ALIASES.get(known, known)]
 
 
 def check_parameters(rule: ActivationRule, given: dict[str, Any]) -> dict[str, float]:
@@ -345,6 +346,8 @@ def check_parameters(rule: ActivationRule, given: dict[str, Any]) -> dict[str, f
         merged[name] = checks.number(owner, name, value, **rule.limits.get(name, {}))
     if "minimum" in merged and not merged["minimum"] < merged["maximum"]:
         raise ValueError(f"{owner}: minimum must be below maximum, got {merged['minimum']:g} and {merged['maximum']:g}")
+    if rule.name == "general_relu" and not merged["threshold"] < merged["maximum"]:
+        raise ValueError(f"{owner}: threshold must be below maximum, got {merged['threshold']:g} and {merged['maximum']:g}")
     return merged
 
 

@@ -227,7 +227,6 @@ class ReduceLROnPlateau(Callback):
         value = monitored("ReduceLROnPlateau", record, self.monitor, self.mode)
         if self.resting > 0:
             self.resting -= 1
-            self.waited = 0
         if value < self.best - self.min_delta:
             self.best, self.waited = value, 0
         elif self.resting == 0:

@@ -132,12 +132,7 @@ def real_array(owner: str, name: str, value: Any) -> Array:
     Traceback (most recent call last):
     TypeError: fit: x must hold numbers, got dtype <U1; convert it first, for example with x.astype('float32')
     """
-    if value is None:
-        raise TypeError(f"{owner}: {name} is missing (None)")
-    try:
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
-    except ValueError as error:               # lists of unequal length
-        raise ValueError(f"{owner}: {name} cannot be made into an array: {error}") from None
+    array = any_array(owner, name, value)
     if array.dtype.kind == "c":
         raise TypeError(f"{owner}: {name} must hold real numbers, got dtype {array.dtype}; take its .real part")
     if array.dtype.kind in NOT_NUMBERS:
@@ -146,6 +141,21 @@ def real_array(owner: str, name: str, value: Any) -> Array:
             f"convert it first, for example with {name}.astype('float32')"
         )
     return array
+
+
+def any_array(owner: str, name: str, value: Any) -> Array:
+    """The value as an array of whatever it holds.
+
+    >>> any_array("fit", "y", [[1], [2, 3]])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: fit: y cannot be made into an array: ...
+    """
+    if value is None:
+        raise TypeError(f"{owner}: {name} is missing (None)")
+    try:
+        return value if isinstance(value, np.ndarray) else np.asarray(value)
+    except ValueError as error:               # lists of unequal length
+        raise ValueError(f"{owner}: {name} cannot be made into an array: {error}") from None
 
 
 def examples(owner: str, name: str, value: Any, width: int) -> Array:
@@ -194,15 +204,16 @@ def finite(owner: str, name: str, x: Array) -> None:
         if not math.isfinite(total):
             bad = np.argwhere(~np.isfinite(piece))
             if len(bad):
-                _raise_not_finite(owner, name, x, bad[0] + [start] + [0] * (x.ndim - 1))
+                row, *place = bad[0].tolist()
+                _raise_not_finite(owner, name, x, (start + row, *place))
 
 
-def _raise_not_finite(owner: str, name: str, x: Array, index: Array) -> None:
+def _raise_not_finite(owner: str, name: str, x: Array, index: tuple[int, ...]) -> None:
     count = sum(int(np.count_nonzero(~np.isfinite(x[i : i + SCAN]))) for i in range(0, len(x), SCAN))
     place = f"row {index[0]}" + "".join(f", column {i}" for i in index[1:])
     verb = "elements is" if count == 1 else "elements are"
     raise ValueError(
-        f"{owner}: {name} holds {x[tuple(index)]} at {place} ({count} of {x.size} {verb} not finite); "
+        f"{owner}: {name} holds {x[index]} at {place} ({count} of {x.size} {verb} not finite); "
         "remove or replace such rows first"
     )
 

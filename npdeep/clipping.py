@@ -40,13 +40,15 @@ class Clipping(Described):
         The plain sum of squares is one dot product a piece. Where it is not finite, or so small that squares may have
         vanished, it is taken again on g/max|g|, which neither overflows nor vanishes.
         """
-        total = sum(kernels.sum_of_squares(g) for g in pieces)
-        tiny = float(np.finfo(pieces[0].dtype).tiny)
-        if tiny < total < math.inf:
+        with np.errstate(over="ignore"):      # an overflow is dealt with below
+            total = sum(kernels.sum_of_squares(g) for g in pieces)
+        smallest = 1e9 * float(np.finfo(pieces[0].dtype).tiny)    # below it, squares may have lost digits
+        if smallest < total < math.inf:
             return math.sqrt(total)
-        largest = max(kernels.largest_magnitude(g) for g in pieces)
-        if not math.isfinite(largest):
+        magnitudes = [kernels.largest_magnitude(g) for g in pieces]
+        if not all(map(math.isfinite, magnitudes)):    # asked one by one: max() may pass over a NaN
             self.refuse()
+        largest = max(magnitudes)
         if largest == 0:
             return 0.0
         scaled = sum(kernels.sum_of_scaled_squares(g, largest, self.scratch[: len(g)]) for g in pieces)

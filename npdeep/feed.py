@@ -1,5 +1,6 @@
 """Where `fit` gets its batches from: arrays, gathered in a new order every epoch, or an iterable of the user's."""
 
+import mmap
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
@@ -21,10 +22,8 @@ def is_mapped(x: Any) -> bool:
     False
     """
     while isinstance(x, np.ndarray):
-        if isinstance(x, np.memmap):
-            return True
         x = x.base
-    return False
+    return isinstance(x, mmap.mmap)
 
 
 class ArrayFeed:

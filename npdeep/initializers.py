@@ -335,9 +335,9 @@ def for_activation(name: str, distribution: str = "uniform") -> Initializer:
     rule = activations.lookup(name)
     if rule.name == "selu":
         return LecunNormal()
-    if rule.squashes:
-        slope = activations.value_and_slope(rule.name, 0.0)[1]
-        return VarianceScaling(1 / float(slope) ** 2, "fan_avg", distribution)
+    slope = float(activations.value_and_slope(rule.name, 0.0)[1]) if rule.squashes else 0.0
+    if slope > 0:                             # 0 for clipped_linear, which cuts off one half like ReLU
+        return VarianceScaling(1 / slope**2, "fan_avg", distribution)
     if rule.whole_row or rule.name in ("linear", "scaled", "exponential", "log_sigmoid"):
         return VarianceScaling(1.0, "fan_avg", distribution)
     return VarianceScaling(2.0, "fan_avg", distribution)

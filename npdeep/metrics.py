@@ -47,6 +47,17 @@ def as_labels(targets: Array) -> Array:
     return targets[:, 0] if targets.shape[1] == 1 else np.argmax(targets, axis=1)
 
 
+def like_outputs(name: str, targets: Array, outputs: Array) -> Array:
+    """Targets in the shape of the outputs; labels (n,) become a column where there is one output.
+
+    >>> like_outputs("mean_squared_error", np.array([1.0, 2.0]), np.zeros((2, 1))).shape
+    (2, 1)
+    """
+    if targets.size != outputs.size:
+        raise ValueError(f"{name}: targets must have the shape of the outputs, {outputs.shape}, got {targets.shape}")
+    return targets.reshape(outputs.shape)
+
+
 class Accuracy(Metric):
     """The share of rows whose largest output is the right class. One output: right where (output > threshold) is the label.
 
@@ -66,7 +77,7 @@ class Accuracy(Metric):
         """Share of hits."""
         hits: Array
         if outputs.shape[1] == 1:
-            hits = (outputs[:, 0] > self.threshold) == (as_labels(targets) > 0)
+            hits = (outputs[:, 0] > self.threshold) == (as_labels(targets) > 0.5)
         else:
             hits = outputs.argmax(axis=1) == as_labels(targets)
         return float(np.count_nonzero(hits) / len(hits))
@@ -89,7 +100,7 @@ class BinaryAccuracy(Metric):
 
     def compute(self, outputs: Array, targets: Array) -> float:
         """Share of hits among all elements."""
-        hits = (outputs > self.threshold) == (targets.reshape(outputs.shape) > 0.5)
+        hits = (outputs > self.threshold) == (like_outputs(self.name, targets, outputs) > 0.5)
         return float(np.count_nonzero(hits) / hits.size)
 
 
@@ -109,9 +120,11 @@ class TopKAccuracy(Metric):
 
     def compute(self, outputs: Array, targets: Array) -> float:
         """Share of rows where fewer than k outputs are larger than that of the right class."""
-        labels = as_labels(targets)
+        labels = as_labels(targets).astype(np.int64, copy=False)
+        if labels.min() < 0 or labels.max() >= outputs.shape[1]:
+            raise ValueError(f"{self.name}: labels must lie in 0 … {outputs.shape[1] - 1}, got {labels.min()} … {labels.max()}")
         right = np.take_along_axis(outputs, labels[:, None], axis=1)
-        larger = np.count_nonzero(outputs > right, axis=1)
+        larger = np.count_nonzero(~(outputs <= right), axis=1)    # a NaN is no hit
         return float(np.count_nonzero(larger < self.k) / len(labels))
 
 
@@ -126,7 +139,7 @@ class MeanSquaredError(Metric):
 
     def compute(self, outputs: Array, targets: Array) -> float:
         """Mean of squares."""
-        error = outputs - targets.reshape(outputs.shape)
+        error = outputs - like_outputs(self.name, targets, outputs)
         return float(np.mean(error * error))
 
 
@@ -141,7 +154,7 @@ class MeanAbsoluteError(Metric):
 
     def compute(self, outputs: Array, targets: Array) -> float:
         """Mean of absolute values."""
-        return float(np.mean(np.abs(outputs - targets.reshape(outputs.shape))))
+        return float(np.mean(np.abs(outputs - like_outputs(self.name, targets, outputs))))
 
 
 def confusion_matrix(predictions: Any, targets: Any, classes: int | None = None) -> Array:

@@ -29,6 +29,7 @@ class Sequential:
         layers: the layers, each with its name; layers without one are numbered dense, dense_1, …
         parameters: all parameters and moving statistics, in layer order.
         arena: where their numbers are.
+        passes: how many forward passes have used the buffers.
 
     Raises ValueError or TypeError where the layers, their names or their widths do not fit together.
 
@@ -54,28 +55,27 @@ class Sequential:
         self.dtype = check_dtype(dtype)
         self.name = name or "sequential"
         names = name_layers(self.layers)
-        self._attach(names)
-        self.parameters: list[Parameter] = [p for layer in self.layers for p in layer.parameters]
-        self.arena: Arena = allocate(self.parameters, self.dtype)
-        for index, layer in enumerate(self.layers):
-            layer.initialize(self.seed, index)
+        try:
+            self._build(names)
+        except Exception:
+            for layer in self.layers:         # they stay free for the next try
+                layer.detach()
+            raise
+        self.passes = 0
         self.prepared: tuple[int, bool] | None = None
         self.planned: tuple[int, bool] | None = None
         self.backward_layers: list[Layer] = []
 
-    def _attach(self, names: list[str]) -> None:
-        attached: list[Layer] = []
+    def _build(self, names: list[str]) -> None:
         width = self.input_size
-        try:
-            for layer, name in zip(self.layers, names, strict=True):
-                layer.attach(name, width)
-                attached.append(layer)
-                width = layer.output_size
-        except Exception:
-            for layer in attached:            # the layers that fitted stay free for the next try
-                layer.detach()
-            raise
+        for layer, name in zip(self.layers, names, strict=True):
+            layer.attach(name, width)
+            width = layer.output_size
         self.output_size = width
+        self.parameters: list[Parameter] = [p for layer in self.layers for p in layer.parameters]
+        self.arena: Arena = allocate(self.parameters, self.dtype)
+        for index, layer in enumerate(self.layers):
+            layer.initialize(self.seed, index)
 
     # ── passes ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def forward(self, x: Any, training: bool = False) -> Array:
@@ -84,20 +84,24 @@ class Sequential:
         training: True uses batch statistics and noise, and makes a backward pass possible.
         Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size).
         """
-        outputs = self.check_examples("forward", "x", x)
-        self.prepare(len(outputs), checks.flag("forward", "training", training))
+        return self.run(self.check_examples("forward", "x", x), checks.flag("forward", "training", training))
+
+    def run(self, x: Array, training: bool = False) -> Array:
+        """`forward` on rows that are checked and in the model's dtype."""
+        self.prepare(len(x), training)
+        self.passes += 1
         for layer in self.layers:
-            outputs = layer.forward(outputs, training)
-        return outputs
+            x = layer.forward(x, training)
+        return x
 
     def backward(self, grad_output: Any, input_gradient: bool = False) -> Array | None:
         """Assign the gradients of all trainable parameters, given ∂loss/∂outputs of the last training forward.
 
         Returns ∂loss/∂x where input_gradient is True, else None. The pass stops at the lowest layer with something to train.
-        Raises RuntimeError where the last forward pass was not a training one, ValueError for a wrong shape.
+        Raises ValueError where the last forward pass was not a training one, or for a wrong shape.
         """
         if self.prepared is None or not self.prepared[1]:
-            raise RuntimeError(
+            raise ValueError(
                 "backward: the last forward pass was not a training one; call model.forward(x, training=True) first"
             )
         outputs = self.layers[-1].output
@@ -122,10 +126,11 @@ class Sequential:
         if x.ndim == 1 and len(x) == self.input_size:
             x = x[None, :]
         x = checks.examples("predict", "x", x, self.input_size)
+        checks.finite("predict", "x", x)
         outputs = np.empty((len(x), self.output_size), self.dtype)
         for start in range(0, len(x), batch_size):
-            rows = x[start : start + batch_size]
-            outputs[start : start + len(rows)] = self.forward(rows)
+            rows = checks.cast("predict", "x", x[start : start + batch_size], self.dtype)
+            outputs[start : start + len(rows)] = self.run(rows)
         return outputs
 
     def check_examples(self, owner: str, name: str, x: Any) -> Array:
@@ -270,12 +275,12 @@ def check_dtype(dtype: Any) -> Any:
     ValueError: Sequential: dtype must be "float32" or "float64", got 'float16'
     """
     try:
-        result = np.dtype(dtype)
+        name = None if dtype is None else np.dtype(dtype).name    # NumPy takes None for float64
     except TypeError:
-        result = None
-    if result not in (np.dtype("float32"), np.dtype("float64")):
+        name = None
+    if name not in ("float32", "float64"):
         raise ValueError(f'Sequential: dtype must be "float32" or "float64", got {dtype!r}')
-    return result
+    return np.dtype(name)
 
 
 def check_layers(layers: Any) -> list[Layer]:
@@ -296,6 +301,11 @@ def check_layers(layers: Any) -> list[Layer]:
             raise ValueError(
                 f"Sequential: layers[{index}], a {type(layer).__name__}, stands in the list twice; "
                 "each place needs a layer of its own"
+            )
+        if layer.built:
+            raise ValueError(
+                f"Sequential: layer {layer.name!r} already belongs to a model; a layer serves one model: "
+                f"make a new {type(layer).__name__}(...), in the same cell as the model that is to hold it"
             )
     return result
 

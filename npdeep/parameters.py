@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.checks import describe
+from npdeep import checks
 from npdeep.kernels.arrays import Array
 
 CHUNK = 32768
@@ -124,17 +124,15 @@ class Parameter:
         target = getattr(self, name)
         if target is None:
             raise ValueError(f"Parameter {self.name} has no {name}: it is never trained, or its layer is in no model yet")
-        try:
-            array = np.asarray(numbers, dtype=target.dtype)
-        except (TypeError, ValueError):
-            raise TypeError(f"Parameter {self.name}: {name} must be numbers, got {describe(numbers)}") from None
+        owner = f"Parameter {self.name}"
+        array = checks.real_array(owner, name, numbers)
         if array.shape != self.shape and array.ndim > 0:
-            raise ValueError(f"Parameter {self.name}: {name} must have the shape {self.shape}, got {array.shape}")
-        target[...] = array
+            raise ValueError(f"{owner}: {name} must have the shape {self.shape}, got {array.shape}")
+        target[...] = checks.cast(owner, name, array, target.dtype)
 
     def _set_trainable(self, trainable: Any) -> None:
         if not isinstance(trainable, bool):
-            raise TypeError(f"Parameter {self.name}: trainable must be True or False, got {describe(trainable)}")
+            raise TypeError(f"Parameter {self.name}: trainable must be True or False, got {checks.describe(trainable)}")
         if trainable and not self.has_grad:
             raise ValueError(f"Parameter {self.name} is a moving statistic: it is counted, never trained")
         put = super().__setattr__

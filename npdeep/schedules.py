@@ -8,6 +8,7 @@ see the validation loss, is a callback: `nd.callbacks.ReduceLROnPlateau`.
 import bisect
 import itertools
 import math
+import numbers
 from typing import Any
 
 from npdeep import checks
@@ -268,7 +269,12 @@ def value_at(rate: "float | Schedule", step: int) -> float:
     >>> value_at(0.1, 5), value_at(PowerDecay(0.1, 100), 100)
     (0.1, 0.05)
     """
-    return rate(step) if isinstance(rate, Schedule) else rate
+    if not isinstance(rate, Schedule):
+        return rate
+    value: Any = rate(step)
+    if not (isinstance(value, numbers.Real) and 0 <= float(value) < math.inf):
+        raise ValueError(f"{rate!r} must give a number of at least 0 at every step, but at step {step} it gave {value!r}")
+    return float(value)
 
 
 def rate(owner: str, name: str, value: Any, **limits: Any) -> "float | Schedule":

@@ -106,7 +106,18 @@ class Trainer:
         backward outputs
         update update
         """
-        return self.operations(*self._check_batch("walk", x, y, sample_weight))
+        return self._undisturbed(self.operations(*self._check_batch("walk", x, y, sample_weight)))
+
+    def _undisturbed(self, operations: Iterator[StepEvent]) -> Iterator[StepEvent]:
+        """The same events; raises where another pass has overwritten the buffers before the backward pass is through."""
+        for event in operations:
+            passes = self.model.passes
+            yield event
+            if self.model.passes != passes and event.stage in ("forward", "loss", "backward"):
+                raise ValueError(
+                    f"walk: after the event {event.stage} {event.name!r} the model was used for another pass, which overwrote "
+                    "what the rest of this step needs; look at event.arrays, or use model.copy() for passes in between"
+                )
 
     def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """One training step at full speed; the same code as `walk`. Returns the loss, penalties included.
@@ -127,6 +138,8 @@ class Trainer:
         model = self.model
         if self.planned_version != model.arena.version:
             self.plan()
+        model.plan()                          # a backward pass down to the input may have changed it
+        model.passes += 1
         if model.prepared != (len(x), True):
             model.prepare(len(x), training=True)
 
@@ -185,11 +198,12 @@ class Trainer:
         regularized = [p for p in model.parameters if p.regularizer is not None]
         self.penalty_event = parameter_event("penalty", regularized, "regularizer")
         self.constrain_event = parameter_event("constrain", self.constrained, "constraint")
-        model.plan()
         self.planned_version = model.arena.version
 
     # ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────
     def _check_batch(self, owner: str, x: Any, y: Any, sample_weight: Any) -> tuple[Array, Any, Array | None]:
+        if self.planned_version != self.model.arena.version:
+            self.plan()                       # raises where there is nothing to train
         x = self.model.check_examples(owner, "x", x)
         y = self.loss.check_targets(y, len(x), self.model.output_size, self.model.dtype)
         return x, y, check_weights(owner, sample_weight, len(x), self.model.dtype)
@@ -294,16 +308,17 @@ class Trainer:
         batch_size = checks.whole("fit", "batch_size", batch_size)
         shuffle = checks.flag("fit", "shuffle", shuffle)
         seed = self.seed if seed is None else seeds.check_seed("fit", seed)
-        if y is None and not isinstance(x, np.ndarray) and isinstance(x, Iterable) and not isinstance(x, str | list | tuple):
-            return IterableFeed(x, self._check_fit_batch)
-        if y is None and isinstance(x, list | tuple) and len(x) > 0 and isinstance(x[0], tuple):
+        if y is None and is_iterable_of_batches(x):
+            if sample_weight is not None:
+                raise TypeError("fit: sample_weight goes with arrays; batches bring their own: (x, y, sample_weight)")
             return IterableFeed(x, self._check_fit_batch)
         if y is None:
             raise TypeError("fit: y is missing; call fit(x, y, ...), or fit(batches) with an iterable of (x, y)")
         x = checks.examples("fit", "x", x, self.model.input_size)
-        targets = y if hasattr(y, "shape") else np.asarray(y)
+        targets = y if hasattr(y, "shape") else checks.any_array("fit", "y", y)
         if targets.ndim == 0 or len(targets) != len(x):
             raise ValueError(f"fit: x has {len(x)} rows, y has shape {targets.shape}; each row of x needs a target")
+        sample_weight = check_weights("fit", sample_weight, len(x), self.model.dtype)
         return ArrayFeed(x, targets, sample_weight, batch_size, seed, self._check_fit_batch, shuffle)
 
     def _check_fit_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
@@ -327,11 +342,12 @@ class Trainer:
         Raises ValueError or TypeError for unfit arguments.
         """
         x = checks.examples("evaluate", "x", x, self.model.input_size)
+        checks.finite("evaluate", "x", x)
         y = self.loss.check_targets(y, len(x), self.model.output_size, self.model.dtype)
         weight = check_weights("evaluate", sample_weight, len(x), self.model.dtype)
         totals = Totals(self.metrics)
         for index in pieces(len(x), checks.whole("evaluate", "batch_size", batch_size), None):
-            outputs = self.model.forward(x[index])
+            outputs = self.model.run(checks.cast("evaluate", "x", x[index], self.model.dtype))
             w = None if weight is None else weight[index]
             totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index])
         result = totals.means()
@@ -350,6 +366,17 @@ class Trainer:
     def __repr__(self) -> str:
         """One line."""
         return f"<Trainer of {self.model!r}: {self.loss!r}, {self.optimizer!r}, {self.iteration} updates>"
+
+
+def is_iterable_of_batches(x: Any) -> bool:
+    """A list of tuples, or any iterable that is neither an array nor a plain list.
+
+    >>> is_iterable_of_batches([(1, 2)]), is_iterable_of_batches([[1.0, 2.0]]), is_iterable_of_batches(np.ones(2))
+    (True, False, False)
+    """
+    if isinstance(x, list | tuple):
+        return len(x) > 0 and isinstance(x[0], tuple)
+    return isinstance(x, Iterable) and not isinstance(x, str | np.ndarray)
 
 
 def check_last_layer(model: Sequential, loss: Loss) -> None:

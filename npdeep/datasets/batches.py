@@ -89,6 +89,8 @@ def batches(
     batch_size = checks.whole("batches", "batch_size", batch_size)
     epoch = checks.whole("batches", "epoch", epoch, minimum=0)
     seed = seeds.check_seed("batches", seed)
+    if augment is not None and not callable(augment):
+        raise TypeError(f"batches: augment must be a function of x and rng, or None, got {checks.describe(augment)}")
     order = epoch_order(len(x), seed, epoch) if checks.flag("batches", "shuffle", shuffle) else None
     rng = seeds.generator(seed, seeds.AUGMENT, epoch)
     return _generate(x, y, pieces(len(x), batch_size, order), augment, rng)

@@ -5,12 +5,13 @@ Source: Y. LeCun and C. Cortes, *The MNIST database of handwritten digits*, CC B
 
 import gzip
 import hashlib
+import http.client
 import io
 import os
 import sys
 import tempfile
-import urllib.error
 import urllib.request
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def read(name: str, folder: str | Path | None = None) -> Array:
     if data[:2] == b"\x1f\x8b":
         try:
             data = gzip.decompress(data)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise ValueError(f"mnist: {path} is damaged: {error}; delete it and try again") from None
     if hashlib.sha256(data).hexdigest() != FILES[name]:
         raise ValueError(f"mnist: {path} is not the {name} of MNIST (its sha256 differs); delete it and try again")
@@ -147,7 +148,7 @@ def download(name: str, folder: Path) -> Path:
             data = fetch(url, f"{name}.gz")
             if hashlib.sha256(gzip.decompress(data)).hexdigest() != FILES[name]:
                 raise OSError("its contents are not those of MNIST")
-        except (OSError, EOFError, urllib.error.URLError) as error:
+        except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
             problems.append(f"{url}: {error}")
             continue
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:

@@ -194,7 +194,8 @@ def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) 
         flat[k] = kept
         numeric[i] = (above - below) / (2 * h)
         left[i], right[i] = (here - below) / h, (above - here) / h
-        noise[i] = 4 * np.finfo(np.float64).eps * abs(here) / h       # what the rounding of L makes of a quotient
+        # what the rounding of L makes of a quotient; a small L is the difference of logarithms and logits of the size of 1
+        noise[i] = 4 * np.finfo(np.float64).eps * max(1.0, abs(here)) / h
     kink = on_kink(analytic, numeric, left, right)
     difference = np.where(kink, 0, np.abs(analytic - numeric))
     scale = max(float(np.linalg.norm(analytic)), float(np.linalg.norm(numeric)), float(np.finfo(np.float64).tiny))
@@ -217,7 +218,8 @@ def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) 
 def on_kink(analytic: Array, numeric: Array, left: Array, right: Array) -> Array:
     """Where the one-sided slopes differ far more than a smooth function's would, and the analytic one lies between them.
 
-    A smooth loss has |right − left| = h |L''|, some 1e-5 of its curvature; at a kink it is the height of the jump.
+    A smooth loss has |right − left| = h |L''|, some 1e-5 of its curvature, and differences far nearer to its gradient than
+    that; at a kink it is the height of the jump, or a part of that where the kink is near the end of the step.
 
     >>> on_kink(np.array([0.0, 1.0]), np.array([0.5, 1.0]), np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     array([ True, False])
@@ -225,6 +227,6 @@ def on_kink(analytic: Array, numeric: Array, left: Array, right: Array) -> Array
     jump = np.abs(right - left)
     margin = 1e-3 * jump
     between = (np.minimum(left, right) - margin <= analytic) & (analytic <= np.maximum(left, right) + margin)
-    steep = jump > 1e-2 * np.maximum(np.abs(numeric), 1e-6)
+    steep = jump > np.maximum(1e-4 * np.abs(numeric), 1e-8)
     found: Array = steep & between & (np.abs(analytic - numeric) > 1e-2 * jump)
     return found

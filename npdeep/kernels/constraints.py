@@ -57,7 +57,7 @@ def min_max_norm(W: Array, minimum: float, maximum: float, rate: float, axis: in
     """
     norms_along(W, axis, norms, t)
     limits = np.minimum(np.maximum(norms, minimum), maximum)
-    np.maximum(norms, np.finfo(W.dtype).tiny, out=norms)    # a zero vector has no direction to grow in
+    np.maximum(norms, np.sqrt(np.finfo(W.dtype).tiny), out=norms)    # zero stays zero; squares below this vanish
     limits /= norms
     limits *= rate
     limits += 1 - rate

@@ -97,11 +97,6 @@ class Layer(Described):
     # ── what the model calls ──────────────────────────────────────────────────────────────────────────────────────────
     def attach(self, name: str, input_size: int) -> None:
         """Take a name and a place in a model: declare the parameters, make the events."""
-        if self.built:
-            raise ValueError(
-                f"layer {self.name!r} already belongs to a model; a layer serves one model: "
-                f"make a new {type(self).__name__}(...), in the same cell as the model that is to hold it"
-            )
         self.name, self.input_size = name, input_size
         self.output_size = self.build(input_size)
         self.built = True

@@ -19,7 +19,8 @@ class Dropout(Layer):
     the layer passes its input on. TensorFlow 1 speaks of keep_prob = 1 − rate.
 
     Args:
-        rate: the probability to drop a unit, at least 0 and below 1 (it is realized in steps of 1/65536).
+        rate: the probability to drop a unit, at least 0 and below 1 (it is realized in steps of 1/65536). The attribute of
+            this name may be set anew between steps.
         name: numbered "dropout", "dropout_1", … if not given.
 
     Attributes:
@@ -41,16 +42,18 @@ class Dropout(Layer):
     backward_formula = Formula("dx = dy·mask/(1 − p)", r"dx = dy \odot m/(1 - p)")
     kernels: Any = (kernels.dropout_forward, kernels.dropout_backward)
     mask: Array = NOTHING_YET
+    output_buffer: Array
+    grad_buffer: Array
 
     def __init__(self, rate: float = 0.5, *, name: str | None = None) -> None:
         super().__init__(name)
         self.rate = checks.number(type(self).__name__, "rate", rate, minimum=0, below=1)
-        self.keep = kernels.keep_steps(self.rate)
 
     def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
-        """In training: output, grad_input and mask."""
-        if training and self.rate > 0:
-            yield from super().buffers(training)
+        """In training: room for output, grad_input and mask."""
+        if training:
+            yield "output_buffer", self.output_size
+            yield "grad_buffer", self.input_size
             yield "mask", self.input_size
 
     def forward(self, x: Array, training: bool = False) -> Array:
@@ -60,16 +63,19 @@ class Dropout(Layer):
             self.output = x
             return x
         words = kernels.random_words(self.rng, x.size)
-        kernels.dropout_mask(words, self.keep, 1 / (1 - self.rate), self.mask)
-        return kernels.dropout_forward(x, self.mask, self.output)
+        kernels.dropout_mask(words, kernels.keep_steps(self.rate), 1 / (1 - self.rate), self.mask)
+        self.output = kernels.dropout_forward(x, self.mask, self.output_buffer)
+        return self.output
 
     def backward(self, grad_output: Array) -> Array | None:
         """grad_input = grad_output · mask."""
         self.grad_output = grad_output
-        if self.rate == 0 and self.passes_gradient:
+        if not self.passes_gradient:
+            return None
+        if self.rate == 0:
             self.grad_input = grad_output
-        elif self.grad_input is not None:
-            kernels.dropout_backward(self.mask, grad_output, self.grad_input)
+        else:
+            self.grad_input = kernels.dropout_backward(self.mask, grad_output, self.grad_buffer)
         return self.grad_input
 
     def forward_arrays(self) -> dict[str, Array]:
@@ -91,9 +97,10 @@ class GaussianDropout(Dropout):
     forward_formula = Formula("y = x·mask, mask ~ N(1, p/(1 − p))", r"y = x \odot m,\ m \sim N(1, p/(1 - p))")
     backward_formula = Formula("dx = dy·mask", r"dx = dy \odot m")
 
-    def __init__(self, rate: float = 0.5, *, name: str | None = None) -> None:
-        super().__init__(rate, name=name)
-        self.stddev = math.sqrt(self.rate / (1 - self.rate))
+    @property
+    def stddev(self) -> float:
+        """√(rate/(1 − rate)), the standard deviation of the factors."""
+        return math.sqrt(self.rate / (1 - self.rate))
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = input · mask in training, the input itself otherwise."""
@@ -102,7 +109,8 @@ class GaussianDropout(Dropout):
             self.output = x
             return x
         kernels.gaussian_mask(self.rng, self.stddev, self.mask)
-        return kernels.dropout_forward(x, self.mask, self.output)
+        self.output = kernels.dropout_forward(x, self.mask, self.output_buffer)
+        return self.output
 
 
 class AlphaDropout(Dropout):
@@ -126,10 +134,15 @@ class AlphaDropout(Dropout):
     kernels = (kernels.alpha_dropout_forward, kernels.alpha_dropout_backward)
     floor = -SELU_SCALE * SELU_ALPHA
 
-    def __init__(self, rate: float = 0.5, *, name: str | None = None) -> None:
-        super().__init__(rate, name=name)
-        self.a = ((1 - self.rate) * (1 + self.rate * self.floor**2)) ** -0.5
-        self.b = -self.a * self.rate * self.floor
+    @property
+    def a(self) -> float:
+        """The scale ((1 − rate)(1 + rate · floor²))^{−1/2}, floor = −λα."""
+        return float(((1 - self.rate) * (1 + self.rate * self.floor**2)) ** -0.5)
+
+    @property
+    def b(self) -> float:
+        """The shift −a · rate · floor."""
+        return -self.a * self.rate * self.floor
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = a · (input where kept, else −λα) + b in training, the input itself otherwise."""
@@ -138,14 +151,17 @@ class AlphaDropout(Dropout):
             self.output = x
             return x
         words = kernels.random_words(self.rng, x.size)
-        kernels.dropout_mask(words, self.keep, 1.0, self.mask)
-        return kernels.alpha_dropout_forward(x, self.mask, self.output, self.a, self.b, self.floor)
+        kernels.dropout_mask(words, kernels.keep_steps(self.rate), 1.0, self.mask)
+        self.output = kernels.alpha_dropout_forward(x, self.mask, self.output_buffer, self.a, self.b, self.floor)
+        return self.output
 
     def backward(self, grad_output: Array) -> Array | None:
         """grad_input = a · grad_output where the unit was kept."""
         self.grad_output = grad_output
-        if self.rate == 0 and self.passes_gradient:
+        if not self.passes_gradient:
+            return None
+        if self.rate == 0:
             self.grad_input = grad_output
-        elif self.grad_input is not None:
-            kernels.alpha_dropout_backward(self.mask, grad_output, self.grad_input, self.a)
+        else:
+            self.grad_input = kernels.alpha_dropout_backward(self.mask, grad_output, self.grad_buffer, self.a)
         return self.grad_input

@@ -77,9 +77,9 @@ class Loss(Described):
         return checks.cast(self.title, "targets", array, dtype)
 
     def backward(self) -> Array:
-        """∂L/∂outputs of the last forward call. Raises RuntimeError where there was none."""
+        """∂L/∂outputs of the last forward call. Raises ValueError where there was none."""
         if self.outputs is None:
-            raise RuntimeError(f"{self.title}: backward() needs a forward(outputs, targets) before it")
+            raise ValueError(f"{self.title}: backward() needs a forward(outputs, targets) before it")
         return self.compute_gradient()
 
     # ── what the trainer calls ────────────────────────────────────────────────────────────────────────────────────────

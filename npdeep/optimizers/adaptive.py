@@ -41,6 +41,10 @@ class AdaGrad(Optimizer):
             "AdaGrad", "initial_accumulator_value", initial_accumulator_value, minimum=0
         )
         self.epsilon = checks.number("AdaGrad", "epsilon", epsilon, minimum=0)
+        if self.epsilon == self.initial_accumulator_value == 0:
+            raise ValueError(
+                "AdaGrad: epsilon and initial_accumulator_value must not both be 0, or a gradient of 0 would give 0/0"
+            )
 
     def initial_slot(self, name: str) -> float:
         """initial_accumulator_value."""
@@ -87,7 +91,7 @@ class RMSProp(Optimizer):
         self.rho = checks.number("RMSProp", "rho", rho, minimum=0, below=1)
         self.momentum = schedules.rate("RMSProp", "momentum", momentum, minimum=0, below=1)
         self.centered = checks.flag("RMSProp", "centered", centered)
-        self.epsilon = checks.number("RMSProp", "epsilon", epsilon, minimum=0)
+        self.epsilon = checks.number("RMSProp", "epsilon", epsilon, above=0)
         self.slot_names = ("s", *(("m",) if self.momentum != 0 else ()), *(("mean",) if self.centered else ()))
         if len(self.slot_names) > 1:
             self.kernel = kernels.rmsprop_general
@@ -142,7 +146,7 @@ class AdaDelta(Optimizer):
     ) -> None:
         super().__init__(learning_rate)
         self.rho = checks.number("AdaDelta", "rho", rho, minimum=0, below=1)
-        self.epsilon = checks.number("AdaDelta", "epsilon", epsilon, minimum=0)
+        self.epsilon = checks.number("AdaDelta", "epsilon", epsilon, above=0)
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """Δ = g √(d + ε)/√(s + ε), w ← w − η Δ."""
@@ -164,8 +168,8 @@ class Adam(Optimizer):
         learning_rate: η, a number of at least 0 or a schedule; 0.001.
         beta_1, beta_2: β₁ = 0.9, β₂ = 0.999.
         epsilon: ε, 1e-8, added to √v̂ as in the paper and PyTorch. TensorFlow and Keras add theirs to √v.
-        amsgrad: True divides by the largest v so far (Reddi et al. 2018). As in Keras and unlike PyTorch, the bias
-            correction comes after the maximum is taken.
+        amsgrad: True divides by the largest v so far (Reddi et al. 2018). As in Keras and PyTorch, the maximum is taken
+            before the bias correction.
 
     Source: Kingma & Ba (2015).
 
@@ -193,7 +197,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate)
         self.beta_1 = checks.number(type(self).__name__, "beta_1", beta_1, minimum=0, below=1)
         self.beta_2 = checks.number(type(self).__name__, "beta_2", beta_2, minimum=0, below=1)
-        self.epsilon = checks.number(type(self).__name__, "epsilon", epsilon, minimum=0)
+        self.epsilon = checks.number(type(self).__name__, "epsilon", epsilon, above=0)
         self.amsgrad = checks.flag(type(self).__name__, "amsgrad", amsgrad)
         if self.amsgrad:
             self.slot_names = ("m", "v", "largest_v")
@@ -280,7 +284,7 @@ class AdaMax(Optimizer):
         super().__init__(learning_rate)
         self.beta_1 = checks.number("AdaMax", "beta_1", beta_1, minimum=0, below=1)
         self.beta_2 = checks.number("AdaMax", "beta_2", beta_2, minimum=0, below=1)
-        self.epsilon = checks.number("AdaMax", "epsilon", epsilon, minimum=0)
+        self.epsilon = checks.number("AdaMax", "epsilon", epsilon, above=0)
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η m̂/(u + ε)."""
@@ -328,7 +332,7 @@ class Nadam(Optimizer):
         super().__init__(learning_rate)
         self.beta_1 = checks.number("Nadam", "beta_1", beta_1, minimum=0, below=1)
         self.beta_2 = checks.number("Nadam", "beta_2", beta_2, minimum=0, below=1)
-        self.epsilon = checks.number("Nadam", "epsilon", epsilon, minimum=0)
+        self.epsilon = checks.number("Nadam", "epsilon", epsilon, above=0)
         self.mu_product = 1.0
 
     def mu(self, t: int) -> float:

@@ -106,6 +106,11 @@ class Optimizer(Described):
     # ── one step ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def update(self, step: int) -> None:
         """Move all trainable weights by their gradients. step: how many updates there were before."""
+        if not self.pieces:
+            raise ValueError(
+                f"{type(self).__name__}: this optimizer was not handed to the Trainer when that was made, and knows nothing "
+                "of its model; make a new Trainer(model, loss, optimizer)"
+            )
         for piece in self.pieces:
             self.update_piece(step, *piece)
         if (step + 1) % self.flush_every == 0:
@@ -138,10 +143,11 @@ class Optimizer(Described):
                 flush_tiny(piece[i], piece[-scratch_count], tau)
 
     def too_small(self, epsilon: float, squares: bool) -> float:
-        """The size below which an element of a slot cannot move a weight by more than 1e-12 learning rates.
+        """The size below which an element of a slot no longer matters.
 
-        First moments are divided by at least ε, so 1e-12·ε; sums of squares count beside ε² and matter only above
-        (1e-7·ε)². A floor of a million times the smallest normal number leaves room to shrink between two flushes.
+        First moments are divided by at least ε, so that 1e-12·ε moves no weight by more than 1e-12 learning rates; sums of
+        squares stand beside ε² and matter only above (1e-7·ε)². But nothing below a million times the smallest normal number
+        is kept, whatever ε is: that much room is needed to shrink between two flushes.
         """
         dtype = next(iter(self.slots.values())).dtype
         floor = 1e6 * float(np.finfo(dtype).tiny)

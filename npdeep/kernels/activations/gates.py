@@ -40,7 +40,9 @@ def maxout_forward(z: Array, a: Array, winner: Array) -> Array:
     >>> maxout_forward(np.array([[[1.0], [4.0], [2.0]]]), np.empty((1, 1)), np.empty((1, 1), np.int64))
     array([[4.]])
     """
-    z.argmax(axis=1, out=winner)
+    rows = max(1, 8192 // z[0].size)          # argmax copies what it searches: little at a time
+    for start in range(0, len(z), rows):
+        z[start : start + rows].argmax(axis=1, out=winner[start : start + rows])
     return np.maximum.reduce(z, axis=1, out=a)
 
 

@@ -1,0 +1,107 @@
+"""Feeds: what fit checks at the door and what batch by batch."""
+
+import numpy as np
+import pytest
+
+from npdeep.feed import ArrayFeed, IterableFeed, is_mapped
+
+X, Y, W = np.arange(22.0).reshape(11, 2), np.arange(11), np.linspace(0, 1, 11)
+
+
+class Counting:
+    """A check that counts its calls and casts to float32."""
+
+    def __init__(self):
+        self.rows = []
+
+    def __call__(self, x, y, weight):
+        self.rows.append(len(x))
+        return np.asarray(x, np.float32), np.asarray(y), weight
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    return np.load(tmp_path / "x.npy", mmap_mode="r")
+
+
+@pytest.mark.parametrize(
+    ("view", "expected"),
+    [
+        (lambda m: m, True),
+        (lambda m: m[2:], True),
+        (lambda m: np.asarray(m)[::2].T, True),
+        (lambda m: m + 1, False),
+        (lambda m: m[[1, 2]], False),
+        (lambda m: m.copy(), False),
+        (lambda m: [1, 2], False),
+    ],
+)
+def test_what_lies_in_a_file_is_recognized_through_views(mapped, view, expected):
+    assert is_mapped(view(mapped)) is expected
+
+
+@pytest.mark.parametrize("weight", [None, W])
+def test_arrays_in_memory_are_checked_once_and_mapped_ones_batch_by_batch(mapped, weight):
+    seen = {}
+    for x in (X, mapped):
+        check = Counting()
+        feed = ArrayFeed(x, Y, weight, 4, 0, check)
+        assert check.rows == ([] if x is mapped else [11])
+        seen[x is mapped] = [[None if a is None else a.tolist() for a in batch] for batch in feed.batches(0)]
+        assert check.rows == ([4, 4, 3] if x is mapped else [11])
+    assert seen[True] == seen[False]
+
+
+def test_batches_follow_each_other_in_one_buffer():
+    feed = ArrayFeed(X, Y, W, 4, 0, Counting())
+    batches = list(feed.batches(0))
+    assert len(feed) == len(batches) == 3
+    for arrays in zip(*batches, strict=True):
+        assert np.shares_memory(arrays[0], arrays[1])
+        assert np.shares_memory(arrays[0], arrays[2])
+        assert [len(a) for a in arrays] == [4, 4, 3]
+
+
+def test_an_epoch_can_be_entered_at_any_batch():
+    feed = ArrayFeed(X, Y, None, 4, 5, Counting())
+    whole = [y.tolist() for _, y, _ in feed.batches(2)]
+    assert [y.tolist() for _, y, _ in feed.batches(2, first=1)] == whole[1:]
+    assert [y.tolist() for _, y, _ in feed.batches(1)] != whole
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [({}, True), ({"batch_size": 5}, False), ({"seed": 1}, False), ({"shuffle": False}, False), ({"x": X[1:]}, False)],
+)
+def test_a_fingerprint_tells_whether_the_batches_are_the_same(change, same):
+    arguments = {"x": X, "y": Y, "weight": None, "batch_size": 4, "seed": 0, "check": Counting(), "shuffle": True}
+    feeds = (ArrayFeed(**arguments), ArrayFeed(**{**arguments, **change}))
+    assert (feeds[0].fingerprint == feeds[1].fingerprint) is same
+
+
+def test_an_iterable_is_gone_through_once_an_epoch_and_each_batch_is_checked():
+    check = Counting()
+    feed = IterableFeed([(X[:3], Y[:3]), [X[3:], Y[3:], W[3:]]], check)
+    assert len(feed) == 2
+    assert check.rows == []
+    for epoch in range(2):
+        batches = list(feed.batches(epoch))
+        assert batches[0][2] is None
+        assert np.array_equal(batches[1][2], W[3:])
+    assert check.rows == [3, 8, 3, 8]
+    assert feed.fingerprint is None
+
+
+def test_a_generator_has_no_length_and_runs_dry():
+    feed = IterableFeed(((X[:3], Y[:3]) for _ in range(2)), Counting())
+    assert len(feed) == 0
+    assert len(list(feed.batches(0))) == 2
+    with pytest.raises(ValueError, match=r"fit: the iterable gave no batch in epoch 2; .* hand in a list"):
+        list(feed.batches(1))
+
+
+@pytest.mark.parametrize("batch", [X, (X,), (X, Y, W, W), "xy", None])
+def test_what_is_no_batch_is_named(batch):
+    with pytest.raises(TypeError, match=r"each batch must be \(x, y\) or \(x, y, sample_weight\), got .*; for arrays call"):
+        list(IterableFeed([batch], Counting()).batches(0))

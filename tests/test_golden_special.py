@@ -1,0 +1,31 @@
+"""The normal tail, and with it the exact GELU, has mpmath's digits."""
+
+import numpy as np
+import pytest
+from helpers_golden import read
+
+import npdeep as nd
+from npdeep.kernels import special
+
+COEFFICIENTS, TAIL = (read("erfc_coefficients")[case] for case in ("coefficients", "tail"))
+
+
+def test_committed_coefficients_are_those_of_the_script():
+    assert tuple(COEFFICIENTS.float64) == special.COEFFICIENTS_FLOAT64
+    assert tuple(COEFFICIENTS.float32) == special.COEFFICIENTS_FLOAT32
+
+
+@pytest.mark.parametrize(("dtype", "absolute", "relative"), [("float64", 3e-16, 1e-12), ("float32", 2e-7, 1e-4)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_normal_tail(dtype, absolute, relative, sign):
+    z = (sign * TAIL.z).astype(dtype)
+    q = special.normal_tail(z, *np.empty((3, z.size), dtype)).astype(np.float64)
+    assert np.max(np.abs(q - TAIL.tail)) < absolute
+    normal = np.finfo(dtype).tiny < TAIL.tail
+    np.testing.assert_allclose(q[normal], TAIL.tail[normal], rtol=relative)
+
+
+def test_exact_gelu_keeps_twelve_digits_on_both_sides():
+    model = nd.Sequential([nd.Activation("gelu")], input_size=TAIL.z.size, dtype="float64")
+    np.testing.assert_allclose(model.predict(-TAIL.z)[0], -TAIL.z * TAIL.tail, rtol=1e-12)
+    np.testing.assert_allclose(model.predict(TAIL.z)[0], TAIL.z - TAIL.z * TAIL.tail, rtol=1e-12)
