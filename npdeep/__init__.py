@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from npdeep import (
     activations,
+    augmentation,
     callbacks,
     clipping,
     constraints,
@@ -36,7 +37,7 @@ from npdeep.layers import (
     PReLU,
     RReLU,
 )
-from npdeep.model import Sequential
+from npdeep.model import Sequential, load_model
 from npdeep.parameters import Parameter
 from npdeep.trainer import Trainer
 
@@ -62,6 +63,7 @@ __all__ = [
     "Sequential",
     "Trainer",
     "activations",
+    "augmentation",
     "batches",
     "callbacks",
     "clipping",
@@ -71,6 +73,7 @@ __all__ = [
     "initializers",
     "layers",
     "lesson",
+    "load_model",
     "losses",
     "metrics",
     "optimizers",

@@ -11,7 +11,7 @@ from typing import Any
 
 import npdeep as nd
 from npdeep import runs
-from npdeep.callbacks import LambdaCallback, progress
+from npdeep.callbacks import Callback, progress
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + the number of the signal."""
@@ -53,6 +53,18 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+class InterruptAfterStep(Callback):
+    """Ends `fit` between two steps, so that the run can go on from there bit for bit."""
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        self.stopped = stopped
+
+    def on_step_end(self, trainer: Any) -> None:
+        """Interrupt, where Ctrl-C was pressed."""
+        if self.stopped():
+            raise KeyboardInterrupt
+
+
 # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def lesson(given: argparse.Namespace) -> int:
     """Train the networks of the lesson, print table and sentences, write the figures."""
@@ -62,36 +74,46 @@ def lesson(given: argparse.Namespace) -> int:
 
 
 def train(given: argparse.Namespace) -> int:
-    """Train one network; write history.csv and plots into the run folder."""
-    training, validation, test = runs.load_data(given.data)
-    model = runs.build_model(
-        layers=given.layers,
-        activation=given.activation,
-        initializer=given.initializer,
-        batch_normalization=given.batch_normalization,
-        dropout=given.dropout,
-        seed=given.seed,
-    )
-    optimizer = runs.build_optimizer(given.optimizer, given.learning_rate, given.momentum, given.schedule)
-    clipping = nd.clipping.ClipByGlobalNorm(given.clip) if given.clip is not None else None
-    trainer = nd.Trainer(model, "softmax_cross_entropy", optimizer, clipping, ["accuracy"])
-    folder = runs.make_folder(given.folder)
-    print(model.summary())
+    """Train a network, or go on with a run; write history.csv, plots and a checkpoint into the run folder."""
+    if given.resume is not None:
+        folder, data, batch_size, trainer = runs.reopen(given.resume)
+    else:
+        folder, data, batch_size, trainer = runs.begin(given)
+    training, validation, test = runs.load_data(data)
+    print(trainer.model.summary())
     with interruptible() as stopped:
-        watch = LambdaCallback(on_step_end=lambda t: t.stop("interrupted by Ctrl-C") if stopped() else None)
-        trainer.fit(
-            *training,
-            epochs=given.epochs,
-            batch_size=given.batch_size,
-            validation_data=validation,
-            callbacks=[watch, progress()],
-            verbose=False,
-        )
+        callbacks = [InterruptAfterStep(stopped), progress(), runs.SaveRun(folder)]
+        try:
+            trainer.fit(
+                *training,
+                epochs=given.epochs,
+                batch_size=batch_size,
+                validation_data=validation,
+                callbacks=callbacks,
+                verbose=False,
+            )
+        except KeyboardInterrupt:
+            trainer.save(folder / runs.CHECKPOINT)
+            print(f"interrupted after {trainer.iteration:,} updates; go on with: npdeep train --resume {folder}")
         for path in runs.write(trainer, folder):
             print(f"wrote {path}")
         measured = trainer.evaluate(*test)
         print(f"test: loss {measured['loss']:.4f}, accuracy {measured['accuracy']:.2%} after {trainer.iteration:,} updates")
         return INTERRUPTED if stopped() else 0
+
+
+def summary(given: argparse.Namespace) -> int:
+    """Print what a checkpoint file holds."""
+    for text in runs.describe_file(given.file):
+        print(text)
+    return 0
+
+
+def evaluate(given: argparse.Namespace) -> int:
+    """Loss and metrics of the model in a checkpoint file, on test digits."""
+    measured = runs.evaluate_file(given.file, given.data)
+    print("  ".join(f"{name} {value:.4f}" for name, value in measured.items()))
+    return 0
 
 
 def check(given: argparse.Namespace) -> int:
@@ -103,6 +125,9 @@ def check(given: argparse.Namespace) -> int:
         print(f"{name}: {runs.CHECKED[name].what}\n{report}\n")
         good = good and bool(report)
     return 0 if good else 1
+
+
+DATA = "'sample' (in the package), 'mnist' (found or downloaded) or a folder with the four MNIST files"
 
 
 # ── arguments ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -118,6 +143,8 @@ def parser() -> argparse.ArgumentParser:
     _lesson_arguments(_add(commands, "lesson", lesson, "why deep networks are hard to train: six networks on real digits"))
     _train_arguments(_add(commands, "train", train, "train a network on digits and record how it went"))
     _check_arguments(_add(commands, "check", check, "compare hand-derived gradients with central differences"))
+    _file_argument(_add(commands, "summary", summary, "print what a checkpoint file holds"))
+    _evaluate_arguments(_add(commands, "evaluate", evaluate, "measure the model in a checkpoint file on test digits"))
     return top
 
 
@@ -136,9 +163,11 @@ def _lesson_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _train_arguments(p: argparse.ArgumentParser) -> None:
-    data = "'sample' (in the package), 'mnist' (found or downloaded) or a folder with the four MNIST files"
     schedule = "of the learning rate: exponential_decay:10000,0.1 or power_decay:1000 or cosine_decay:5000 or one_cycle:4000 …"
-    p.add_argument("--data", default="sample", help=data)
+    p.add_argument(
+        "--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder; it knows all else but --epochs"
+    )
+    p.add_argument("--data", default="sample", help=DATA)
     p.add_argument("--layers", type=int, nargs="*", default=[300, 100], metavar="UNITS", help="units of the hidden layers")
     p.add_argument("--activation", default="relu", help="of the hidden layers, for example relu, elu, sigmoid")
     p.add_argument("--initializer", default="auto", help="for example he_normal; 'auto' fits it to the activation")
@@ -166,3 +195,12 @@ def _check_arguments(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--seed", type=int, default=0, help="for weights and examples")
     p.add_argument("--tolerance", type=float, default=1e-6, help="largest relative error that passes")
+
+
+def _file_argument(p: argparse.ArgumentParser) -> None:
+    p.add_argument("file", type=Path, help="a checkpoint (.npz), written by model.save, trainer.save or npdeep train")
+
+
+def _evaluate_arguments(p: argparse.ArgumentParser) -> None:
+    _file_argument(p)
+    p.add_argument("--data", default="sample", help=DATA)

@@ -19,6 +19,7 @@ class Constraint(Described):
     """
 
     formula = Formula("constraint")
+    kernel: Any = None
 
     def apply(self, w: Array, scratch: Array) -> None:
         """Change w, a whole kernel or bias, in place. scratch is a flat array of at least one row of w."""
@@ -62,6 +63,7 @@ class MaxNorm(_AlongAxis):
            [0.8, 0.5]])
     """
 
+    kernel: Any = staticmethod(kernels.max_norm)
     formula = Formula("w ← w·r/‖w‖ where ‖w‖ > r", r"w \leftarrow w\, r/\|w\| \text{ where } \|w\| > r")
 
     def __init__(self, value: float = 1.0, axis: int = 0) -> None:
@@ -82,6 +84,7 @@ class MinMaxNorm(_AlongAxis):
            [0.8]])
     """
 
+    kernel: Any = staticmethod(kernels.min_max_norm)
     formula = Formula("w ← w·(1 − ρ + ρ·limit/‖w‖)", r"w \leftarrow w\,(1 - \rho + \rho\,\mathrm{limit}/\|w\|)")
 
     def __init__(self, minimum: float = 0.0, maximum: float = 1.0, rate: float = 1.0, axis: int = 0) -> None:
@@ -105,6 +108,7 @@ class UnitNorm(_AlongAxis):
            [0.8]])
     """
 
+    kernel: Any = staticmethod(kernels.min_max_norm)
     formula = Formula("w ← w/‖w‖", r"w \leftarrow w/\|w\|")
 
     def __init__(self, axis: int = 0) -> None:
@@ -124,6 +128,7 @@ class NonNegative(Constraint):
     array([0., 2.])
     """
 
+    kernel: Any = staticmethod(kernels.non_negative)
     formula = Formula("w ← max(w, 0)", r"w \leftarrow \max(w, 0)")
 
     def apply(self, w: Array, scratch: Array) -> None:

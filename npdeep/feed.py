@@ -26,6 +26,17 @@ def is_mapped(x: Any) -> bool:
     return isinstance(x, mmap.mmap)
 
 
+def is_iterable_of_batches(x: Any) -> bool:
+    """A list of tuples, or any iterable that is neither an array nor a plain list.
+
+    >>> is_iterable_of_batches([(1, 2)]), is_iterable_of_batches([[1.0, 2.0]]), is_iterable_of_batches(np.ones(2))
+    (True, False, False)
+    """
+    if isinstance(x, list | tuple):
+        return len(x) > 0 and isinstance(x[0], tuple)
+    return isinstance(x, Iterable) and not isinstance(x, str | np.ndarray)
+
+
 class ArrayFeed:
     """Batches of arrays. What lies in memory is checked and cast once; what lies in a file, batch by batch.
 

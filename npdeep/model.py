@@ -1,17 +1,19 @@
 """A network: layers one behind the other, all their numbers in one arena."""
 
 import copy
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from npdeep import checks, seeds
+from npdeep import checkpoints, checks, objects, seeds
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer
 from npdeep.layers.batch_normalization import BatchNormalization
+from npdeep.naming import name_layers, select
 from npdeep.parameters import Arena, Parameter, allocate
+from npdeep.restoring import LoadReport, restore_weights
 from npdeep.tables import Table
 
 
@@ -211,6 +213,95 @@ class Sequential:
         self.arena.version += 1
         return [p for p in chosen if p.has_grad]
 
+    def frozen(self) -> dict[str, list[str]]:
+        """What is frozen: names of parameters, and of the batch normalizations that use their moving statistics."""
+        normalizations = [layer for layer in self.layers if isinstance(layer, BatchNormalization)]
+        return {
+            "parameters": [p.name for p in self.parameters if p.has_grad and not p.trainable],
+            "statistics": [str(layer.name) for layer in normalizations if layer.use_moving_statistics],
+        }
+
+    def set_frozen(self, frozen: Mapping[str, Any]) -> None:
+        """Freeze exactly what `frozen` gave."""
+        for p in self.parameters:
+            if p.has_grad and p.trainable == (p.name in frozen["parameters"]):
+                p.trainable = not p.trainable
+        for layer in self.layers:
+            if isinstance(layer, BatchNormalization):
+                layer.use_moving_statistics = layer.name in frozen["statistics"]
+
+    def generators(self) -> dict[str, Any]:
+        """The states of the generators of all layers that draw random numbers, by layer."""
+        return {str(layer.name): layer.rng.bit_generator.state for layer in self.layers if layer.draws}
+
+    def set_generators(self, states: Mapping[str, Any]) -> None:
+        """Put the states of `generators` back."""
+        for name, state in states.items():
+            self.layer(name).rng.bit_generator.state = state
+
+    # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def save(self, path: str | Path) -> Path:
+        """Write structure, weights, moving statistics and generators into a checkpoint file (.npz); return its path.
+
+        `nd.load_model(path)` makes the model again, `load_weights` takes some of its weights. Raises ValueError for a name
+        that does not end in .npz, OSError where the file cannot be written.
+        """
+        return checkpoints.write(path, {"model": self.description()}, {p.name: p.value for p in self.parameters})
+
+    def load_weights(self, path: str | Path, scope: str | None = None, rename: Mapping[str, str] | None = None) -> LoadReport:
+        """Restore weights and moving statistics from a checkpoint file; return a report that prints as a table.
+
+        Args:
+            path: a file written by `model.save` or `trainer.save`.
+            scope: a regular expression that names *in the file* must match at their start, for example "hidden[123]/".
+            rename: layer names in the file → layer names in this model, for example {"hidden1": "encoder"}.
+
+        What has no partner, or one of another shape, is reported and left alone. Raises ValueError, listing the candidates,
+        where nothing is selected or restored, and where the file is damaged; then nothing has changed.
+
+        >>> import tempfile
+        >>> import npdeep as nd
+        >>> old = nd.Sequential([nd.Dense(2, name="hidden1"), nd.Dense(3, name="outputs")], input_size=2, seed=0)
+        >>> new = nd.Sequential([nd.Dense(2, name="encoder"), nd.Dense(5, name="outputs")], input_size=2, seed=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     report = new.load_weights(old.save(folder + "/old.npz"), rename={"hidden1": "encoder"})
+        >>> print(report)
+        variable        what happened   why
+        ──────────────  ──────────────  ───────────────────────────────────────────────
+        encoder/kernel  restored        from hidden1/kernel
+        encoder/bias    restored        from hidden1/bias
+        outputs/kernel  shape mismatch  outputs/kernel is (2, 3), the model's is (2, 5)
+        outputs/bias    shape mismatch  outputs/bias is (3,), the model's is (5,)
+        2 restored, 2 of another shape, 0 skipped, 0 left as they were
+        """
+        _, arrays = checkpoints.read(path)
+        return restore_weights(self.parameters, arrays, scope, rename, Path(path))
+
+    def description(self) -> dict[str, Any]:
+        """Everything but the numbers, as JSON can say it: layers and their arguments, what is frozen, generators."""
+        return {
+            "name": self.name,
+            "input_size": self.input_size,
+            "dtype": str(self.dtype),
+            "seed": self.seed,
+            "layers": [objects.encode(layer, f"layer {layer.name!r}") for layer in self.layers],
+            "frozen": self.frozen(),
+            "generators": self.generators(),
+        }
+
+    @classmethod
+    def from_description(
+        cls, description: Mapping[str, Any], arrays: Mapping[str, Array], own: Mapping[str, type]
+    ) -> "Sequential":
+        """The model that `description` describes, with these numbers; own: classes of the user's by name."""
+        layers = [objects.decode(layer, own) for layer in description["layers"]]
+        model = cls(layers, description["input_size"], description["seed"], description["dtype"], description["name"])
+        for p in model.parameters:
+            p.value = arrays[p.name]
+        model.set_frozen(description["frozen"])
+        model.set_generators(description["generators"])
+        return model
+
     # ── copies ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def copy(self, dtype: Any = None) -> "Sequential":
         """An independent copy with the same weights, statistics and generators, in another dtype if asked.
@@ -229,6 +320,45 @@ class Sequential:
                 parameter.value = value
             twin.planned = twin.prepared = None
         return twin
+
+    def with_layers(
+        self, layers: Iterable[Layer], keep: str, seed: int | None = None, name: str | None = None
+    ) -> "Sequential":
+        """A new model: this one's layers up to and including `keep`, with their weights, and new layers on top of them.
+
+        Args:
+            layers: the new layers, for example another output layer.
+            keep: name of the highest layer that is kept.
+            seed: for the new layers; by default drawn from this model's seed.
+            name: of the new model.
+
+        The kept layers are copies: weights, statistics, what is frozen, generators. This model is not changed.
+        Raises ValueError where there is no layer of this name, or a new layer has the name of a kept one.
+
+        >>> import npdeep as nd
+        >>> digits = nd.Sequential([nd.Dense(3, name="hidden1"), nd.Dense(5, name="outputs")], input_size=4, seed=0)
+        >>> letters = digits.with_layers([nd.Dense(26, name="letters")], keep="hidden1")
+        >>> [layer.name for layer in letters.layers]
+        ['hidden1', 'letters']
+        >>> bool(np.all(letters.layer("hidden1").kernel.value == digits.layer("hidden1").kernel.value))
+        True
+        """
+        kept = self.layers[: self.layers.index(self.layer(keep)) + 1]
+        copies = [type(layer)(**layer.arguments()) for layer in kept]
+        seed = seeds.derived(self.seed) if seed is None else seed
+        model = Sequential([*copies, *layers], self.input_size, seed, self.dtype, name)
+        names = {layer.name for layer in kept}
+        values = {p.name: p.value for layer in kept for p in layer.parameters}
+        for p in model.parameters:
+            if p.name in values:
+                p.value = values[p.name]
+        model.set_generators({n: state for n, state in self.generators().items() if n in names})
+        frozen = self.frozen()
+        model.set_frozen({
+            "parameters": [n for n in frozen["parameters"] if n in values],
+            "statistics": [n for n in frozen["statistics"] if n in names],
+        })
+        return model
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles plan and prepare anew: the layers leave their buffers behind."""
@@ -265,6 +395,29 @@ class Sequential:
         """One line."""
         widths = "-".join(str(w) for w in [self.input_size, *(layer.output_size for layer in self.layers if layer.parameters)])
         return f"<Sequential {self.name} {widths} {self.dtype}>"
+
+
+def load_model(path: str | Path, own: Any = None) -> Sequential:
+    """The model in a checkpoint file: structure, weights, moving statistics, what is frozen, generators.
+
+    Args:
+        path: a file written by `model.save` or `trainer.save`.
+        own: classes of yours that the model uses (layers, initializers, …), as a list or by name.
+
+    Raises FileNotFoundError, or ValueError, naming the file and the fault, where it is damaged or no checkpoint.
+
+    >>> import tempfile
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(2, name="outputs")], input_size=3, seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     twin = load_model(model.save(folder + "/model.npz"))
+    >>> bool(np.all(twin.predict(np.eye(3)) == model.predict(np.eye(3))))
+    True
+    """
+    header, arrays = checkpoints.read(path)
+    if "model" not in header:
+        raise ValueError(f"checkpoint {path}: holds no model")
+    return Sequential.from_description(header["model"], arrays, objects.check_own("load_model", own))
 
 
 def check_dtype(dtype: Any) -> Any:
@@ -308,58 +461,3 @@ def check_layers(layers: Any) -> list[Layer]:
                 f"make a new {type(layer).__name__}(...), in the same cell as the model that is to hold it"
             )
     return result
-
-
-def name_layers(layers: list[Layer]) -> list[str]:
-    """The given names, and dense, dense_1, … for layers without one. Raises ValueError where a name is given twice.
-
-    >>> import npdeep as nd
-    >>> name_layers([nd.Dense(1), nd.Dense(1), nd.Dense(1, name="out")])
-    ['dense', 'dense_1', 'out']
-    """
-    given = [layer.given_name for layer in layers if layer.given_name is not None]
-    for name in given:
-        if given.count(name) > 1:
-            raise ValueError(f"Sequential: two layers have the name {name!r}; names must differ")
-    taken = set(given)
-    names = []
-    for layer in layers:
-        name = layer.given_name or ""
-        if not name:
-            base = layer.default_name or snake_case(type(layer).__name__)
-            candidates = (base if i == 0 else f"{base}_{i}" for i in range(len(layers) + len(taken) + 1))
-            name = next(c for c in candidates if c not in taken)
-            taken.add(name)
-        names.append(name)
-    return names
-
-
-def snake_case(name: str) -> str:
-    """The name of a class as a name for its objects.
-
-    >>> snake_case("MyFancyLayer")
-    'my_fancy_layer'
-    """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def select(owner: str, parameters: list[Parameter], scope: Any) -> list[Parameter]:
-    """The parameters whose names `re.match` the scope; None selects all. Nothing selected raises and lists the names.
-
-    >>> select("freeze", [Parameter("hidden1/kernel", (1,))], "hiden")
-    Traceback (most recent call last):
-    ValueError: freeze: no variable's name begins with a match of 'hiden'; there are hidden1/kernel
-    """
-    if scope is None:
-        return list(parameters)
-    if not isinstance(scope, str):
-        raise TypeError(f"{owner}: scope must be a regular expression as a string, or None, got {checks.describe(scope)}")
-    try:
-        pattern = re.compile(scope)
-    except re.error as error:
-        raise ValueError(f"{owner}: scope {scope!r} is no regular expression: {error}") from None
-    chosen = [p for p in parameters if pattern.match(p.name)]
-    if not chosen:
-        names = ", ".join(p.name for p in parameters) or "none"
-        raise ValueError(f"{owner}: no variable's name begins with a match of {scope!r}; there are {names}")
-    return chosen

@@ -17,6 +17,7 @@ class Regularizer(Described):
     """
 
     formula = Formula("penalty", r"\Omega(w)")
+    kernel: Any = None
 
     def penalty(self, w: Array, dw: Array | None, t: Array) -> float:
         """The penalty of the flat piece w; its gradient is added to dw unless that is None. t: scratch like w."""
@@ -31,6 +32,7 @@ class L1(Regularizer):
     0.5
     """
 
+    kernel: Any = staticmethod(l1_penalty)
     formula = Formula("penalty = s·Σ|w|, dw += s·sign(w)", r"\Omega = s \sum |w|,\ dw \mathrel{+}= s\,\mathrm{sign}(w)")
 
     def __init__(self, scale: float = 0.01) -> None:
@@ -49,6 +51,7 @@ class L2(Regularizer):
     6.5
     """
 
+    kernel: Any = staticmethod(l2_penalty)
     formula = Formula("penalty = s·Σw², dw += 2s·w", r"\Omega = s \sum w^2,\ dw \mathrel{+}= 2 s w")
 
     def __init__(self, scale: float = 0.01) -> None:
@@ -67,6 +70,7 @@ class L1L2(Regularizer):
     7.0
     """
 
+    kernel: Any = staticmethod(l1_penalty)
     formula = Formula(
         "penalty = l1·Σ|w| + l2·Σw², dw += l1·sign(w) + 2l2·w",
         r"\Omega = l_1 \sum |w| + l_2 \sum w^2,\ dw \mathrel{+}= l_1\,\mathrm{sign}(w) + 2 l_2 w",

@@ -1,5 +1,6 @@
 """What the command line puts together: data, networks and optimizers from words, run folders, networks to check."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import activations, checks, datasets, initializers, optimizers, plots, schedules
+from npdeep import activations, checkpoints, checks, datasets, initializers, optimizers, plots, schedules
+from npdeep.callbacks import Callback
+from npdeep.clipping import ClipByGlobalNorm
 from npdeep.datasets.mnist import Split
 from npdeep.debug.gradient_check import GradientReport, gradient_check
 from npdeep.layers import (
@@ -24,7 +27,7 @@ from npdeep.layers import (
     PReLU,
     RReLU,
 )
-from npdeep.model import Sequential
+from npdeep.model import Sequential, load_model
 from npdeep.trainer import Trainer
 
 HELD_OUT = 500
@@ -116,11 +119,85 @@ def make_folder(wanted: Path) -> Path:
     return folder
 
 
+CHECKPOINT, ARGUMENTS = "trainer.npz", "run.json"
+
+
+class SaveRun(Callback):
+    """Saves the trainer into the run folder after every epoch."""
+
+    runs_last = True
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_epoch_end(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Overwrite the checkpoint."""
+        trainer.save(self.folder / CHECKPOINT)
+
+
+def begin(given: Any) -> tuple[Path, str, int, Trainer]:
+    """A new run from the arguments of `npdeep train`: its folder, its data, its batch size, its trainer."""
+    model = build_model(
+        layers=given.layers,
+        activation=given.activation,
+        initializer=given.initializer,
+        batch_normalization=given.batch_normalization,
+        dropout=given.dropout,
+        seed=given.seed,
+    )
+    optimizer = build_optimizer(given.optimizer, given.learning_rate, given.momentum, given.schedule)
+    clipping = ClipByGlobalNorm(given.clip) if given.clip is not None else None
+    trainer = Trainer(model, "softmax_cross_entropy", optimizer, clipping, ["accuracy"])
+    batch_size = checks.whole("train", "batch_size", given.batch_size)
+    checks.whole("train", "epochs", given.epochs, minimum=0)
+    load_data(given.data)
+    folder = make_folder(given.folder)
+    (folder / ARGUMENTS).write_text(json.dumps({"data": given.data, "batch_size": batch_size}), encoding="utf-8")
+    trainer.save(folder / CHECKPOINT)
+    return folder, given.data, batch_size, trainer
+
+
+def reopen(folder: Path) -> tuple[Path, str, int, Trainer]:
+    """A run as it was left: its folder, its data, its batch size, its trainer. Raises ValueError where it is no run."""
+    try:
+        kept = json.loads((folder / ARGUMENTS).read_text(encoding="utf-8"))
+        return folder, str(kept["data"]), int(kept["batch_size"]), Trainer.restore(folder / CHECKPOINT)
+    except FileNotFoundError:
+        raise ValueError(f"{folder} is no run of npdeep train: it lacks {ARGUMENTS} or {CHECKPOINT}") from None
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{folder} is no run of npdeep train: its {ARGUMENTS} is damaged: {error}") from None
+
+
+def describe_file(path: Path) -> list[str]:
+    """What a checkpoint file holds, as texts: the model, and, where there is one, the trainer."""
+    header, _ = checkpoints.read(path)
+    model = load_model(path)
+    texts = [str(model.summary())]
+    if "trainer" in header:
+        trainer = Trainer.restore(path)
+        state = f"{trainer.iteration:,} updates, {trainer.epoch} epochs, {trainer.seconds:.1f} seconds of training"
+        slots = [name for name in trainer.variables() if name.count("/") == 2]
+        texts += ["", repr(trainer.loss), repr(trainer.optimizer), state, f"slots: {', '.join(slots) or 'none'}"]
+        if len(trainer.history):
+            texts += ["", str(trainer.history)]
+    return texts
+
+
+def evaluate_file(path: Path, source: str) -> dict[str, float]:
+    """Loss and metrics on the test digits; a file without a trainer is judged by softmax cross entropy and accuracy."""
+    header, _ = checkpoints.read(path)
+    if "trainer" in header:
+        trainer = Trainer.restore(path)
+    else:
+        trainer = Trainer(load_model(path), "softmax_cross_entropy", metrics=["accuracy"])
+    return trainer.evaluate(*load_data(source)[2])
+
+
 def write(trainer: Trainer, folder: Path) -> list[Path]:
-    """history.csv and the learning curves of a run; return their paths."""
+    """history.csv and the learning curves of a run; return the paths of all its files, the checkpoint's too."""
     history = trainer.history
     history.to_csv(folder / "history.csv")
-    paths = [folder / "history.csv"]
+    paths = [folder / CHECKPOINT, folder / "history.csv"]
     for key in ("loss", "accuracy"):
         if key in history:
             figure, axes = plots.new_grid(1, 1, (9, 5.5))

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-INITIAL, NOISE, SHUFFLE, AUGMENT = range(4)
-"""What the numbers are for: initial weights, noise of a layer, the order of an epoch, augmentation."""
+INITIAL, NOISE, SHUFFLE, AUGMENT, DERIVED = range(5)
+"""What the numbers are for: initial weights, noise of a layer, the order of an epoch, augmentation, other seeds."""
 
 
 def check_seed(owner: str, seed: Any) -> int:
@@ -37,3 +37,12 @@ def generator(seed: int, *place: int) -> np.random.Generator:
     (array([1, 2, 0, 3]), array([3, 0, 1, 2]))
     """
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=place))
+
+
+def derived(seed: int) -> int:
+    """Another seed that belongs to this one: always the same, and independent of it.
+
+    >>> derived(42) == derived(42), derived(42) == 42
+    (True, False)
+    """
+    return int(np.random.SeedSequence(seed, spawn_key=(DERIVED,)).generate_state(1)[0])

@@ -1,27 +1,31 @@
-"""The training step, and the loop around it."""
+"""The training step, and the door to the loop around it."""
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from npdeep import checks, seeds
+from npdeep import checks, saving, seeds
 from npdeep import clipping as clippings
 from npdeep import losses as losses_
 from npdeep import metrics as metrics_
 from npdeep import optimizers as optimizers_
+from npdeep.caching import frozen_depth, frozen_outputs
 from npdeep.callbacks import Callback, progress
 from npdeep.datasets.batches import pieces
-from npdeep.events import Formula, StepEvent
-from npdeep.feed import ArrayFeed, Batch, IterableFeed
+from npdeep.events import StepEvent
+from npdeep.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
+from npdeep.loop import FitLoop, Totals
 from npdeep.losses import Loss, check_weights
 from npdeep.metrics import Metric
 from npdeep.model import Sequential
-from npdeep.parameters import Parameter, chunks, trainable_spans
+from npdeep.parameters import trainable_spans
+from npdeep.penalized import parameter_event, penalty_pieces, total_penalty
+from npdeep.tables import Table
 
 
 class Trainer:
@@ -80,6 +84,9 @@ class Trainer:
         self.stop_reason = ""
         self.last_epoch = self.steps_per_epoch = 0
         self.unfinished: tuple[Any, Totals] | None = None
+        self.watchers: list[Callback] = []
+        self.callback_states: list[tuple[str, dict[str, Any]]] = []
+        self.first_layer = 0
         self.planned_version = -1
         self._make_events()
 
@@ -143,7 +150,7 @@ class Trainer:
         if model.prepared != (len(x), True):
             model.prepare(len(x), training=True)
 
-        for layer in model.layers:
+        for layer in self.forward_layers:     # all of them, unless the lower ones were computed once (cache_frozen)
             x = layer.forward(x, training=True)
             yield layer.forward_event
 
@@ -193,11 +200,17 @@ class Trainer:
         self.optimizer.plan(trainable_spans(trainable))
         if self.clipping is not None:
             self.clipping.plan(trainable)
-        self.penalized = [piece for p in model.parameters if p.regularizer is not None for piece in penalty_pieces(p)]
-        self.constrained = [p for p in trainable if p.constraint is not None]
         regularized = [p for p in model.parameters if p.regularizer is not None]
+        self.penalized = penalty_pieces(regularized)
+        self.constrained = [p for p in trainable if p.constraint is not None]
         self.penalty_event = parameter_event("penalty", regularized, "regularizer")
         self.constrain_event = parameter_event("constrain", self.constrained, "constraint")
+        if self.first_layer > 0 and frozen_depth(model) != self.first_layer:
+            raise ValueError(
+                "fit: cache_frozen: what is frozen has changed while fit was running, and the outputs that were computed once "
+                "no longer fit; call fit again"
+            )
+        self.forward_layers = model.layers[self.first_layer :]
         self.planned_version = model.arena.version
 
     # ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -220,6 +233,8 @@ class Trainer:
         sample_weight: Any = None,
         shuffle: bool = True,
         seed: int | None = None,
+        augment: Any = None,
+        cache_frozen: bool = False,
         callbacks: Sequence[Callback] = (),
         verbose: bool = True,
     ) -> History:
@@ -234,84 +249,46 @@ class Trainer:
             sample_weight: one number ≥ 0 a row.
             shuffle: False keeps the order of the data. Otherwise that of epoch e is drawn from (seed, e).
             seed: by default the trainer's.
+            augment: an object of nd.augmentation, or any function of (x, rng) that returns a changed batch.
+            cache_frozen: True computes the outputs of the frozen lower layers once and trains on them: the same batches, and
+                the same weights up to the rounding of the frozen part. Refused where that part differs from step to step.
             callbacks: objects of nd.callbacks.
             verbose: True shows progress.
 
         Arrays in memory are searched for NaN before the first step; memory-mapped ones and iterables batch by batch. Raises
         ValueError or TypeError for unfit arguments before anything changes.
         """
-        owner = "fit"
-        epochs = checks.whole(owner, "epochs", epochs, minimum=0)
-        feed = self._feed(x, y, batch_size, sample_weight, shuffle, seed)
-        self.validation_data = self._check_validation(validation_data)
-        watchers = [*check_callbacks(callbacks), *([progress()] if checks.flag(owner, "verbose", verbose) else [])]
-        history = History()
-        self.stop_reason = ""
-        self.last_epoch, self.steps_per_epoch = self.epoch + epochs, len(feed)
+        epochs = checks.whole("fit", "epochs", epochs, minimum=0)
+        seed = self.seed if seed is None else seeds.check_seed("fit", seed)
+        watchers = [*check_callbacks(callbacks), *([progress()] if checks.flag("fit", "verbose", verbose) else [])]
+        if augment is not None and not callable(augment):
+            raise TypeError(f"fit: augment must be a function of (x, rng), got {checks.describe(augment)}")
+        cached = checks.flag("fit", "cache_frozen", cache_frozen)
+        if cached and augment is not None:
+            raise ValueError("fit: cache_frozen computes the frozen layers once: augmented images would never reach them")
+        depth = frozen_depth(self.model) if cached else 0
+        validation_data = self._check_validation(validation_data)
+        feed = self._feed(x, y, batch_size, sample_weight, shuffle, seed, depth)
+        self.validation_data, self.watchers = validation_data, watchers
+        self.first_layer, self.planned_version = depth, -1
         try:
-            for watcher in watchers:
-                watcher.on_fit_begin(self)
-            while self.epoch < self.last_epoch and not self.stop_reason:
-                record = self._fit_epoch(feed, watchers)
-                history.append(record)
-                self.history.append(record)
-                for watcher in watchers:
-                    watcher.on_epoch_end(self, record)
-            history.stopped_because = self.history.stopped_because = self.stop_reason
+            return FitLoop(self, feed, watchers, augment, seed).run(epochs)
         finally:
-            for watcher in watchers:
-                watcher.on_fit_end(self)
-        return history
-
-    def _fit_epoch(self, feed: ArrayFeed | IterableFeed, watchers: list[Callback]) -> dict[str, Any]:
-        """One epoch, or what is left of an interrupted one, and its evaluation."""
-        first, totals = 0, Totals(self.metrics)
-        if self.unfinished is not None and feed.fingerprint is not None and self.unfinished[0] == feed.fingerprint:
-            first, totals = self.batches_done, self.unfinished[1]
-        self.batches_done, self.unfinished = first, (feed.fingerprint, totals)
-        for watcher in watchers:
-            watcher.on_epoch_begin(self)
-        after_step = [w for w in watchers if overrides(w, "on_step_end")]
-        started = time.perf_counter()
-        for x, y, weight in feed.batches(self.epoch, first):
-            for _ in self.operations(x, y, weight):
-                pass
-            self.batches_done += 1
-            totals.add(self.last_loss, self.model.layers[-1].output, y)
-            for watcher in after_step:
-                watcher.on_step_end(self)
-            if self.stop_reason:
-                break
-        self.seconds += time.perf_counter() - started
-        self.epoch += 1
-        self.batches_done, self.unfinished = 0, None
-        return self._record(totals)
-
-    def _record(self, totals: "Totals") -> dict[str, Any]:
-        """The line of the history for the epoch that has just ended."""
-        record = {
-            "epoch": self.epoch,
-            "updates": self.iteration,
-            "seconds": self.seconds,
-            "learning_rate": self.optimizer.learning_rate_at(max(self.iteration - 1, 0)),
-            **totals.means(),
-        }
-        if self.validation_data is not None:
-            measured = self.evaluate(*self.validation_data)
-            record.update({f"val_{name}": value for name, value in measured.items()})
-        return record
+            self.first_layer, self.planned_version = 0, -1
 
     def _feed(
-        self, x: Any, y: Any, batch_size: Any, sample_weight: Any, shuffle: Any, seed: Any
+        self, x: Any, y: Any, batch_size: Any, sample_weight: Any, shuffle: Any, seed: int, depth: int
     ) -> ArrayFeed | IterableFeed:
-        """Arrays or an iterable, checked as far as they can be before the first step."""
+        """Arrays or an iterable, checked as far as they can be before the first step; depth: layers to compute once."""
         batch_size = checks.whole("fit", "batch_size", batch_size)
         shuffle = checks.flag("fit", "shuffle", shuffle)
-        seed = self.seed if seed is None else seeds.check_seed("fit", seed)
+        check: CheckBatch = self._check_fit_batch
         if y is None and is_iterable_of_batches(x):
             if sample_weight is not None:
                 raise TypeError("fit: sample_weight goes with arrays; batches bring their own: (x, y, sample_weight)")
-            return IterableFeed(x, self._check_fit_batch)
+            if depth > 0:
+                raise ValueError("fit: cache_frozen needs arrays x and y: an iterable may give other examples every epoch")
+            return IterableFeed(x, check)
         if y is None:
             raise TypeError("fit: y is missing; call fit(x, y, ...), or fit(batches) with an iterable of (x, y)")
         x = checks.examples("fit", "x", x, self.model.input_size)
@@ -319,7 +296,10 @@ class Trainer:
         if targets.ndim == 0 or len(targets) != len(x):
             raise ValueError(f"fit: x has {len(x)} rows, y has shape {targets.shape}; each row of x needs a target")
         sample_weight = check_weights("fit", sample_weight, len(x), self.model.dtype)
-        return ArrayFeed(x, targets, sample_weight, batch_size, seed, self._check_fit_batch, shuffle)
+        if depth > 0:
+            targets = self.loss.check_targets(targets, len(x), self.model.output_size, self.model.dtype)
+            x, check = frozen_outputs(self.model, x, depth), as_they_are
+        return ArrayFeed(x, targets, sample_weight, batch_size, seed, check, shuffle)
 
     def _check_fit_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
         return self._check_batch("fit", x, y, sample_weight)
@@ -356,27 +336,114 @@ class Trainer:
 
     def penalty(self) -> float:
         """The sum of all penalties on the weights as they are now."""
-        pieces_ = (piece for p in self.model.parameters if p.regularizer is not None for piece in penalty_pieces(p))
-        return float(sum(regularizer.penalty(w, None, t) for regularizer, w, _, t in pieces_))
+        return total_penalty(self.model.parameters)
+
+    # ── going on later ────────────────────────────────────────────────────────────────────────────────────────────────
+    def save(self, path: str | Path) -> Path:
+        """Write model, optimizer, iteration, generators, history, and callbacks at work into a checkpoint file (.npz).
+
+        `Trainer.restore(path)` goes on from it bit for bit as if never stopped, in the middle of an epoch too. Raises
+        ValueError for a name that does not end in .npz, OSError where the file cannot be written.
+        """
+        return saving.save(self, path)
+
+    @classmethod
+    def restore(cls, path: str | Path, loss: Any = None, metrics: Iterable[Any] = (), own: Any = None) -> "Trainer":
+        """The trainer in a checkpoint file, with its model.
+
+        Args:
+            path: a file written by `trainer.save` or by the callback `Checkpoint`.
+            loss: your own loss, where it was trained with one.
+            metrics: your own metrics, where it was measured by some.
+            own: classes of yours that model or optimizer use, as a list or by name.
+
+        The states of callbacks are given back to callbacks of the same classes at the next `fit`. Raises FileNotFoundError, or
+        ValueError, naming the file and the fault, where it is damaged, or what is missing.
+
+        >>> import tempfile
+        >>> import npdeep as nd
+        >>> trainer = Trainer(nd.Sequential([nd.Dense(2)], input_size=2, seed=0), "mean_squared_error", "momentum")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     twin = Trainer.restore(trainer.save(folder + "/trainer.npz"))
+        >>> trainer.step(np.eye(2), np.eye(2)) == twin.step(np.eye(2), np.eye(2))
+        True
+        """
+        return saving.restore(cls, path, loss, metrics, own)  # type: ignore[no-any-return]
+
+    def state(self) -> dict[str, Any]:
+        """A copy in memory of everything that training changes, for `set_state`."""
+        return saving.trainer_state(self)
+
+    def set_state(self, state: dict[str, Any], progress: bool = True) -> None:
+        """Put a state back, bit for bit. progress=False leaves the counts of epochs, batches and seconds as they are."""
+        saving.set_trainer_state(self, state, progress)
+
+    def hand_back_states(self, watchers: Sequence[Callback]) -> None:
+        """Give restored states to the first callbacks of their classes; each state is given once."""
+        for watcher in watchers:
+            for entry in self.callback_states:
+                if entry[0] == type(watcher).__name__:
+                    watcher.set_state(entry[1])
+                    self.callback_states.remove(entry)
+                    break
+
+    # ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
+    def variables(self) -> dict[str, Array]:
+        """All variables by name, live: parameters, moving statistics, the optimizer's slots, and the iteration.
+
+        Slots are named as TensorFlow 1 lists them: hidden1/kernel/Momentum, hidden1/kernel/Adam_1.
+
+        >>> import npdeep as nd
+        >>> model = nd.Sequential([nd.Dense(2, name="hidden1")], input_size=2)
+        >>> list(Trainer(model, "mean_squared_error", "momentum").variables())
+        ['hidden1/kernel', 'hidden1/bias', 'hidden1/kernel/Momentum', 'hidden1/bias/Momentum', 'iteration']
+        """
+        parameters = {p.name: p.value for p in self.model.parameters}
+        return {**parameters, **saving.slot_views(self), "iteration": np.array(self.iteration)}
+
+    def events(self) -> list[StepEvent]:
+        """The operations of one training step, in order, without running them."""
+        if self.planned_version != self.model.arena.version:
+            self.plan()
+        self.model.plan()
+        forward = [layer.forward_event for layer in self.forward_layers]
+        backward = [layer.backward_event for layer in self.model.backward_layers]
+        return [
+            *forward,
+            self.loss_event,
+            *backward,
+            *([self.penalty_event] if self.penalized else []),
+            *([self.clip_event] if self.clipping is not None else []),
+            self.update_event,
+            *([self.constrain_event] if self.constrained else []),
+        ]
+
+    def summary(self) -> Table:
+        """The operations of one training step as a table: stage, name, formula.
+
+        >>> import npdeep as nd
+        >>> print(Trainer(nd.Sequential([nd.Dense(1, name="out")], input_size=1), "mean_squared_error").summary())
+        stage     name    formula
+        ────────  ──────  ─────────────────────────────────────
+        forward   out     z = xW + b
+        loss      loss    L = mean of (z − y)², dz = 2(z − y)/m
+        backward  out     dW = xᵀdz, db = Σ dz, dx = dz Wᵀ
+        update    update  w ← w − η·g
+        """
+        return Table(["stage", "name", "formula"], [[e.stage, e.name, e.formula] for e in self.events()])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies plan anew."""
-        return {**vars(self), "planned_version": -1}
+        """Copies plan anew, and no callback is at work in them."""
+        return {**vars(self), "planned_version": -1, "watchers": []}
 
     def __repr__(self) -> str:
         """One line."""
         return f"<Trainer of {self.model!r}: {self.loss!r}, {self.optimizer!r}, {self.iteration} updates>"
 
 
-def is_iterable_of_batches(x: Any) -> bool:
-    """A list of tuples, or any iterable that is neither an array nor a plain list.
-
-    >>> is_iterable_of_batches([(1, 2)]), is_iterable_of_batches([[1.0, 2.0]]), is_iterable_of_batches(np.ones(2))
-    (True, False, False)
-    """
-    if isinstance(x, list | tuple):
-        return len(x) > 0 and isinstance(x[0], tuple)
-    return isinstance(x, Iterable) and not isinstance(x, str | np.ndarray)
+def as_they_are(x: Any, y: Any, sample_weight: Any) -> Batch:
+    """A batch that was checked before."""
+    return x, y, sample_weight
 
 
 def check_last_layer(model: Sequential, loss: Loss) -> None:
@@ -410,69 +477,3 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
         if not isinstance(callback, Callback):
             raise TypeError(f"fit: callbacks must be objects of nd.callbacks, got {checks.describe(callback)}")
     return result
-
-
-def overrides(callback: Callback, moment: str) -> bool:
-    """Does the callback define this moment itself? Those that do not are not called a thousand times an epoch."""
-    return moment in vars(callback) or getattr(type(callback), moment) is not getattr(Callback, moment)
-
-
-def penalty_pieces(parameter: Parameter) -> list[tuple[Any, Array, Array | None, Array]]:
-    """(regularizer, w, dw, scratch) for pieces of the parameter that fit the scratch; dw is None where it is frozen."""
-    arena = parameter.arena
-    cut = [(arena.values[p], arena.grads[p] if parameter.trainable else None) for p in chunks([parameter.span])]
-    return [(parameter.regularizer, w, dw, arena.scratch[: len(w)]) for w, dw in cut]
-
-
-def parameter_event(stage: str, parameters: list[Parameter], attribute: str) -> StepEvent:
-    """The event of a stage that works on some parameters, with the formulas of their regularizers or constraints."""
-    formulas = {str(f): f for f in (getattr(p, attribute).formula for p in parameters)}
-    text = Formula("; ".join(formulas), r";\ ".join(f.latex for f in formulas.values()))
-    return StepEvent(stage, stage, None, text, ParameterReader(parameters))
-
-
-class ParameterReader:
-    """Reads values and gradients of some parameters, for an event.
-
-    >>> ParameterReader([])()
-    {}
-    """
-
-    def __init__(self, parameters: list[Parameter]) -> None:
-        self.parameters = parameters
-
-    def __call__(self) -> dict[str, Any]:
-        """The live arrays by name."""
-        arrays: dict[str, Any] = {}
-        for p in self.parameters:
-            arrays[p.name] = p.value
-            arrays[f"grad of {p.name}"] = p.wanted
-        return arrays
-
-
-class Totals:
-    """Sums over the rows of an epoch, for means that weigh a short last batch rightly.
-
-    >>> totals = Totals([metrics_.get("accuracy")])
-    >>> totals.add(0.5, np.array([[0.0, 1.0]]), np.array([1])); totals.add(2.0, np.zeros((2, 2)), np.array([1, 1]))
-    >>> totals.means()
-    {'loss': 1.5, 'accuracy': 0.3333333333333333}
-    """
-
-    def __init__(self, metrics: list[Metric]) -> None:
-        self.metrics = metrics
-        self.rows = 0
-        self.sums = [0.0] * (1 + len(metrics))
-
-    def add(self, loss: float, outputs: Array, targets: Any) -> None:
-        """Count in a batch."""
-        n = len(outputs)
-        self.rows += n
-        self.sums[0] += n * loss
-        for i, metric in enumerate(self.metrics, start=1):
-            self.sums[i] += n * metric.compute(outputs, targets)
-
-    def means(self) -> dict[str, float]:
-        """The mean over all rows so far, by name."""
-        names = ["loss", *(metric.name for metric in self.metrics)]
-        return {name: total / max(self.rows, 1) for name, total in zip(names, self.sums, strict=True)}

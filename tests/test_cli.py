@@ -28,7 +28,7 @@ def test_train_writes_history_and_plots(capsys, tmp_path):
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert {"updates", "seconds", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"} <= set(rows[0])
     assert float(rows[1]["val_accuracy"]) > 0.8
-    assert {p.name for p in folder.iterdir()} == {"history.csv", "loss.png", "accuracy.png"}
+    assert {p.name for p in folder.iterdir()} == {"history.csv", "loss.png", "accuracy.png", "run.json", "trainer.npz"}
     assert re.search(r"test: loss \d+\.\d+, accuracy \d\d\.\d\d% after 180 updates", out)
 
 

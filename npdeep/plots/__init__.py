@@ -3,8 +3,9 @@
 from matplotlib.figure import Figure
 
 from npdeep.plots.activations import activation, activation_histograms, activations
-from npdeep.plots.curves import learning_curves
+from npdeep.plots.curves import learning_curves, learning_rate_range
 from npdeep.plots.gradients import gradient_flow, gradient_history
+from npdeep.plots.networks import network
 from npdeep.plots.style import in_house_style, new_axes, new_grid, save
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "gradient_history",
     "in_house_style",
     "learning_curves",
+    "learning_rate_range",
+    "network",
     "new_axes",
     "new_grid",
     "save",

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from npdeep.debug.learning_rates import LearningRateRange
 from npdeep.history import History
-from npdeep.plots.style import in_house_style, look, new_axes
+from npdeep.plots.style import COLORS, in_house_style, look, new_axes
 
 X_LABELS = {"updates": "updates", "epoch": "epochs", "seconds": "seconds of training"}
 
@@ -41,4 +42,25 @@ def learning_curves(
     ax.set_ylabel(key.replace("val_", "validation ").replace("_", " "))
     if "" not in named:
         ax.legend()
+    return ax
+
+
+@in_house_style
+def learning_rate_range(test: LearningRateRange, ax: Axes | None = None) -> Axes:
+    """The loss over the learning rate of a range test, with the turning point and the suggested rate.
+
+    >>> ax = learning_rate_range(LearningRateRange([0.01, 0.1, 1.0], [2.0, 1.0, 3.0], [2.0, 1.0, 3.0]))
+    >>> ax.get_xscale()
+    'log'
+    """
+    ax = new_axes(ax)
+    ax.plot(test.rates, test.losses, color="0.7", linewidth=1, label="loss of each batch")
+    ax.plot(test.rates, test.smoothed, color=COLORS[0], label="smoothed")
+    ax.axvline(test.turning_point, color=COLORS[1], linestyle="--", label=f"lowest at {test.turning_point:.2g}")
+    ax.axvline(test.suggested, color=COLORS[2], linestyle=":", label=f"a tenth of that: {test.suggested:.2g}")
+    ax.set_xscale("log")
+    ax.set_ylim(0, 1.1 * max(test.smoothed, default=1.0))
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("loss")
+    ax.legend()
     return ax

@@ -1,0 +1,59 @@
+"""Training on the outputs of the frozen layers, which are computed once."""
+
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.kernels.arrays import Array
+from npdeep.layers.batch_normalization import BatchNormalization
+from npdeep.model import Sequential
+
+ROWS = 1000
+"""So many examples go through the frozen layers at a time."""
+
+
+def frozen_depth(model: Sequential) -> int:
+    """How many of the lowest layers have nothing to train and can be computed once.
+
+    Raises ValueError where there is none, and, naming the layer, where one of them is not the same at every step: noise, or
+    batch normalization that goes on counting.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(2, name="a"), nd.Activation("relu"), nd.Dense(2, name="b")], input_size=3)
+    >>> _ = model.freeze("a/")
+    >>> frozen_depth(model)
+    2
+    """
+    trainable = [any(p.trainable for p in layer.parameters) for layer in model.layers]
+    depth = trainable.index(True) if any(trainable) else len(trainable)
+    frozen = model.layers[:depth]
+    for layer in frozen:
+        if layer.draws:
+            raise ValueError(
+                f"fit: cache_frozen: layer {layer.name!r} among the frozen ones draws random numbers at every step, so its "
+                "output cannot be computed once; leave the layer out, or train without cache_frozen"
+            )
+        if isinstance(layer, BatchNormalization) and not layer.use_moving_statistics:
+            raise ValueError(
+                f"fit: cache_frozen: batch normalization {layer.name!r} among the frozen layers still uses the statistics of "
+                f"each batch; freeze it too: model.freeze({layer.name!r})"
+            )
+    if not any(layer.parameters for layer in frozen):
+        raise ValueError("fit: cache_frozen: no lower layer is frozen; freeze some first: model.freeze('hidden1')")
+    return depth
+
+
+def frozen_outputs(model: Sequential, x: Any, depth: int) -> Array:
+    """What comes out of the lowest `depth` layers for the examples x, in a new array."""
+    x = checks.examples("fit", "x", x, model.input_size)
+    checks.finite("fit", "x", x)
+    outputs = np.empty((len(x), model.layers[depth - 1].output_size), model.dtype)
+    for start in range(0, len(x), ROWS):
+        rows = checks.cast("fit", "x", x[start : start + ROWS], model.dtype)
+        model.prepare(len(rows), training=False)
+        for layer in model.layers[:depth]:
+            rows = layer.forward(rows, training=False)
+        outputs[start : start + len(rows)] = rows
+    checks.finite("fit: cache_frozen", "output of the frozen layers", outputs)
+    return outputs

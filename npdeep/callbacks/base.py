@@ -1,0 +1,105 @@
+"""What all callbacks have in common, and the one made of functions."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.described import Described
+
+
+class Callback(Described):
+    """Base: define the moments of interest. `trainer` is the one that is fitting; it can be looked at and asked to stop.
+
+    >>> class StopAt(Callback):
+    ...     def __init__(self, updates):
+    ...         self.updates = updates
+    ...     def on_step_end(self, trainer):
+    ...         if trainer.iteration >= self.updates:
+    ...             trainer.stop(f"{self.updates} updates were made")
+    >>> StopAt(100)
+    StopAt(updates=100)
+    """
+
+    runs_last: ClassVar[bool] = False
+    """Called after all others at each moment, whatever its place in the list."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold for this callback to go on as if never stopped: numbers, texts, arrays, nested dicts."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        """Before the first epoch of a call of fit."""
+
+    def on_epoch_begin(self, trainer: Any) -> None:
+        """Before an epoch; `trainer.epoch` epochs are finished."""
+
+    def on_step_end(self, trainer: Any) -> None:
+        """After an update; `trainer.last_loss` is its loss."""
+
+    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
+        """After an epoch and its evaluation; `record` is the new line of the history."""
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """After the last epoch, also where the run was interrupted."""
+
+
+class LambdaCallback(Callback):
+    """Functions for the moments of interest, without a class.
+
+    >>> seen = []
+    >>> callback = LambdaCallback(on_epoch_end=lambda trainer, record: seen.append(record["loss"]))
+    """
+
+    def __init__(
+        self,
+        on_fit_begin: Any = None,
+        on_epoch_begin: Any = None,
+        on_step_end: Any = None,
+        on_epoch_end: Any = None,
+        on_fit_end: Any = None,
+    ) -> None:
+        given = {
+            "on_fit_begin": on_fit_begin,
+            "on_epoch_begin": on_epoch_begin,
+            "on_step_end": on_step_end,
+            "on_epoch_end": on_epoch_end,
+            "on_fit_end": on_fit_end,
+        }
+        for name, function in given.items():
+            if function is not None and not callable(function):
+                raise TypeError(f"LambdaCallback: {name} must be a function, got {checks.describe(function)}")
+            if function is not None:
+                setattr(self, name, function)
+
+    def arguments(self) -> dict[str, Any]:
+        """The functions that were given."""
+        return dict(vars(self))
+
+
+def direction(owner: str, monitor: str, mode: str) -> str:
+    """The mode, "auto" made "max" for accuracies and "min" for all else.
+
+    >>> direction("EarlyStopping", "val_accuracy", "auto")
+    'max'
+    """
+    mode = checks.choice(owner, "mode", mode, ("auto", "min", "max"))
+    return ("max" if "accuracy" in monitor else "min") if mode == "auto" else mode
+
+
+def monitored(owner: str, record: dict[str, Any], monitor: str, mode: str) -> float:
+    """The monitored number, turned so that smaller is better; NaN counts as infinitely bad.
+
+    >>> monitored("EarlyStopping", {"val_accuracy": 0.9}, "val_accuracy", "max")
+    -0.9
+    """
+    if monitor not in record:
+        mend = "; hand validation_data to fit" if monitor.startswith("val_") else ""
+        raise ValueError(f"{owner}: {monitor!r} is not recorded; there are {', '.join(record)}{mend}")
+    value = float(record[monitor])
+    if np.isnan(value):
+        return float("inf")
+    return -value if mode == "max" else value

@@ -1,0 +1,86 @@
+"""Saving a run while it goes on."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from npdeep import checks
+from npdeep.callbacks.base import Callback, direction, monitored
+
+
+class Checkpoint(Callback):
+    """Saves the trainer, and with it the states of all callbacks of this fit, into a folder: the last few, or the best few.
+
+    Args:
+        folder: is made where it is missing. Files are named update-00001100.npz after the number of updates.
+        keep: how many files are kept.
+        monitor: None keeps the last ones; a key of the history keeps the best by it.
+        every: save every so many updates, also in the middle of an epoch, instead of after every epoch. Not with a monitor.
+        mode: "min" where smaller is better, "max" where larger is; "auto" takes "max" for accuracies.
+
+    Attributes:
+        files: the files that are there, the last or the best one first.
+
+    `Trainer.restore(file)` goes on from one of them. Raises OSError where the folder cannot be written.
+
+    >>> Checkpoint("run", keep=3).keep
+    3
+    """
+
+    runs_last = True
+
+    def __init__(
+        self,
+        folder: str | Path,
+        keep: int = 1,
+        monitor: str | None = None,
+        every: int | None = None,
+        mode: str = "auto",
+    ) -> None:
+        if not isinstance(folder, str | os.PathLike):
+            raise TypeError(f"Checkpoint: folder must be a string or a Path, got {checks.describe(folder)}")
+        self.folder = Path(folder)
+        self.keep = checks.whole("Checkpoint", "keep", keep)
+        self.monitor = monitor
+        self.every = None if every is None else checks.whole("Checkpoint", "every", every)
+        self.mode = direction("Checkpoint", monitor or "", mode)
+        if monitor is not None and every is not None:
+            raise ValueError("Checkpoint: with a monitor files are written after every epoch; leave `every` out")
+        self.saved: list[tuple[float, str]] = []
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are there, the last or the best one first."""
+        return [self.folder / name for _, name in sorted(self.saved)]
+
+    def on_step_end(self, trainer: Any) -> None:
+        """Save, where it is time."""
+        if self.every is not None and trainer.iteration % self.every == 0:
+            self.save(trainer, -trainer.iteration)
+
+    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
+        """Save after the epoch."""
+        if self.monitor is not None:
+            self.save(trainer, monitored("Checkpoint", record, self.monitor, self.mode))
+        elif self.every is None:
+            self.save(trainer, -trainer.iteration)
+
+    def save(self, trainer: Any, rank: float) -> None:
+        """Write a file if it is among those to keep, and remove the one that no longer is. A small rank is a good one."""
+        name = f"update-{trainer.iteration:08d}.npz"
+        kept = sorted([entry for entry in self.saved if entry[1] != name] + [(float(rank), name)])[: self.keep]
+        dropped = [entry for entry in self.saved if entry not in kept]
+        self.saved = kept
+        if any(entry[1] == name for entry in kept):
+            trainer.save(self.folder / name)
+        for _, old in dropped:
+            if old != name:
+                (self.folder / old).unlink(missing_ok=True)
+
+    def state(self) -> dict[str, Any]:
+        """Which files there are."""
+        return {"ranks": [rank for rank, _ in self.saved], "names": [name for _, name in self.saved]}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Which files there are."""
+        self.saved = list(zip(state["ranks"], state["names"], strict=True))

@@ -1,0 +1,81 @@
+"""Showing how far a run has come."""
+
+import sys
+from typing import Any
+
+from npdeep.callbacks.base import Callback
+
+
+class PlainProgress(Callback):
+    """One line an epoch on standard output.
+
+    >>> PlainProgress().line({"epoch": 1, "updates": 100, "seconds": 1.5, "loss": 0.25}, epochs=2)
+    'epoch 1/2  updates 100  seconds 1.5  loss 0.25'
+    """
+
+    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
+        """Print the record."""
+        print(self.line(record, trainer.last_epoch), flush=True)
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """Say why the run stopped, if it did before its end."""
+        if trainer.stop_reason:
+            print(f"stopped: {trainer.stop_reason}", flush=True)
+
+    def line(self, record: dict[str, Any], epochs: int) -> str:
+        """The record on one line."""
+        shown = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in record.items() if k != "epoch"}
+        return f"epoch {record['epoch']}/{epochs}  " + "  ".join(f"{k} {v}" for k, v in shown.items())
+
+
+class ProgressBar(PlainProgress):
+    """A bar by tqdm for the running epoch, and one line for each that is finished.
+
+    Raises ImportError, with the command that mends it, where tqdm is missing.
+
+    >>> bar = ProgressBar()
+    """
+
+    def __init__(self) -> None:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            raise ImportError("ProgressBar needs tqdm: python -m pip install 'npdeep[progress]'") from None
+        self.tqdm = tqdm
+        self.bar: Any = None
+
+    def on_epoch_begin(self, trainer: Any) -> None:
+        """Open a bar of as many steps as the epoch has."""
+        total = trainer.steps_per_epoch or None
+        title = f"epoch {trainer.epoch + 1}/{trainer.last_epoch}"
+        self.bar = self.tqdm(total=total, desc=title, leave=False, mininterval=0.2, unit="step")
+
+    def on_step_end(self, trainer: Any) -> None:
+        """One step further."""
+        self.bar.update()
+
+    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
+        """Close the bar, print the line."""
+        self.bar.close()
+        self.tqdm.write(self.line(record, trainer.last_epoch))
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """Close the bar that an interruption left open."""
+        if self.bar is not None:
+            self.bar.close()
+        super().on_fit_end(trainer)
+
+
+def progress() -> Callback:
+    """A bar where tqdm is installed and somebody is looking (a terminal or a notebook), else a line an epoch.
+
+    >>> isinstance(progress(), PlainProgress)
+    True
+    """
+    notebook = "ipykernel" in sys.modules
+    if notebook or sys.stderr.isatty():
+        try:
+            return ProgressBar()
+        except ImportError:
+            pass
+    return PlainProgress()

@@ -1,0 +1,223 @@
+"""Callbacks that change the course of a run."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.callbacks.base import Callback, direction, monitored
+from npdeep.schedules import Schedule
+
+
+class ReduceLROnPlateau(Callback):
+    """Performance scheduling: the learning rate is multiplied by `factor` when `monitor` has not improved for long.
+
+    Args:
+        monitor: a key of the history, for example "val_loss" or "val_accuracy".
+        factor: what the learning rate is multiplied by, between 0 and 1.
+        patience: after so many epochs without improvement the rate falls (and the count begins anew).
+        min_delta: an improvement must be larger than this.
+        cooldown: so many epochs after a fall are not counted.
+        minimum: the rate never falls below this.
+        mode: "min" where smaller is better, "max" where larger is; "auto" takes "max" for accuracies.
+
+    Raises TypeError at the start of fit where the optimizer's learning rate is a schedule, ValueError where monitor is not
+    recorded.
+
+    >>> ReduceLROnPlateau("val_loss", factor=0.5, patience=5).mode
+    'min'
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        minimum: float = 0.0,
+        mode: str = "auto",
+    ) -> None:
+        owner = "ReduceLROnPlateau"
+        self.monitor = monitor
+        self.factor = checks.number(owner, "factor", factor, above=0, below=1)
+        self.patience = checks.whole(owner, "patience", patience)
+        self.min_delta = checks.number(owner, "min_delta", min_delta, minimum=0)
+        self.cooldown = checks.whole(owner, "cooldown", cooldown, minimum=0)
+        self.minimum = checks.number(owner, "minimum", minimum, minimum=0)
+        self.mode = direction(owner, monitor, mode)
+        self.best = math.inf
+        self.waited = self.resting = 0
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        """The learning rate must be a number."""
+        if isinstance(trainer.optimizer.learning_rate, Schedule):
+            raise TypeError(
+                "ReduceLROnPlateau: the optimizer's learning rate is a schedule already; give the optimizer a number"
+            )
+
+    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
+        """Compare, count, and let the rate fall."""
+        value = monitored("ReduceLROnPlateau", record, self.monitor, self.mode)
+        if self.resting > 0:
+            self.resting -= 1
+        if value < self.best - self.min_delta:
+            self.best, self.waited = value, 0
+        elif self.resting == 0:
+            self.waited += 1
+            if self.waited >= self.patience:
+                rate = trainer.optimizer.learning_rate
+                trainer.optimizer.learning_rate = min(rate, max(rate * self.factor, self.minimum))
+                self.resting, self.waited = self.cooldown, 0
+
+    def state(self) -> dict[str, Any]:
+        """The best value and the counters."""
+        return {"best": self.best, "waited": self.waited, "resting": self.resting}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """The best value and the counters."""
+        self.best, self.waited, self.resting = state["best"], state["waited"], state["resting"]
+
+
+class EarlyStopping(Callback):
+    """Stops when the validation result has not improved for long, and puts the winner back.
+
+    The network is evaluated after every epoch, or every so many updates. A result that beats the best so far makes the
+    network as it is then the winner: weights, moving statistics, optimizer slots, iteration and generators are kept in memory.
+    At the end of fit, however it ends, the winner is put back, bit for bit.
+
+    Args:
+        monitor: "val_loss", "val_accuracy", …: what `trainer.evaluate` gives for fit's validation_data, with "val_" before it;
+            without `every` any other key of the history too.
+        patience: stop after so many epochs without a new winner; with `every`, after so many updates.
+        every: evaluate every so many updates instead of every epoch. The chapter: every=50, patience=2000.
+        min_delta: a new winner must be better by more than this.
+        mode: "min" where smaller is better, "max" where larger is; "auto" takes "max" for accuracies.
+        restore: False leaves the network as it was when training stopped.
+
+    Attributes:
+        best: the winner's result. best_iteration: after how many updates it was reached.
+
+    Raises ValueError where fit has no validation_data or monitor is not among the results.
+    Source: Prechelt (1998), *Early stopping, but when?*
+
+    >>> EarlyStopping("val_loss", every=50, patience=2000).mode
+    'min'
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 10,
+        every: int | None = None,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore: bool = True,
+    ) -> None:
+        self.monitor = monitor
+        self.patience = checks.whole("EarlyStopping", "patience", patience)
+        self.every = None if every is None else checks.whole("EarlyStopping", "every", every)
+        self.min_delta = checks.number("EarlyStopping", "min_delta", min_delta, minimum=0)
+        self.mode = direction("EarlyStopping", monitor, mode)
+        self.restore = checks.flag("EarlyStopping", "restore", restore)
+        self.winner: dict[str, Any] | None = None
+        self.value = math.inf
+        self.best_iteration = self.waited = 0
+
+    @property
+    def best(self) -> float:
+        """The winner's result."""
+        return -self.value if self.mode == "max" else self.value
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        """There must be something to evaluate."""
+        if trainer.validation_data is None and (self.every is not None or self.monitor.startswith("val_")):
+            raise ValueError("EarlyStopping: fit has no validation_data; hand it in: fit(..., validation_data=(x, y))")
+
+    def on_step_end(self, trainer: Any) -> None:
+        """Evaluate, where it is time."""
+        if self.every is not None and trainer.iteration % self.every == 0:
+            results = trainer.evaluate(*trainer.validation_data)
+            self.judge(trainer, {f"val_{name}": value for name, value in results.items()}, self.every)
+
+    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
+        """Look at the epoch's results."""
+        if self.every is None:
+            self.judge(trainer, record, 1)
+
+    def judge(self, trainer: Any, results: dict[str, Any], step: int) -> None:
+        """A new winner, or one more evaluation without one."""
+        value = monitored("EarlyStopping", results, self.monitor, self.mode)
+        if value < self.value - self.min_delta:
+            self.value, self.waited, self.best_iteration = value, 0, trainer.iteration
+            self.winner = trainer.state()
+            return
+        self.waited += step
+        if self.waited >= self.patience:
+            unit = "epochs" if self.every is None else "updates"
+            trainer.stop(
+                f"early stopping: {self.monitor} has not been better than {self.best:.6g}, reached after "
+                f"{self.best_iteration:,} updates, for {self.waited:,} {unit}"
+            )
+            self.waited = 0
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """Put the winner back."""
+        if self.restore and self.winner is not None and trainer.iteration != self.best_iteration:
+            trainer.set_state(self.winner, progress=False)
+
+    def state(self) -> dict[str, Any]:
+        """The winner and the counters."""
+        counters = {"value": self.value, "best_iteration": self.best_iteration, "waited": self.waited}
+        return counters if self.winner is None else {**counters, "winner": self.winner}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """The winner and the counters."""
+        self.value, self.best_iteration, self.waited = state["value"], state["best_iteration"], state["waited"]
+        self.winner = state.get("winner")
+
+
+class TerminateOnNaN(Callback):
+    """Stops as soon as the loss, a gradient or a weight is NaN or infinite, and names the first array that went bad.
+
+    Attributes:
+        origin: what went bad first, in words; "" while all is well.
+
+    After each update it looks at three numbers only (the loss, the sum of all gradients, the sum of all weights); where one is
+    not finite, the arrays of the step are searched in the order in which they were computed.
+
+    >>> TerminateOnNaN().origin
+    ''
+    """
+
+    def __init__(self) -> None:
+        self.origin = ""
+
+    def on_step_end(self, trainer: Any) -> None:
+        """Look, and stop."""
+        arena = trainer.model.arena
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = (trainer.last_loss, np.add.reduce(arena.grads), np.add.reduce(arena.values))
+        if all(map(math.isfinite, sums)):
+            return
+        self.origin = first_bad_array(trainer)
+        if self.origin:
+            trainer.stop(f"update {trainer.iteration:,}: {self.origin}")
+
+
+def first_bad_array(trainer: Any) -> str:
+    """The first array of the last step that holds NaN or inf, in the order of computation; "" where none does."""
+    layers = trainer.model.layers
+    candidates = [("forward", f"the output of {layer.name}", layer.output) for layer in layers]
+    candidates.append(("loss", "the loss", np.array(trainer.last_loss)))
+    for layer in trainer.model.backward_layers:
+        candidates.append(("backward", f"the gradient that came down to {layer.name}", layer.grad_output))
+        candidates += [("backward", f"the gradient of {p.name}", p.wanted) for p in layer.parameters]
+    candidates += [("update", p.name, p.value) for p in trainer.model.parameters]
+    for stage, what, array in candidates:
+        if array is not None and not np.all(np.isfinite(array)):
+            bad = np.argwhere(~np.isfinite(array))[0].tolist()
+            value = array[tuple(bad)]
+            return f"{what} is the first array that went bad ({stage}): it holds {value} at {bad}"
+    return ""

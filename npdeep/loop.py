@@ -1,0 +1,143 @@
+"""The loop around the training step: epochs, batches, callbacks, and the record of it all."""
+
+import time
+from typing import Any
+
+from npdeep import seeds
+from npdeep.callbacks import Callback
+from npdeep.feed import ArrayFeed, IterableFeed
+from npdeep.history import History
+from npdeep.kernels.arrays import Array
+from npdeep.metrics import Metric
+
+
+class FitLoop:
+    """One call of `Trainer.fit`, its arguments checked.
+
+    Args:
+        trainer: the trainer. feed: where the batches come from. watchers: the callbacks, progress included.
+        augment: a function of (x, rng) that changes each batch, or None. seed: for its random numbers.
+    """
+
+    def __init__(
+        self, trainer: Any, feed: ArrayFeed | IterableFeed, watchers: list[Callback], augment: Any = None, seed: int = 0
+    ) -> None:
+        self.trainer, self.feed, self.augment, self.seed = trainer, feed, augment, seed
+        self.watchers = sorted(watchers, key=lambda watcher: watcher.runs_last)
+        self.after_step = [watcher for watcher in self.watchers if overrides(watcher, "on_step_end")]
+
+    def run(self, epochs: int) -> History:
+        """Train for so many more epochs, or until somebody stops it; return their record."""
+        trainer, history = self.trainer, History()
+        trainer.stop_reason = ""
+        trainer.last_epoch, trainer.steps_per_epoch = trainer.epoch + epochs, len(self.feed)
+        trainer.hand_back_states(self.watchers)
+        try:
+            for watcher in self.watchers:
+                watcher.on_fit_begin(trainer)
+            while trainer.epoch < trainer.last_epoch and not trainer.stop_reason:
+                record = self.run_epoch()
+                history.append(record)
+                trainer.history.append(record)
+                for watcher in self.watchers:
+                    watcher.on_epoch_end(trainer, record)
+        finally:
+            history.stopped_because = trainer.history.stopped_because = trainer.stop_reason
+            for watcher in self.watchers:
+                watcher.on_fit_end(trainer)
+            trainer.watchers = []
+        return history
+
+    def run_epoch(self) -> dict[str, Any]:
+        """One epoch, or what is left of an interrupted one; returns its line of the history."""
+        trainer = self.trainer
+        first, totals = self.begin_epoch()
+        for watcher in self.watchers:
+            watcher.on_epoch_begin(trainer)
+        started = time.perf_counter()
+        for x, y, weight in self.feed.batches(trainer.epoch, first):
+            if self.augment is not None:
+                x = self.augmented(x)
+            for _ in trainer.operations(x, y, weight):
+                pass
+            trainer.batches_done += 1
+            totals.add(trainer.last_loss, trainer.model.layers[-1].output, y)
+            for watcher in self.after_step:
+                watcher.on_step_end(trainer)
+            if trainer.stop_reason:
+                break
+        trainer.seconds += time.perf_counter() - started
+        trainer.epoch += 1
+        trainer.batches_done, trainer.unfinished = 0, None
+        return self.record(totals)
+
+    def begin_epoch(self) -> tuple[int, "Totals"]:
+        """Where to begin and the sums so far: those of the interrupted epoch, if the batches are the same, else none."""
+        trainer, fingerprint = self.trainer, self.feed.fingerprint
+        first, totals = 0, Totals(trainer.metrics)
+        if trainer.unfinished is not None and fingerprint is not None and trainer.unfinished[0] == fingerprint:
+            first, totals = trainer.batches_done, trainer.unfinished[1]
+        trainer.batches_done, trainer.unfinished = first, (fingerprint, totals)
+        return first, totals
+
+    def augmented(self, x: Array) -> Array:
+        """The batch, changed by random numbers that belong to this epoch and this batch: nothing to save for a resumed run."""
+        trainer = self.trainer
+        rng = seeds.generator(self.seed, seeds.AUGMENT, trainer.epoch, trainer.batches_done)
+        changed: Array = trainer.model.check_examples("fit: augment", "x", self.augment(x, rng))
+        if changed.shape != x.shape:
+            raise ValueError(f"fit: augment must return as many rows as it is given, {len(x)}, got {len(changed)}")
+        return changed
+
+    def record(self, totals: "Totals") -> dict[str, Any]:
+        """The line of the history for the epoch that has just ended."""
+        trainer = self.trainer
+        record = {
+            "epoch": trainer.epoch,
+            "updates": trainer.iteration,
+            "seconds": trainer.seconds,
+            "learning_rate": trainer.optimizer.learning_rate_at(max(trainer.iteration - 1, 0)),
+            **totals.means(),
+        }
+        if trainer.validation_data is not None:
+            measured = trainer.evaluate(*trainer.validation_data)
+            record.update({f"val_{name}": value for name, value in measured.items()})
+        return record
+
+
+def overrides(callback: Callback, moment: str) -> bool:
+    """Does the callback define this moment itself? Those that do not are not called a thousand times an epoch.
+
+    >>> overrides(Callback(), "on_step_end")
+    False
+    """
+    return moment in vars(callback) or getattr(type(callback), moment) is not getattr(Callback, moment)
+
+
+class Totals:
+    """Sums over the rows of an epoch, for means that weigh a short last batch rightly.
+
+    >>> import numpy as np
+    >>> from npdeep.metrics import Accuracy
+    >>> totals = Totals([Accuracy()])
+    >>> totals.add(0.5, np.array([[0.0, 1.0]]), np.array([1])); totals.add(2.0, np.zeros((2, 2)), np.array([1, 1]))
+    >>> totals.means()
+    {'loss': 1.5, 'accuracy': 0.3333333333333333}
+    """
+
+    def __init__(self, metrics: list[Metric], rows: int = 0, sums: list[float] | None = None) -> None:
+        self.metrics, self.rows = metrics, rows
+        self.sums = sums or [0.0] * (1 + len(metrics))
+
+    def add(self, loss: float, outputs: Array, targets: Any) -> None:
+        """Count in a batch."""
+        n = len(outputs)
+        self.rows += n
+        self.sums[0] += n * loss
+        for i, metric in enumerate(self.metrics, start=1):
+            self.sums[i] += n * metric.compute(outputs, targets)
+
+    def means(self) -> dict[str, float]:
+        """The mean over all rows so far, by name."""
+        names = ["loss", *(metric.name for metric in self.metrics)]
+        return {name: total / max(self.rows, 1) for name, total in zip(names, self.sums, strict=True)}

@@ -1,0 +1,122 @@
+"""Between objects and JSON: how checkpoint files say which layer, loss or optimizer it was, and with which arguments."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks, clipping, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
+from npdeep.described import Described
+
+GROUPS: dict[str, Iterable[type]] = {
+    "clipping": clipping.KNOWN.values(),
+    "constraints": constraints.KNOWN.values(),
+    "initializers": initializers.KNOWN.values(),
+    "layers": [getattr(layers, name) for name in layers.__all__ if name != "Layer"],
+    "losses": losses.KNOWN.values(),
+    "metrics": [
+        *(metrics.Accuracy, metrics.BinaryAccuracy, metrics.TopKAccuracy),
+        *(metrics.MeanSquaredError, metrics.MeanAbsoluteError),
+    ],
+    "optimizers": optimizers.KNOWN.values(),
+    "regularizers": regularizers.KNOWN.values(),
+    "schedules": schedules.KNOWN.values(),
+}
+BUILT_IN: dict[str, type] = {f"{group}.{kind.__name__}": kind for group, kinds in GROUPS.items() for kind in kinds}
+NAMES = {kind: name for name, kind in BUILT_IN.items()}
+
+
+def encode(value: Any, what: str) -> Any:
+    """A value that JSON can say. Objects become their class and arguments; a class of the user's is marked as "own".
+
+    Raises TypeError, naming `what`, where the value is none of these.
+
+    >>> encode(regularizers.L1(0.5), "kernel_regularizer")
+    {'class': 'regularizers.L1', 'arguments': {'scale': 0.5}}
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.integer | np.floating | np.bool_):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return [encode(item, what) for item in value]
+    if isinstance(value, Described):
+        kind = NAMES.get(type(value), f"own.{type(value).__name__}")
+        arguments = {name: encode(argument, f"{what}: {name}") for name, argument in value.arguments().items()}
+        return {"class": kind, "arguments": arguments}
+    raise TypeError(f"checkpoint: {what} cannot be stored: {checks.describe(value)}")
+
+
+def decode(value: Any, own: Mapping[str, type]) -> Any:
+    """The object again. Classes of the user's are looked up by name in `own`; a missing one raises and is named.
+
+    >>> decode({"class": "regularizers.L1", "arguments": {"scale": 0.5}}, {})
+    L1(scale=0.5)
+    >>> decode({"class": "own.Mine", "arguments": {}}, {})
+    Traceback (most recent call last):
+    ValueError: checkpoint: it holds an object of your class Mine; hand the class back in with own={'Mine': Mine}
+    """
+    if isinstance(value, list):
+        return [decode(item, own) for item in value]
+    if not isinstance(value, dict):
+        return value
+    name = value["class"]
+    group, _, short = name.partition(".")
+    if group == "own" and short not in own:
+        raise ValueError(
+            f"checkpoint: it holds an object of your class {short}; hand the class back in with own={{'{short}': {short}}}"
+        )
+    if group != "own" and name not in BUILT_IN:
+        raise ValueError(f"checkpoint: it holds an object of class {name}, which this npdeep does not know")
+    kind = own[short] if group == "own" else BUILT_IN[name]
+    return kind(**{argument: decode(item, own) for argument, item in value["arguments"].items()})
+
+
+def check_own(owner: str, own: Any) -> dict[str, type]:
+    """A dict of classes by name, from a dict or a list of classes.
+
+    >>> class Mine: pass
+    >>> check_own("load_model", [Mine]) == {"Mine": Mine}
+    True
+    """
+    if own is None:
+        return {}
+    if not isinstance(own, Mapping):
+        own = {getattr(kind, "__name__", str(kind)): kind for kind in own}
+    for name, kind in own.items():
+        if not isinstance(kind, type):
+            raise TypeError(f"{owner}: own must hold classes, but {name!r} is {checks.describe(kind)}")
+    return dict(own)
+
+
+def split_arrays(state: Any, prefix: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    """A state of nested dicts with its arrays taken out into `arrays`, under names that begin with the prefix.
+
+    >>> arrays = {}
+    >>> split_arrays({"best": 0.5, "w": np.zeros(2)}, "callbacks/0", arrays)
+    {'best': 0.5, 'w': {'array': 'callbacks/0/w'}}
+    """
+    if isinstance(state, np.ndarray):
+        arrays[prefix] = state
+        return {"array": prefix}
+    if isinstance(state, Mapping):
+        return {str(key): split_arrays(value, f"{prefix}/{key}", arrays) for key, value in state.items()}
+    if isinstance(state, float) and math.isinf(state):
+        return {"infinity": 1 if state > 0 else -1}
+    return encode(state, prefix)
+
+
+def join_arrays(state: Any, arrays: Mapping[str, Any]) -> Any:
+    """The state again, with its arrays put back.
+
+    >>> join_arrays({"w": {"array": "callbacks/0/w"}}, {"callbacks/0/w": np.zeros(2)})
+    {'w': array([0., 0.])}
+    """
+    if not isinstance(state, dict):
+        return state
+    if set(state) == {"array"}:
+        return arrays[state["array"]]
+    if set(state) == {"infinity"}:
+        return state["infinity"] * math.inf
+    return {key: join_arrays(value, arrays) for key, value in state.items()}

@@ -1,0 +1,116 @@
+"""Restoring weights from a file: all or some of them, under other names, and a report of what happened."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from npdeep import checks
+from npdeep.kernels.arrays import Array
+from npdeep.parameters import Parameter
+from npdeep.tables import Table
+
+
+@dataclass
+class LoadReport:
+    """What `load_weights` did. Prints as a table.
+
+    Attributes:
+        restored: (name in the file, name in the model) of every variable that was restored.
+        skipped: names in the file that were selected and have no partner in the model.
+        mismatched: (name in the file, name in the model, shape in the file, shape in the model): left as they were.
+        untouched: names in the model that nothing in the file was for: left at their value.
+    """
+
+    restored: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    mismatched: list[tuple[str, str, tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
+    untouched: list[str] = field(default_factory=list)
+
+    def table(self) -> Table:
+        """One row a variable."""
+        rows: list[list[Any]] = [[t, "restored", "" if name == t else f"from {name}"] for name, t in self.restored]
+        rows += [[t, "shape mismatch", f"{name} is {there}, the model's is {here}"] for name, t, there, here in self.mismatched]
+        rows += [[name, "skipped", "in the file, not in the model"] for name in self.skipped]
+        rows += [[name, "left as it was", "in the model, not restored"] for name in self.untouched]
+        note = (
+            f"{len(self.restored)} restored, {len(self.mismatched)} of another shape, {len(self.skipped)} skipped, "
+            f"{len(self.untouched)} left as they were"
+        )
+        return Table(["variable", "what happened", "why"], rows, notes=[note])
+
+    def __repr__(self) -> str:
+        """The table."""
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def restore_weights(
+    parameters: list[Parameter], arrays: Mapping[str, Array], scope: str | None, rename: Mapping[str, str] | None, path: Path
+) -> LoadReport:
+    """Copy arrays of a checkpoint into parameters of the same name; `scope` selects names in the file.
+
+    Raises ValueError, listing the candidates, where nothing is selected or nothing could be restored; then nothing has changed.
+    """
+    owner = "load_weights"
+    targets = {p.name: p for p in parameters}
+    stored = {name: array for name, array in arrays.items() if name.count("/") == 1}    # slots have two
+    names = selected(owner, list(stored), scope, path)
+    layer_names = check_rename(owner, rename, {n.partition("/")[0] for n in stored}, {n.partition("/")[0] for n in targets})
+    report = LoadReport()
+    changes: list[tuple[Parameter, Array]] = []
+    for name in names:
+        layer, _, kind = name.partition("/")
+        target = targets.get(f"{layer_names.get(layer, layer)}/{kind}")
+        if target is None:
+            report.skipped.append(name)
+        elif target.shape != stored[name].shape:
+            report.mismatched.append((name, target.name, stored[name].shape, target.shape))
+        else:
+            report.restored.append((name, target.name))
+            changes.append((target, stored[name]))
+    touched = {target for _, target in report.restored} | {target for _, target, _, _ in report.mismatched}
+    report.untouched = [name for name in targets if name not in touched]
+    if not changes:
+        raise ValueError(f"{owner}: nothing in {path} could be restored:\n{report}")
+    for target, array in changes:
+        target.value = array
+    return report
+
+
+def selected(owner: str, names: list[str], scope: Any, path: Path) -> list[str]:
+    """The names that `re.match` the scope. Raises ValueError, listing all, where none does.
+
+    >>> selected("load_weights", ["hidden1/kernel", "outputs/kernel"], "hidden", Path("a.npz"))
+    ['hidden1/kernel']
+    """
+    if scope is None:
+        return names
+    if not isinstance(scope, str):
+        raise TypeError(f"{owner}: scope must be a regular expression as a string, or None, got {checks.describe(scope)}")
+    try:
+        chosen = [name for name in names if re.match(scope, name)]
+    except re.error as error:
+        raise ValueError(f"{owner}: scope {scope!r} is no regular expression: {error}") from None
+    if not chosen:
+        raise ValueError(f"{owner}: no name in {path} begins with a match of {scope!r}; there are {', '.join(names)}")
+    return chosen
+
+
+def check_rename(owner: str, rename: Any, in_file: set[str], in_model: set[str]) -> dict[str, str]:
+    """A dict from layer names in the file to layer names in the model, both known.
+
+    >>> check_rename("load_weights", {"hidden1": "encoder"}, {"hidden1"}, {"encoder"})
+    {'hidden1': 'encoder'}
+    """
+    if rename is None:
+        return {}
+    if not isinstance(rename, Mapping):
+        raise TypeError(f"{owner}: rename must be a dict from layer names in the file to layer names in the model")
+    for old, new in rename.items():
+        checks.choice(owner, "layer in the file (in rename)", old, in_file)
+        checks.choice(owner, "layer in the model (in rename)", new, in_model)
+    return dict(rename)

@@ -1,0 +1,147 @@
+"""What a trainer knows, in memory and in a file: enough to go on as if it had never stopped."""
+
+from pathlib import Path
+from typing import Any
+
+from npdeep import checkpoints, losses, metrics, objects
+from npdeep.history import History
+from npdeep.kernels.arrays import Array
+from npdeep.loop import Totals
+from npdeep.model import Sequential
+
+PROGRESS = ("epoch", "batches_done", "seconds")
+
+
+def trainer_state(trainer: Any) -> dict[str, Any]:
+    """Everything that training changes, copied: variables, slots, iteration, learning rate, generators, progress."""
+    model, optimizer = trainer.model, trainer.optimizer
+    rate = optimizer.learning_rate
+    state: dict[str, Any] = {
+        "variables": {p.name: p.value.copy() for p in model.parameters},
+        "slots": {name: array.copy() for name, array in slot_views(trainer).items()},
+        "generators": model.generators(),
+        "frozen": model.frozen(),
+        "optimizer": optimizer.state(),
+        "learning_rate": rate if isinstance(rate, float | int) else None,
+        "iteration": trainer.iteration,
+        **{name: getattr(trainer, name) for name in PROGRESS},
+    }
+    if trainer.unfinished is not None and trainer.unfinished[0] is not None:
+        fingerprint, totals = trainer.unfinished
+        state["unfinished"] = {"fingerprint": list(fingerprint), "rows": totals.rows, "sums": totals.sums}
+    return state
+
+
+def set_trainer_state(trainer: Any, state: dict[str, Any], progress: bool = True) -> None:
+    """Put a state back. progress=False leaves the counts of epochs, batches and seconds as they are."""
+    model, optimizer = trainer.model, trainer.optimizer
+    for parameter in model.parameters:
+        parameter.value = state["variables"][parameter.name]
+    for name, view in slot_views(trainer).items():
+        view[...] = state["slots"][name]
+    model.set_generators(state["generators"])
+    model.set_frozen(state["frozen"])
+    optimizer.set_state(state["optimizer"])
+    if state["learning_rate"] is not None:
+        optimizer.learning_rate = state["learning_rate"]
+    trainer.iteration = state["iteration"]
+    if progress:
+        for name in PROGRESS:
+            setattr(trainer, name, state[name])
+        unfinished = state.get("unfinished")
+        trainer.unfinished = unfinished and (
+            tuple(unfinished["fingerprint"]),
+            Totals(trainer.metrics, unfinished["rows"], list(unfinished["sums"])),
+        )
+
+
+def slot_views(trainer: Any) -> dict[str, Array]:
+    """The optimizer's slots parameter by parameter, named as TensorFlow 1 names them: hidden1/kernel/Momentum."""
+    optimizer = trainer.optimizer
+    return {
+        f"{p.name}/{optimizer.label(name)}": optimizer.slot(name, p)
+        for p in trainer.model.parameters
+        if p.has_grad
+        for name in optimizer.slot_names
+    }
+
+
+def save(trainer: Any, path: str | Path) -> Path:
+    """Write the trainer, its model and the states of the callbacks that are at work into one file."""
+    state = trainer_state(trainer)
+    arrays = {**state.pop("variables"), **state.pop("slots")}
+    watchers = [(type(watcher).__name__, watcher.state()) for watcher in trainer.watchers] or trainer.callback_states
+    header = {
+        "model": trainer.model.description(),
+        "trainer": {
+            "loss": encode_loss(trainer.loss),
+            "metrics": [encode_metric(metric) for metric in trainer.metrics],
+            "optimizer": objects.encode(trainer.optimizer, "optimizer"),
+            "clipping": objects.encode(trainer.clipping, "clipping"),
+            "seed": trainer.seed,
+        },
+        "state": state,
+        "history": trainer.history.records,
+        "callbacks": [
+            {"class": name, "state": objects.split_arrays(kept, f"callbacks/{i}/{name}", arrays)}
+            for i, (name, kept) in enumerate(watchers)
+            if kept
+        ],
+    }
+    return checkpoints.write(path, header, arrays)
+
+
+def restore(kind: Any, path: str | Path, loss: Any, own_metrics: Any, own: Any) -> Any:
+    """A trainer (of class `kind`) from a file that `save` wrote."""
+    header, arrays = checkpoints.read(path)
+    if "trainer" not in header:
+        raise ValueError(f"checkpoint {path}: holds a model without a trainer; read it with nd.load_model(path)")
+    classes = objects.check_own("Trainer.restore", own)
+    model = Sequential.from_description(header["model"], arrays, classes)
+    parts = header["trainer"]
+    trainer = kind(
+        model,
+        decode_loss(parts["loss"], loss, classes),
+        objects.decode(parts["optimizer"], classes),
+        objects.decode(parts["clipping"], classes),
+        [decode_metric(metric, own_metrics, classes) for metric in parts["metrics"]],
+        parts["seed"],
+    )
+    slots = {name: arrays[name] for name in slot_views(trainer)}
+    variables = {p.name: arrays[p.name] for p in model.parameters}
+    set_trainer_state(trainer, {**header["state"], "variables": variables, "slots": slots})
+    trainer.history = History(header["history"])
+    trainer.callback_states = [
+        (entry["class"], objects.join_arrays(entry["state"], arrays)) for entry in header["callbacks"]
+    ]
+    return trainer
+
+
+def encode_loss(loss: losses.Loss) -> Any:
+    """A built-in loss by class and arguments; a user's own by its name alone."""
+    return {"own": loss.title} if isinstance(loss, losses.OwnLoss) else objects.encode(loss, "loss")
+
+
+def decode_loss(stored: Any, given: Any, own: dict[str, type]) -> Any:
+    """The stored loss, or the one handed in; a missing own loss is named."""
+    if given is not None:
+        return given
+    if "own" in stored:
+        raise ValueError(f"Trainer.restore: it was trained with your own loss {stored['own']}; hand it in: loss=...")
+    return objects.decode(stored, own)
+
+
+def encode_metric(metric: metrics.Metric) -> Any:
+    """A built-in metric by class and arguments; a user's own by its name alone."""
+    return {"own": metric.name} if isinstance(metric, metrics.OwnMetric) else objects.encode(metric, "metrics")
+
+
+def decode_metric(stored: Any, given: Any, own: dict[str, type]) -> Any:
+    """The stored metric, or the one of this name among those handed in; a missing own metric is named."""
+    if "own" not in stored:
+        return objects.decode(stored, own)
+    for metric in given or ():
+        if metrics.get(metric).name == stored["own"]:
+            return metric
+    raise ValueError(f"Trainer.restore: it was measured by your own metric {stored['own']}; hand it in: metrics=[...]")
+
