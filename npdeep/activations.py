@@ -201,7 +201,14 @@ _rule(
 _rule("exponential", exponentials, ("a = eᶻ", "a = e^z"), ("a", "a"))
 
 # ── S-shaped ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-_rule("sigmoid", sigmoids, ("a = 1/(1 + e⁻ᶻ)", r"a = 1/(1 + e^{-z})"), ("a(1 − a)", "a(1 - a)"), squashes=True)
+_rule(
+    "sigmoid",
+    sigmoids,
+    ("a = 1/(1 + e⁻ᶻ)", r"a = 1/(1 + e^{-z})"),
+    ("a(1 − a)", "a(1 - a)"),
+    workspace=("rows",),
+    squashes=True,
+)
 _rule("tanh", sigmoids, ("a = tanh z", r"a = \tanh z"), ("1 − a²", "1 - a^2"), squashes=True)
 _rule("softsign", sigmoids, ("a = z/(1 + |z|)", r"a = z/(1 + |z|)"), ("1/(1 + |z|)²", r"1/(1 + |z|)^2"), squashes=True)
 _rule(
@@ -238,7 +245,7 @@ _rule(
     ("a = z·s, s = σ(βz)", r"a = z s,\ s = \sigma(\beta z)"),
     ("s + βa(1 − s)", r"s + \beta a (1 - s)"),
     parameters={"beta": 1.0},
-    workspace=("rows",),
+    workspace=("rows", "rows"),
 )
 _rule(
     "gelu_sigmoid",
@@ -247,7 +254,7 @@ _rule(
     ("s + 1.702a(1 − s)", r"s + 1.702 a (1 - s)"),
     like="silu",
     parameters={"beta": 1.702},
-    workspace=("rows",),
+    workspace=("rows", "rows"),
 )
 _rule(
     "gelu",

@@ -1,17 +1,19 @@
 """New examples out of old ones: images shifted, turned, zoomed, mirrored, cropped and recoloured at random.
 
-Each augmentation is an object that is called with a batch of images and returns changed ones of the same shape and dtype:
+Each augmentation is an object that is called with a batch of images and returns changed ones, in the same form:
 
     (n, height, width)               grey
     (n, height, width, channels)     colours along the last axis
     (n, height·width·channels)       flat rows, for which the augmentation is told the `shape` of an image
 
-Outside of `fit` it draws from its own `rng`; `trainer.fit(augment=...)` and `nd.batches(augment=...)` hand in theirs.
+Every image gets random numbers of its own. Floats keep their dtype; integers, such as uint8, become float32 of the same size.
+Elsewhere an augmentation draws from its own `rng`; `trainer.fit(augment=...)` and `nd.batches(augment=...)` hand in theirs.
 A range is one number r, meaning −r … r (for factors 1 − r … 1 + r), or a pair (low, high). A range of 0 changes nothing.
-Geometric changes use inverse mapping with bilinear interpolation; what comes from beyond the border has the value `fill`.
-Colours are expected between 0 and 1 and stay there.
+Geometric changes use inverse mapping with bilinear interpolation. Beyond the border lies `fill`, and less than one pixel beyond
+it a mixture of the two (SciPy calls this border "grid-constant"). Colours must lie between 0 and 1, and stay there.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -29,6 +31,10 @@ Range = float | tuple[float, float]
 class Augmentation(Described):
     """Base. An own augmentation defines `change(images, rng)` for images of shape (n, height, width, channels).
 
+    Args:
+        shape: (height, width) or (height, width, channels) of an image, where batches are flat rows.
+        rng: a NumPy generator or a seed for one, to draw from where none is handed in.
+
     >>> class Negative(Augmentation):
     ...     def change(self, images, rng):
     ...         return 1 - images
@@ -39,53 +45,52 @@ class Augmentation(Described):
     channels_needed: int | None = None
 
     def __init__(self, *, shape: Sequence[int] | None = None, rng: Any = None) -> None:
-        self.shape = None if shape is None else check_shape(type(self).__name__, shape)
+        self.shape = None if shape is None else check_shape(self._name, shape)
         self.rng = rng
-        self._own = rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng)
+        self._own = check_rng(self._name, rng)
 
-    def __call__(self, x: Any, rng: np.random.Generator | None = None) -> Array:
-        """Changed images, of the shape and dtype of x. Raises ValueError or TypeError where x is no batch of images."""
-        x = checks.real_array(type(self).__name__, "x", x)
-        floats = x if x.dtype.kind == "f" else x.astype(np.float32)
-        images = floats.reshape(self.image_shape(x))
-        changed = self.change(images, self._own if rng is None else rng)
-        return self.restore(changed, x).astype(floats.dtype, copy=False)
+    def __call__(self, x: Any, rng: Any = None) -> Array:
+        """Changed images in a new array of the form of x. Raises ValueError or TypeError where x is no batch of images.
+
+        rng: a NumPy generator or a seed for one; else the augmentation's own goes on.
+        """
+        x = checks.real_array(self._name, "x", x)
+        dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
+        working = np.result_type(dtype, np.float32)           # float16 is too coarse for coordinates
+        images = x.astype(working, copy=False).reshape(image_shape(self._name, "x", x, self.shape))
+        images.flags.writeable = False                        # it may be a view of x
+        changed = self.apply(images, self._own if rng is None else check_rng(self._name, rng))
+        changed = changed.astype(dtype, copy=False).reshape(x.shape)
+        return changed.copy() if np.may_share_memory(changed, x) else changed
+
+    def apply(self, images: Array, rng: np.random.Generator) -> Array:
+        """What `change` makes of images (n, height, width, channels), checked."""
+        if self.channels_needed not in (None, images.shape[3]):
+            raise ValueError(f"{self._name}: works on colours and needs {self.channels_needed} channels, got {images.shape[3]}")
+        changed = self.change(images, rng)
+        if np.shape(changed) != images.shape:
+            got = checks.describe(changed)
+            raise ValueError(f"{self._name}: change must return images of shape {images.shape}, got {got}")
+        return changed
 
     def change(self, images: Array, rng: np.random.Generator) -> Array:
         """New images (n, height, width, channels), drawing from rng; `images` stays as it is."""
-        raise NotImplementedError(f"{type(self).__name__} must define change(images, rng)")
+        raise NotImplementedError(f"{self._name} must define change(images, rng)")
 
-    def image_shape(self, x: Array) -> tuple[int, int, int, int]:
-        """x as (n, height, width, channels)."""
-        name = type(self).__name__
-        if x.ndim == 2 and self.shape is not None and x.shape[1] == math.prod(self.shape):
-            height, width, *channels = self.shape
-            result = (len(x), height, width, channels[0] if channels else 1)
-        elif x.ndim == 2:
-            mend = f"shape {self.shape} has {math.prod(self.shape)} pixels" if self.shape else "say shape=(height, width)"
-            raise ValueError(f"{name}: x is flat, of shape {x.shape}; {mend}")
-        elif x.ndim == 3:
-            result = (*x.shape, 1)
-        elif x.ndim == 4:
-            result = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
-        else:
-            raise ValueError(
-                f"{name}: x must have the shape (n, height, width), (n, height, width, channels) or be flat, got {x.shape}"
-            )
-        if self.channels_needed is not None and result[3] != self.channels_needed:
-            raise ValueError(f"{name}: works on colours and needs {self.channels_needed} channels, got {result[3]}")
-        return result
-
-    def restore(self, changed: Array, x: Array) -> Array:
-        """The images in the form that x had."""
-        return changed.reshape(x.shape)
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
 
 
 class Compose(Augmentation):
-    """One augmentation after another.
+    """One augmentation after another, all drawing from one generator. What they were told of shape and rng is not used.
+
+    Geometric ones with the same fill that follow each other are done in one interpolation: the images are blurred once, not
+    once for each, and what one moved beyond the border the next may bring back.
 
     Args:
-        augmentations: a list of them; shapes of flat rows are said here, once.
+        augmentations: a list of them.
+        shape: of an image, where batches are flat rows. rng: as for each of them.
 
     >>> both = Compose([Shift(0), Flip(1.0)], shape=(1, 2))
     >>> both(np.array([[1.0, 2.0]]))
@@ -94,6 +99,8 @@ class Compose(Augmentation):
 
     def __init__(self, augmentations: Sequence[Augmentation], *, shape: Sequence[int] | None = None, rng: Any = None) -> None:
         super().__init__(shape=shape, rng=rng)
+        if not isinstance(augmentations, list | tuple):
+            raise TypeError(f"Compose: augmentations must be a list, got {checks.describe(augmentations)}")
         self.augmentations = list(augmentations)
         for augmentation in self.augmentations:
             if not isinstance(augmentation, Augmentation):
@@ -102,32 +109,54 @@ class Compose(Augmentation):
                 )
 
     def change(self, images: Array, rng: np.random.Generator) -> Array:
-        """Each in turn, all drawing from one generator."""
-        for augmentation in self.augmentations:
-            augmentation.image_shape(images)
-            images = augmentation.change(images, rng)
+        """Each in turn; the geometric ones of one fill together."""
+        for fill, group in itertools.groupby(self.augmentations, key=lambda a: a.fill if isinstance(a, _Geometric) else None):
+            if fill is None:
+                for augmentation in group:
+                    images = augmentation.apply(images, rng)
+            else:
+                images = _Together(group, fill).apply(images, rng)
         return images
 
 
 class _Geometric(Augmentation):
-    """An augmentation that moves pixels: it draws a matrix for every image."""
+    """Base of what moves pixels: it draws a matrix for every image."""
 
     def __init__(self, fill: float, shape: Sequence[int] | None, rng: Any) -> None:
         super().__init__(shape=shape, rng=rng)
-        self.fill = checks.number(type(self).__name__, "fill", fill)
+        self.fill = checks.number(self._name, "fill", fill)
 
     def change(self, images: Array, rng: np.random.Generator) -> Array:
         """Warp every image by its own matrix."""
-        inverse = about_centre(self.draw(len(images), rng), *images.shape[1:3])
-        return kernels.warp(images, inverse, np.empty_like(images), self.fill)
+        n, height, width, _ = images.shape
+        return kernels.warp(images, self.matrices(n, height, width, rng), np.empty_like(images, order="C"), self.fill)
+
+    def matrices(self, n: int, height: int, width: int, rng: np.random.Generator) -> Array:
+        """n matrices (n, 2, 3) that turn a place in the output (row, column, 1) into a place in the input."""
+        return about_centre(self.draw(n, rng), height, width)
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
-        """n matrices (n, 2, 3) that turn places in the output into places in the input, both measured from the centre."""
-        raise NotImplementedError
+        """The same, with both places measured from the centre of the image."""
+        raise NotImplementedError(f"{self._name} must define draw(n, rng)")
+
+
+class _Together(_Geometric):
+    def __init__(self, parts: Any, fill: float) -> None:
+        super().__init__(fill, None, None)
+        self.parts = parts
+
+    def matrices(self, n: int, height: int, width: int, rng: np.random.Generator) -> Array:
+        """The last one moved the image last, so its matrix comes first on the way back from the output."""
+        total = identities(n)
+        for part in self.parts:
+            product = total[:, :, :2] @ part.matrices(n, height, width, rng)      # A (B place + b) + a
+            product[:, :, 2] += total[:, :, 2]
+            total = product
+        return total
 
 
 class Shift(_Geometric):
-    """Moved by a random number of pixels, whole or not, down (positive) or up and to the right or left.
+    """Moved by a random number of pixels, whole or not: downwards and, independently, to the right (negative: up, left).
 
     Args:
         pixels: range of the shift in both directions, or a pair of ranges for (down, right), each a pair.
@@ -162,7 +191,7 @@ class Rotate(_Geometric):
         degrees: range of the angle.
         fill: value of what comes into the picture.
 
-    >>> Rotate((90.0, 90.0))(np.array([[[1.0, 2.0], [3.0, 4.0]]])).round(6)
+    >>> Rotate((90.0, 90.0))(np.array([[[1.0, 2.0], [3.0, 4.0]]]))
     array([[[2., 4.],
             [1., 3.]]])
     """
@@ -175,11 +204,12 @@ class Rotate(_Geometric):
         self._degrees = check_range("Rotate", "degrees", degrees)
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
-        """The inverse of a turn is the turn back. Rows count downwards: (down, right) turns with the sine's signs so."""
+        """The inverse of a turn is the turn back. Rows count downwards: that gives the sines these signs."""
         angle = np.deg2rad(rng.uniform(*self._degrees, n))
+        cosine, sine = np.cos(angle).round(15), np.sin(angle).round(15)      # 0, not 6e-17: quarter turns are exact
         inverse = identities(n)
-        inverse[:, 0, 0] = inverse[:, 1, 1] = np.cos(angle)
-        inverse[:, 0, 1], inverse[:, 1, 0] = np.sin(angle), -np.sin(angle)
+        inverse[:, 0, 0] = inverse[:, 1, 1] = cosine
+        inverse[:, 0, 1], inverse[:, 1, 0] = sine, -sine
         return inverse
 
 
@@ -211,28 +241,26 @@ class Zoom(_Geometric):
 
 
 class Crop(_Geometric):
-    """A random window of the image, enlarged to the whole picture.
+    """A random window of the image, enlarged to the whole picture: its corner pixels become the picture's.
 
     Args:
-        pixels: how much smaller the window is than the image, in both directions: a range from 0 up.
+        pixels: how much smaller the window is than the image, in both directions: a number r, meaning 0 … r, or a pair.
+        fill: only where geometric augmentations are composed does anything come into the picture.
 
     >>> Crop((1.0, 1.0), rng=0)(np.arange(9.0).reshape(1, 3, 3)).shape
     (1, 3, 3)
     """
 
     def __init__(
-        self, pixels: Range = (0.0, 4.0), *, fill: float = 0.0, shape: Sequence[int] | None = None, rng: Any = None
+        self, pixels: Range = 4.0, *, fill: float = 0.0, shape: Sequence[int] | None = None, rng: Any = None
     ) -> None:
         super().__init__(fill, shape, rng)
         self.pixels = pixels
-        low, high = check_range("Crop", "pixels", pixels if isinstance(pixels, tuple | list) else (0.0, pixels))
-        if low < 0:
-            raise ValueError(f"Crop: pixels must be at least 0, got {low:g}")
-        self._pixels = (low, high)
+        pair = pixels if isinstance(pixels, tuple | list) else (0, checks.number("Crop", "pixels", pixels, minimum=0))
+        self._pixels = check_range("Crop", "pixels", pair, minimum=0)
 
-    def change(self, images: Array, rng: np.random.Generator) -> Array:
-        """Each image by its own window; corner pixels of the window become corner pixels of the picture."""
-        n, height, width, _ = images.shape
+    def matrices(self, n: int, height: int, width: int, rng: np.random.Generator) -> Array:
+        """The window's size and its upper left corner, which lies anywhere where the window fits."""
         if self._pixels[1] > min(height, width) - 1:
             raise ValueError(f"Crop: {self._pixels[1]:g} pixels leave nothing of images of {height} × {width}")
         off = rng.uniform(*self._pixels, n)
@@ -240,7 +268,7 @@ class Crop(_Geometric):
         for axis, size in enumerate((height, width)):
             inverse[:, axis, axis] = (size - 1 - off) / max(size - 1, 1)
             inverse[:, axis, 2] = rng.uniform(0, 1, n) * off
-        return kernels.warp(images, inverse, np.empty_like(images), self.fill)
+        return inverse
 
 
 class Flip(Augmentation):
@@ -265,11 +293,42 @@ class Flip(Augmentation):
         """Mirror the chosen ones."""
         chosen = rng.random(len(images)) < self.probability
         changed = images.copy()
-        changed[chosen] = images[chosen][:, ::-1] if self.vertical else images[chosen][:, :, ::-1]
+        changed[chosen] = images[chosen, ::-1] if self.vertical else images[chosen, :, ::-1]
         return changed
 
 
-class Brightness(Augmentation):
+class _Colouring(Augmentation):
+    """Base of what changes colours between 0 and 1: it draws one number for every image.
+
+    `unchanged` is the number that leaves colours as they are, `least` the smallest that makes sense.
+    """
+
+    unchanged = 0.0
+    least = -math.inf
+
+    def __init__(self, argument: str, value: Any, shape: Sequence[int] | None, rng: Any) -> None:
+        super().__init__(shape=shape, rng=rng)
+        self._range = check_range(self._name, argument, value, around=self.unchanged, minimum=self.least)
+
+    def change(self, images: Array, rng: np.random.Generator) -> Array:
+        """Recolour every image by its own number."""
+        darkest, brightest = images.min(), images.max()
+        if darkest < 0 or brightest > 1:
+            raise ValueError(
+                f"{self._name}: colours must lie between 0 and 1, got {darkest:g} … {brightest:g}; scale them first (such as "
+                "x / 255) or hold them there: np.clip(x, 0, 1)"
+            )
+        drawn = rng.uniform(*self._range, len(images)).astype(images.dtype)
+        if self._range == (self.unchanged, self.unchanged):
+            return images.copy()              # to hue and saturation and back would cost a rounding error
+        return self.recolour(images, drawn, np.empty_like(images, order="C"))
+
+    def recolour(self, images: Array, drawn: Array, out: Array) -> Array:
+        """The recoloured images, written to out. drawn (n,)."""
+        raise NotImplementedError(f"{self._name} must define recolour(images, drawn, out)")
+
+
+class Brightness(_Colouring):
     """A random number is added to all pixels of an image; the result is held between 0 and 1.
 
     Args:
@@ -280,18 +339,16 @@ class Brightness(Augmentation):
     """
 
     def __init__(self, delta: Range = 0.2, *, shape: Sequence[int] | None = None, rng: Any = None) -> None:
-        super().__init__(shape=shape, rng=rng)
+        super().__init__("delta", delta, shape, rng)
         self.delta = delta
-        self._delta = check_range("Brightness", "delta", delta)
 
-    def change(self, images: Array, rng: np.random.Generator) -> Array:
+    def recolour(self, images: Array, drawn: Array, out: Array) -> Array:
         """x + delta."""
-        delta = rng.uniform(*self._delta, len(images)).astype(images.dtype)
-        brighter: Array = np.clip(images + delta[:, None, None, None], 0, 1)
-        return brighter
+        np.add(images, drawn[:, None, None, None], out=out)
+        return np.clip(out, 0, 1, out=out)
 
 
-class Contrast(Augmentation):
+class Contrast(_Colouring):
     """Distances from the mean are multiplied by a random factor; the result is held between 0 and 1.
 
     Args:
@@ -301,45 +358,23 @@ class Contrast(Augmentation):
     array([[[0.3, 0.7]]])
     """
 
+    unchanged = 1.0
+    least = 0.0
+
     def __init__(self, factor: Range = 0.2, *, shape: Sequence[int] | None = None, rng: Any = None) -> None:
-        super().__init__(shape=shape, rng=rng)
+        super().__init__("factor", factor, shape, rng)
         self.factor = factor
-        self._factor = check_range("Contrast", "factor", factor, around=1.0)
 
-    def change(self, images: Array, rng: np.random.Generator) -> Array:
+    def recolour(self, images: Array, drawn: Array, out: Array) -> Array:
         """(x − mean) · factor + mean."""
-        if self._factor == (1.0, 1.0):
-            return images.copy()              # x − mean + mean is not always x to the last bit
-        factors = rng.uniform(*self._factor, len(images)).astype(images.dtype)
-        return np.clip(kernels.scale_contrast(images, factors), 0, 1)
+        kernels.scale_contrast(images, drawn, out)
+        return np.clip(out, 0, 1, out=out)
 
 
-class _Colour(Augmentation):
-    """An augmentation that works on hue, saturation and value."""
+class Saturation(_Colouring):
+    """The saturation of all pixels of an image is multiplied by a random factor (0 makes it grey) and is at most 1.
 
-    channels_needed = 3
-    identity: tuple[float, float]
-
-    def __init__(self, wanted: tuple[float, float], shape: Sequence[int] | None, rng: Any) -> None:
-        super().__init__(shape=shape, rng=rng)
-        self._range = wanted
-
-    def change(self, images: Array, rng: np.random.Generator) -> Array:
-        """To hue, saturation, value; change; and back."""
-        if self._range == self.identity:
-            return images.copy()              # the way there and back would cost a rounding error
-        drawn = rng.uniform(*self._range, len(images)).astype(images.dtype)[:, None, None]
-        hsv = kernels.rgb_to_hsv(images)
-        self.recolour(hsv, drawn)
-        return np.clip(kernels.hsv_to_rgb(hsv), 0, 1)
-
-    def recolour(self, hsv: Array, drawn: Array) -> None:
-        """Change hue or saturation in place, by one drawn number an image."""
-        raise NotImplementedError
-
-
-class Saturation(_Colour):
-    """The saturation of all pixels of an image is multiplied by a random factor (0 makes it grey).
+    Hue and value, which is the largest of the three colours, stay as they are.
 
     Args:
         factor: range of the factor: 0.2 means 0.8 … 1.2.
@@ -348,55 +383,60 @@ class Saturation(_Colour):
     array([[[[1., 1., 1.]]]])
     """
 
-    identity = (1.0, 1.0)
+    channels_needed = 3
+    unchanged = 1.0
+    least = 0.0
 
     def __init__(self, factor: Range = 0.2, *, shape: Sequence[int] | None = None, rng: Any = None) -> None:
-        super().__init__(check_range("Saturation", "factor", factor, around=1.0), shape, rng)
+        super().__init__("factor", factor, shape, rng)
         self.factor = factor
 
-    def recolour(self, hsv: Array, drawn: Array) -> None:
-        """s · factor, at most 1."""
-        hsv[..., 1] = np.clip(hsv[..., 1] * drawn, 0, 1)
+    def recolour(self, images: Array, drawn: Array, out: Array) -> Array:
+        """s · factor."""
+        return kernels.scale_saturation(images, drawn, out)
 
 
-class Hue(_Colour):
+class Hue(_Colouring):
     """The hue of all pixels of an image is turned by a random share of the full circle (⅓ makes red green).
 
     Args:
-        turn: range of the share, within −½ … ½.
+        turn: range of the share; ½ reaches every hue, 1 is a full turn.
 
     >>> Hue((1 / 3, 1 / 3))(np.array([[[[1.0, 0.0, 0.0]]]])).round(6)
     array([[[[0., 1., 0.]]]])
     """
 
-    identity = (0.0, 0.0)
+    channels_needed = 3
 
     def __init__(self, turn: Range = 0.1, *, shape: Sequence[int] | None = None, rng: Any = None) -> None:
-        super().__init__(check_range("Hue", "turn", turn), shape, rng)
+        super().__init__("turn", turn, shape, rng)
         self.turn = turn
 
-    def recolour(self, hsv: Array, drawn: Array) -> None:
-        """h + turn, modulo the full circle."""
-        hsv[..., 0] = (hsv[..., 0] + drawn) % 1
+    def recolour(self, images: Array, drawn: Array, out: Array) -> Array:
+        """h + turn, round the circle."""
+        return kernels.turn_hue(images, drawn, out)
 
 
-def check_range(owner: str, name: str, value: Any, around: float = 0.0, above: float = -math.inf) -> tuple[float, float]:
-    """(low, high) from a number r, meaning around − r … around + r, or from a pair.
+def check_range(
+    owner: str, name: str, value: Any, around: float = 0.0, minimum: float = -math.inf, above: float = -math.inf
+) -> tuple[float, float]:
+    """(low, high) from a number r, meaning around − r … around + r, or from a pair; none of them below or at a limit.
 
     >>> check_range("Zoom", "factor", 0.1, around=1.0), check_range("Shift", "pixels", (0, 3))
     ((0.9, 1.1), (0.0, 3.0))
     """
     if isinstance(value, tuple | list):
         if len(value) != 2:
-            raise ValueError(f"{owner}: {name} must be a number or a pair (low, high), got {value!r}")
-        low, high = (checks.number(owner, name, v) for v in value)
+            raise ValueError(f"{owner}: {name} must be a number of at least 0 or a pair (low, high), got {value!r}")
+        low, high = (checks.number(owner, f"each end of {name}", v) for v in value)
     else:
-        spread = checks.number(owner, name, value, minimum=0)
+        spread = checks.number(owner, f"{name}, unless it is a pair (low, high),", value, minimum=0)
         low, high = around - spread, around + spread
     if low > high:
         raise ValueError(f"{owner}: {name} must be a pair (low, high) with low ≤ high, got {value!r}")
-    if not low > above:
-        raise ValueError(f"{owner}: {name} must stay above {above:g}, got {low:g} … {high:g}")
+    if low < minimum or low <= above:
+        limit = f"at least {minimum:g}" if low < minimum else f"above {above:g}"
+        raise ValueError(f"{owner}: {name} must be {limit}, got the range {low:g} … {high:g}")
     return low, high
 
 
@@ -408,7 +448,46 @@ def check_shape(owner: str, shape: Any) -> tuple[int, ...]:
     """
     if not isinstance(shape, tuple | list) or len(shape) not in (2, 3):
         raise ValueError(f"{owner}: shape must be (height, width) or (height, width, channels), got {shape!r}")
-    return tuple(checks.whole(owner, "shape", size) for size in shape)
+    return tuple(checks.whole(owner, "each number in shape", size) for size in shape)
+
+
+def image_shape(owner: str, name: str, x: Array, shape: tuple[int, ...] | None) -> tuple[int, int, int, int]:
+    """The shape of x as (n, height, width, channels); flat rows are images of the given shape.
+
+    >>> image_shape("Shift", "x", np.zeros((5, 784)), (28, 28))
+    (5, 28, 28, 1)
+    """
+    if x.size == 0:
+        raise ValueError(f"{owner}: {name} holds no images, its shape is {x.shape}")
+    if x.ndim not in (2, 3, 4):
+        raise ValueError(
+            f"{owner}: {name} must be flat or have the shape (n, height, width) or (n, height, width, channels), got {x.shape}"
+        )
+    if x.ndim == 2 and shape is None:
+        raise ValueError(
+            f"{owner}: {name} has the shape {x.shape}; for flat rows say shape=(height, width), for a single image "
+            f"write {name}[None]"
+        )
+    if x.ndim == 2 and shape is not None and x.shape[1] != math.prod(shape):
+        raise ValueError(
+            f"{owner}: {name} has the shape {x.shape}, but flat images of shape {shape} have {math.prod(shape)} numbers"
+        )
+    height, width, channels = (*(x.shape[1:] if shape is None or x.ndim > 2 else shape), 1)[:3]
+    return len(x), height, width, channels
+
+
+def check_rng(owner: str, rng: Any) -> np.random.Generator:
+    """The generator, or a new one from a seed; None takes a seed from the operating system.
+
+    >>> check_rng("Shift", 0).integers(100)
+    np.int64(85)
+    """
+    seed = rng is None or (isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0)
+    if not seed and not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"{owner}: rng must be a NumPy generator, a whole number of at least 0 or None, got {checks.describe(rng)}"
+        )
+    return np.random.default_rng(rng)         # a generator comes back as it is
 
 
 def identities(n: int) -> Array:

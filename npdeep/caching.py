@@ -16,8 +16,8 @@ ROWS = 1000
 def frozen_depth(model: Sequential) -> int:
     """How many of the lowest layers have nothing to train and can be computed once.
 
-    Raises ValueError where there is none, and, naming the layer, where one of them is not the same at every step: noise, or
-    batch normalization that goes on counting.
+    Raises ValueError where there is none or nothing but such layers, and, naming the layer, where one of them is not the same
+    at every step: noise, or batch normalization that goes on counting.
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(2, name="a"), nd.Activation("relu"), nd.Dense(2, name="b")], input_size=3)
@@ -26,7 +26,9 @@ def frozen_depth(model: Sequential) -> int:
     2
     """
     trainable = [any(p.trainable for p in layer.parameters) for layer in model.layers]
-    depth = trainable.index(True) if any(trainable) else len(trainable)
+    if not any(trainable):
+        raise ValueError("fit: cache_frozen: every parameter is frozen, there is nothing to train; see model.unfreeze(...)")
+    depth = trainable.index(True)
     frozen = model.layers[:depth]
     for layer in frozen:
         if layer.draws:
@@ -42,6 +44,19 @@ def frozen_depth(model: Sequential) -> int:
     if not any(layer.parameters for layer in frozen):
         raise ValueError("fit: cache_frozen: no lower layer is frozen; freeze some first: model.freeze('hidden1')")
     return depth
+
+
+def check_still_frozen(model: Sequential, depth: int) -> None:
+    """Raise ValueError where the layers whose outputs were computed once are not those that could be computed once now."""
+    try:
+        changed = frozen_depth(model) != depth
+    except ValueError:
+        changed = True
+    if changed:
+        raise ValueError(
+            "fit: cache_frozen: what is frozen has changed while fit was running, and the outputs that were computed once no "
+            "longer fit; call fit again"
+        )
 
 
 def frozen_outputs(model: Sequential, x: Any, depth: int) -> Array:

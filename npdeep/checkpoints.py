@@ -6,11 +6,13 @@ is no pickle in it: reading a checkpoint runs no code.
 """
 
 import hashlib
+import io
 import json
+import math
 import os
-import tempfile
+import secrets
 import zipfile
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,11 @@ VERSION = 1
 HEADER = "header"
 
 
-def write(path: str | Path, header: dict[str, Any], arrays: dict[str, Array]) -> Path:
+def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
     """Write header and arrays: to a temporary file in the same folder, flushed to the disk, then renamed.
 
-    Whatever happens, `path` holds the old checkpoint or the new one, whole. Raises OSError where it cannot be written, and
-    TypeError where the header holds something that JSON cannot say.
+    Whatever happens, `path` holds the old checkpoint or the new one, whole. Raises OSError where it cannot be written,
+    TypeError where the header holds something that JSON cannot say or an array holds Python objects.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -37,18 +39,19 @@ def write(path: str | Path, header: dict[str, Any], arrays: dict[str, Array]) ->
     ({'epoch': 3}, {'w': array([0., 1.])})
     """
     path = check_path(path)
-    stored = {"format": FORMAT, "version": VERSION, "content": header, "checksum": checksum(header, arrays)}
-    text = json.dumps(stored, ensure_ascii=False, allow_nan=True).encode()
+    check_arrays(arrays)
+    stored = {"format": FORMAT, "version": VERSION, "content": plain(header), "checksum": checksum(header, arrays)}
+    text = json.dumps(stored, ensure_ascii=False, allow_nan=False).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **{HEADER: np.frombuffer(text, np.uint8), **arrays})
+        with open(temporary, "xb") as file:
+            write_members(file, {HEADER: np.frombuffer(text, np.uint8), **arrays})
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     flush_folder(path.parent)
     return path
@@ -62,16 +65,92 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """
     path = check_path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"checkpoint {path}: no such file")
-    try:
-        with np.load(path, allow_pickle=False) as members:
-            arrays = {name: members[name] for name in members.files}
-    except (OSError, ValueError, EOFError, KeyError, SyntaxError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise ValueError(f"checkpoint {path}: damaged, or no checkpoint at all: {error}") from None
+        raise FileNotFoundError(f"checkpoint {path}: {'is a folder' if path.is_dir() else 'no such file'}")
+    with open(path, "rb") as file:
+        try:
+            arrays = read_members(file)
+        except Exception as error:            # a damaged archive makes zipfile and NumPy raise a dozen kinds
+            fault = str(error) or type(error).__name__
+            raise ValueError(f"checkpoint {path}: damaged, or no checkpoint at all: {fault}") from None
     header = parse_header(path, arrays.pop(HEADER, None))
     if header["checksum"] != checksum(header["content"], arrays):
         raise ValueError(f"checkpoint {path}: damaged: its checksum is not that of its contents")
     return header["content"], arrays
+
+
+# ── the archive ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def write_members(file: Any, arrays: Mapping[str, Array]) -> None:
+    """Every array as a member name.npy of a zip archive, not compressed."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def read_members(file: Any) -> dict[str, Array]:
+    """All arrays of an archive by name. Raises all kinds of errors where it is damaged."""
+    arrays: dict[str, Array] = {}
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.namelist():
+            name = member.removesuffix(".npy")
+            if name == member or name in arrays:
+                raise ValueError(f"member {member!r} is {'no array' if name == member else 'there twice'}")
+            whole = io.BytesIO(archive.read(member))    # read to its end, so that its CRC is checked before it is parsed
+            arrays[name] = np.lib.format.read_array(whole, allow_pickle=False)
+    return arrays
+
+
+def check_arrays(arrays: Mapping[str, Array]) -> None:
+    """Raise where an array would need pickle, or has the name of the header.
+
+    >>> check_arrays({"w": np.array([None])})
+    Traceback (most recent call last):
+    TypeError: checkpoint: 'w' holds Python objects, which would need pickle
+    """
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.hasobject:
+            raise TypeError(f"checkpoint: {name!r} holds Python objects, which would need pickle")
+        if name == HEADER:
+            raise ValueError(f"checkpoint: no array may have the name {HEADER!r}")
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the renaming last through a power cut, on systems that can open folders."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+# ── the header ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def plain(value: Any) -> Any:
+    """The value as JSON can say it: what it has no numbers for as {"float": "nan"}, NumPy's scalars as Python's.
+
+    >>> plain({"best": np.float32(0.5), "loss": [1.0, math.inf]})
+    {'best': 0.5, 'loss': [1.0, {'float': 'inf'}]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return {"float": str(value)} if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def revived(item: dict[str, Any]) -> Any:
+    """A dict out of JSON, or the number that it stands for.
+
+    >>> revived({"float": "-inf"}), revived({"epoch": 3})
+    (-inf, {'epoch': 3})
+    """
+    return float(item["float"]) if set(item) == {"float"} else item
 
 
 def parse_header(path: Path, raw: Array | None) -> dict[str, Any]:
@@ -79,8 +158,8 @@ def parse_header(path: Path, raw: Array | None) -> dict[str, Any]:
     if raw is None:
         raise ValueError(f"checkpoint {path}: no checkpoint of npdeep: it has no header")
     try:
-        header = json.loads(raw.tobytes())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        header = json.loads(raw.tobytes(), object_hook=revived)
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"checkpoint {path}: damaged: its header is not JSON: {error}") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError(f"checkpoint {path}: no checkpoint of npdeep: its header does not say '{FORMAT}'")
@@ -93,17 +172,18 @@ def parse_header(path: Path, raw: Array | None) -> dict[str, Any]:
     return header
 
 
-def checksum(content: dict[str, Any], arrays: dict[str, Array]) -> str:
+def checksum(content: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
     """sha256 over the header's content and every array's name, dtype, shape and bytes.
 
     >>> checksum({}, {"a": np.zeros(2)}) == checksum({}, {"b": np.zeros(2)})
     False
     """
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
+    digest = hashlib.sha256(json.dumps(plain(content), sort_keys=True, ensure_ascii=False).encode())
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(json.dumps([name, array.dtype.str, list(array.shape)]).encode())
-        digest.update(array.reshape(-1).view(np.uint8).data)
+        array = np.asarray(arrays[name])
+        kind = np.lib.format.dtype_to_descr(array.dtype)
+        digest.update(json.dumps([name, kind, list(array.shape)]).encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -120,17 +200,3 @@ def check_path(path: Any) -> Path:
     if result.suffix != ".npz":
         raise ValueError(f"checkpoint: the file's name must end in .npz, got {result}")
     return result
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the renaming last through a power cut, on systems that can open folders."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)

@@ -153,7 +153,7 @@ def any_array(owner: str, name: str, value: Any) -> Array:
     if value is None:
         raise TypeError(f"{owner}: {name} is missing (None)")
     try:
-        return value if isinstance(value, np.ndarray) else np.asarray(value)
+        return value if type(value) in (np.ndarray, np.memmap) else np.asarray(value)
     except ValueError as error:               # lists of unequal length
         raise ValueError(f"{owner}: {name} cannot be made into an array: {error}") from None
 

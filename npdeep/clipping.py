@@ -10,7 +10,7 @@ from npdeep.described import Described
 from npdeep.events import Formula
 from npdeep.kernels import clipping as kernels
 from npdeep.kernels.arrays import Array
-from npdeep.parameters import Parameter, chunks, trainable_spans
+from npdeep.parameters import Arena, Parameter, chunks, trainable_spans
 
 
 class Clipping(Described):
@@ -22,11 +22,25 @@ class Clipping(Described):
 
     formula: ClassVar[Formula] = Formula("g ← clip(g)")
     kernel: Any = None
+    arena: Arena | None = None
+
+    def bind(self, arena: Arena) -> None:
+        """Serve a model. A clipping holds views of one model's gradients and so serves one trainer."""
+        if self.arena is not None:
+            raise ValueError(f"this {type(self).__name__} already serves a Trainer and holds its gradients; make a new one")
+        self.arena = arena
 
     def plan(self, parameters: list[Parameter]) -> None:
         """Remember the gradients of these parameters, which are all trainable and in one arena."""
         self.parameters = parameters
-        arena = parameters[0].arena
+        arena: Arena = parameters[0].arena
+        if self.arena is None:
+            self.arena = arena
+        if arena is not self.arena:
+            raise ValueError(
+                f"{type(self).__name__}: this clipping was not handed to the Trainer when that was made; make a new "
+                "Trainer(model, loss, optimizer, clipping)"
+            )
         self.grads = [arena.grads[piece] for piece in chunks(trainable_spans(parameters))]
         self.scratch = arena.scratch
 
@@ -67,7 +81,7 @@ class Clipping(Described):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies leave the views behind; the trainer plans anew."""
-        return self.arguments()
+        return {**self.arguments(), "arena": self.arena}
 
     def arrays(self) -> dict[str, Array]:
         """What the clip event shows: all gradients, flat."""

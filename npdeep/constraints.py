@@ -42,7 +42,7 @@ class _AlongAxis(Constraint):
 
 
 def _check_axis(owner: str, axis: Any) -> int:
-    if axis not in (0, 1) or isinstance(axis, bool):
+    if not isinstance(axis, int) or isinstance(axis, bool) or axis not in (0, 1):
         raise ValueError(
             f"{owner}: axis must be 0 (the weights that come into each unit) or 1 (those that go out of each input), "
             f"got {axis!r}"

@@ -22,4 +22,8 @@ class Described:
 
     def __repr__(self) -> str:
         """As one would write it."""
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments().items())})"
+        try:
+            arguments = self.arguments()
+        except AttributeError:                # a class of the user's that does not keep them
+            return f"{type(self).__name__}(...)"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"

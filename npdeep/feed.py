@@ -34,7 +34,7 @@ def is_iterable_of_batches(x: Any) -> bool:
     """
     if isinstance(x, list | tuple):
         return len(x) > 0 and isinstance(x[0], tuple)
-    return isinstance(x, Iterable) and not isinstance(x, str | np.ndarray)
+    return isinstance(x, Iterable) and not isinstance(x, str) and not hasattr(x, "shape")
 
 
 class ArrayFeed:

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from npdeep import seeds
 from npdeep.callbacks import Callback
+from npdeep.datasets.batches import augmented
 from npdeep.feed import ArrayFeed, IterableFeed
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
@@ -23,7 +23,7 @@ class FitLoop:
         self, trainer: Any, feed: ArrayFeed | IterableFeed, watchers: list[Callback], augment: Any = None, seed: int = 0
     ) -> None:
         self.trainer, self.feed, self.augment, self.seed = trainer, feed, augment, seed
-        self.watchers = sorted(watchers, key=lambda watcher: watcher.runs_last)
+        self.watchers = sorted(watchers, key=lambda watcher: watcher.order)
         self.after_step = [watcher for watcher in self.watchers if overrides(watcher, "on_step_end")]
 
     def run(self, epochs: int) -> History:
@@ -31,6 +31,9 @@ class FitLoop:
         trainer, history = self.trainer, History()
         trainer.stop_reason = ""
         trainer.last_epoch, trainer.steps_per_epoch = trainer.epoch + epochs, len(self.feed)
+        if trainer.iteration == 0:            # a callback may have watched another trainer before
+            for watcher in self.watchers:
+                watcher.reset()
         trainer.hand_back_states(self.watchers)
         try:
             for watcher in self.watchers:
@@ -83,11 +86,9 @@ class FitLoop:
     def augmented(self, x: Array) -> Array:
         """The batch, changed by random numbers that belong to this epoch and this batch: nothing to save for a resumed run."""
         trainer = self.trainer
-        rng = seeds.generator(self.seed, seeds.AUGMENT, trainer.epoch, trainer.batches_done)
-        changed: Array = trainer.model.check_examples("fit: augment", "x", self.augment(x, rng))
-        if changed.shape != x.shape:
-            raise ValueError(f"fit: augment must return as many rows as it is given, {len(x)}, got {len(changed)}")
-        return changed
+        changed = augmented("fit", self.augment, x, self.seed, trainer.epoch, trainer.batches_done)
+        checked: Array = trainer.model.check_examples("fit: augment", "x", changed)
+        return checked
 
     def record(self, totals: "Totals") -> dict[str, Any]:
         """The line of the history for the epoch that has just ended."""

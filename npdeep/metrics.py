@@ -167,11 +167,12 @@ def confusion_matrix(predictions: Any, targets: Any, classes: int | None = None)
     array([[1, 1],
            [0, 1]])
     """
-    predictions, targets = np.asarray(predictions), np.asarray(targets)
-    if len(predictions) != len(targets) or len(targets) == 0:
+    predictions = checks.real_array("confusion_matrix", "predictions", predictions)
+    targets = checks.real_array("confusion_matrix", "targets", targets)
+    if predictions.ndim == 0 or targets.ndim == 0 or len(predictions) != len(targets) or len(targets) == 0:
         raise ValueError(
             f"confusion_matrix: predictions and targets must have the same number of rows, at least one; "
-            f"got {len(predictions)} and {len(targets)}"
+            f"got shapes {predictions.shape} and {targets.shape}"
         )
     if predictions.ndim == 2 and classes is None:
         classes = predictions.shape[1]
@@ -228,3 +229,31 @@ def get(metric: Any) -> Metric:
         "Trainer: metrics must be names, objects of nd.metrics or functions of outputs and targets, "
         f"got {checks.describe(metric)}"
     )
+
+
+def for_outputs(metric: Any, units: int, activation: str, loss: str) -> Metric:
+    """The metric, after a look at the network: how many outputs, the activation behind them, the loss.
+
+    "accuracy" by name takes the threshold 0.5 for a single output that is a probability. Raises ValueError where a metric
+    would not measure what its name says.
+
+    >>> for_outputs("accuracy", 1, "sigmoid", "MeanSquaredError")
+    Accuracy(threshold=0.5)
+    >>> for_outputs("accuracy", 3, "", "BinaryCrossEntropy")
+    Traceback (most recent call last):
+    ValueError: Trainer: "accuracy" takes the largest output for the answer, but BinaryCrossEntropy has 3 outputs that are each \
+yes or no; use "binary_accuracy" (or the object nd.metrics.Accuracy(), if only one of them can be right)
+    """
+    result = get(metric)
+    if metric == "accuracy" and units == 1 and activation in ("sigmoid", "hard_sigmoid", "sparse_sigmoid"):
+        return Accuracy(threshold=0.5)
+    if metric == "accuracy" and units > 1 and loss == "BinaryCrossEntropy":
+        raise ValueError(
+            f'Trainer: "accuracy" takes the largest output for the answer, but {loss} has {units} outputs that are each yes or '
+            'no; use "binary_accuracy" (or the object nd.metrics.Accuracy(), if only one of them can be right)'
+        )
+    if isinstance(result, TopKAccuracy) and result.k >= units:
+        raise ValueError(
+            f"Trainer: the right one is always among the {result.k} largest of {units} outputs; choose a smaller k"
+        )
+    return result

@@ -254,7 +254,8 @@ class Sequential:
         Args:
             path: a file written by `model.save` or `trainer.save`.
             scope: a regular expression that names *in the file* must match at their start, for example "hidden[123]/".
-            rename: layer names in the file → layer names in this model, for example {"hidden1": "encoder"}.
+            rename: layer names in the file → layer names in this model, for example {"hidden1": "encoder"}; a layer of the
+                file that is called "encoder" itself is then skipped.
 
         What has no partner, or one of another shape, is reported and left alone. Raises ValueError, listing the candidates,
         where nothing is selected or restored, and where the file is damaged; then nothing has changed.
@@ -297,6 +298,8 @@ class Sequential:
         layers = [objects.decode(layer, own) for layer in description["layers"]]
         model = cls(layers, description["input_size"], description["seed"], description["dtype"], description["name"])
         for p in model.parameters:
+            if p.name not in arrays:
+                raise ValueError(f"checkpoint: it holds no {p.name}; is the class that was handed in the one that was saved?")
             p.value = arrays[p.name]
         model.set_frozen(description["frozen"])
         model.set_generators(description["generators"])

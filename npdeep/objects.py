@@ -1,6 +1,5 @@
 """Between objects and JSON: how checkpoint files say which layer, loss or optimizer it was, and with which arguments."""
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -43,8 +42,13 @@ def encode(value: Any, what: str) -> Any:
         return [encode(item, what) for item in value]
     if isinstance(value, Described):
         kind = NAMES.get(type(value), f"own.{type(value).__name__}")
-        arguments = {name: encode(argument, f"{what}: {name}") for name, argument in value.arguments().items()}
-        return {"class": kind, "arguments": arguments}
+        try:
+            arguments = value.arguments()
+        except AttributeError as error:
+            raise TypeError(
+                f"checkpoint: {what} cannot be stored: {error}; keep each argument of __init__ as an attribute of its name"
+            ) from None
+        return {"class": kind, "arguments": {name: encode(item, f"{what}: {name}") for name, item in arguments.items()}}
     raise TypeError(f"checkpoint: {what} cannot be stored: {checks.describe(value)}")
 
 
@@ -73,8 +77,22 @@ def decode(value: Any, own: Mapping[str, type]) -> Any:
     return kind(**{argument: decode(item, own) for argument, item in value["arguments"].items()})
 
 
+def as_text(value: Any) -> str:
+    """What `encode` made of an object, as one would write the object; classes of the user's need not be known.
+
+    >>> as_text({"class": "own.Mine", "arguments": {"scale": 0.5}})
+    'Mine(scale=0.5)'
+    """
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_text, value))}]"
+    if not isinstance(value, dict):
+        return repr(value)
+    arguments = ", ".join(f"{name}={as_text(item)}" for name, item in value["arguments"].items())
+    return f"{value['class'].rpartition('.')[2]}({arguments})"
+
+
 def check_own(owner: str, own: Any) -> dict[str, type]:
-    """A dict of classes by name, from a dict or a list of classes.
+    """A dict of classes by name, from a dict or a list of classes, or from one class.
 
     >>> class Mine: pass
     >>> check_own("load_model", [Mine]) == {"Mine": Mine}
@@ -82,6 +100,9 @@ def check_own(owner: str, own: Any) -> dict[str, type]:
     """
     if own is None:
         return {}
+    own = [own] if isinstance(own, type) else own
+    if not isinstance(own, Iterable):
+        raise TypeError(f"{owner}: own must hold classes of yours, as a list or by name, got {checks.describe(own)}")
     if not isinstance(own, Mapping):
         own = {getattr(kind, "__name__", str(kind)): kind for kind in own}
     for name, kind in own.items():
@@ -102,8 +123,6 @@ def split_arrays(state: Any, prefix: str, arrays: dict[str, np.ndarray[Any, Any]
         return {"array": prefix}
     if isinstance(state, Mapping):
         return {str(key): split_arrays(value, f"{prefix}/{key}", arrays) for key, value in state.items()}
-    if isinstance(state, float) and math.isinf(state):
-        return {"infinity": 1 if state > 0 else -1}
     return encode(state, prefix)
 
 
@@ -117,6 +136,4 @@ def join_arrays(state: Any, arrays: Mapping[str, Any]) -> Any:
         return state
     if set(state) == {"array"}:
         return arrays[state["array"]]
-    if set(state) == {"infinity"}:
-        return state["infinity"] * math.inf
     return {key: join_arrays(value, arrays) for key, value in state.items()}

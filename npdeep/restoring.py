@@ -32,7 +32,7 @@ class LoadReport:
         """One row a variable."""
         rows: list[list[Any]] = [[t, "restored", "" if name == t else f"from {name}"] for name, t in self.restored]
         rows += [[t, "shape mismatch", f"{name} is {there}, the model's is {here}"] for name, t, there, here in self.mismatched]
-        rows += [[name, "skipped", "in the file, not in the model"] for name in self.skipped]
+        rows += [[name, "skipped", "in the file, without a partner in the model"] for name in self.skipped]
         rows += [[name, "left as it was", "in the model, not restored"] for name in self.untouched]
         note = (
             f"{len(self.restored)} restored, {len(self.mismatched)} of another shape, {len(self.skipped)} skipped, "
@@ -53,6 +53,7 @@ def restore_weights(
 ) -> LoadReport:
     """Copy arrays of a checkpoint into parameters of the same name; `scope` selects names in the file.
 
+    A layer that another one is renamed to is spoken for: the layer of that name in the file is skipped.
     Raises ValueError, listing the candidates, where nothing is selected or nothing could be restored; then nothing has changed.
     """
     owner = "load_weights"
@@ -60,18 +61,19 @@ def restore_weights(
     stored = {name: array for name, array in arrays.items() if name.count("/") == 1}    # slots have two
     names = selected(owner, list(stored), scope, path)
     layer_names = check_rename(owner, rename, {n.partition("/")[0] for n in stored}, {n.partition("/")[0] for n in targets})
+    spoken_for = set(layer_names.values())
     report = LoadReport()
     changes: list[tuple[Parameter, Array]] = []
     for name in names:
         layer, _, kind = name.partition("/")
         target = targets.get(f"{layer_names.get(layer, layer)}/{kind}")
-        if target is None:
+        if target is None or (layer in spoken_for and layer not in layer_names):
             report.skipped.append(name)
         elif target.shape != stored[name].shape:
             report.mismatched.append((name, target.name, stored[name].shape, target.shape))
         else:
             report.restored.append((name, target.name))
-            changes.append((target, stored[name]))
+            changes.append((target, checks.cast(owner, f"{name} in {path}", stored[name], target.value.dtype)))
     touched = {target for _, target in report.restored} | {target for _, target, _, _ in report.mismatched}
     report.untouched = [name for name in targets if name not in touched]
     if not changes:
@@ -101,7 +103,7 @@ def selected(owner: str, names: list[str], scope: Any, path: Path) -> list[str]:
 
 
 def check_rename(owner: str, rename: Any, in_file: set[str], in_model: set[str]) -> dict[str, str]:
-    """A dict from layer names in the file to layer names in the model, both known.
+    """A dict from layer names in the file to layer names in the model: all known, no two to the same.
 
     >>> check_rename("load_weights", {"hidden1": "encoder"}, {"hidden1"}, {"encoder"})
     {'hidden1': 'encoder'}
@@ -113,4 +115,6 @@ def check_rename(owner: str, rename: Any, in_file: set[str], in_model: set[str])
     for old, new in rename.items():
         checks.choice(owner, "layer in the file (in rename)", old, in_file)
         checks.choice(owner, "layer in the model (in rename)", new, in_model)
+        if list(rename.values()).count(new) > 1:
+            raise ValueError(f"{owner}: rename gives the name {new!r} to two layers of the file; give it to one of them")
     return dict(rename)

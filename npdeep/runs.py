@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import activations, checkpoints, checks, datasets, initializers, optimizers, plots, schedules
+from npdeep import activations, checkpoints, checks, datasets, initializers, objects, optimizers, plots, saving, schedules
 from npdeep.callbacks import Callback
 from npdeep.clipping import ClipByGlobalNorm
 from npdeep.datasets.mnist import Split
@@ -125,7 +125,7 @@ CHECKPOINT, ARGUMENTS = "trainer.npz", "run.json"
 class SaveRun(Callback):
     """Saves the trainer into the run folder after every epoch."""
 
-    runs_last = True
+    order = 1
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -159,27 +159,29 @@ def begin(given: Any) -> tuple[Path, str, int, Trainer]:
 
 def reopen(folder: Path) -> tuple[Path, str, int, Trainer]:
     """A run as it was left: its folder, its data, its batch size, its trainer. Raises ValueError where it is no run."""
+    for name in (ARGUMENTS, CHECKPOINT):
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder} is no run of npdeep train: it has no {name}")
     try:
         kept = json.loads((folder / ARGUMENTS).read_text(encoding="utf-8"))
-        return folder, str(kept["data"]), int(kept["batch_size"]), Trainer.restore(folder / CHECKPOINT)
-    except FileNotFoundError:
-        raise ValueError(f"{folder} is no run of npdeep train: it lacks {ARGUMENTS} or {CHECKPOINT}") from None
-    except (KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{folder} is no run of npdeep train: its {ARGUMENTS} is damaged: {error}") from None
+        data, batch_size = str(kept["data"]), int(kept["batch_size"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder / ARGUMENTS}: damaged: {error}") from None
+    return folder, data, batch_size, Trainer.restore(folder / CHECKPOINT)
 
 
 def describe_file(path: Path) -> list[str]:
     """What a checkpoint file holds, as texts: the model, and, where there is one, the trainer."""
-    header, _ = checkpoints.read(path)
-    model = load_model(path)
-    texts = [str(model.summary())]
+    header, arrays = checkpoints.read(path)
+    texts = [str(load_model(path).summary())]
     if "trainer" in header:
-        trainer = Trainer.restore(path)
-        state = f"{trainer.iteration:,} updates, {trainer.epoch} epochs, {trainer.seconds:.1f} seconds of training"
-        slots = [name for name in trainer.variables() if name.count("/") == 2]
-        texts += ["", repr(trainer.loss), repr(trainer.optimizer), state, f"slots: {', '.join(slots) or 'none'}"]
-        if len(trainer.history):
-            texts += ["", str(trainer.history)]
+        parts, state, history = header["trainer"], header["state"], saving.restored_history(header)
+        loss = parts["loss"].get("own") or objects.as_text(parts["loss"])
+        progress = f"{state['iteration']:,} updates, {state['epoch']} epochs, {state['seconds']:.1f} seconds of training"
+        slots = [name for name in arrays if name.count("/") == 2]
+        texts += ["", loss, objects.as_text(parts["optimizer"]), progress, f"slots: {', '.join(slots) or 'none'}"]
+        if len(history):
+            texts += ["", str(history)]
     return texts
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from npdeep import checkpoints, losses, metrics, objects
+from npdeep import checkpoints, checks, losses, metrics, objects
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.loop import Totals
@@ -28,17 +28,21 @@ def trainer_state(trainer: Any) -> dict[str, Any]:
     }
     if trainer.unfinished is not None and trainer.unfinished[0] is not None:
         fingerprint, totals = trainer.unfinished
-        state["unfinished"] = {"fingerprint": list(fingerprint), "rows": totals.rows, "sums": totals.sums}
+        state["unfinished"] = {"fingerprint": list(fingerprint), "rows": totals.rows, "sums": list(totals.sums)}
     return state
 
 
 def set_trainer_state(trainer: Any, state: dict[str, Any], progress: bool = True) -> None:
-    """Put a state back. progress=False leaves the counts of epochs, batches and seconds as they are."""
+    """Put a state back. progress=False leaves the counts of epochs, batches and seconds as they are.
+
+    Raises ValueError, before anything is changed, where the state is that of another model or optimizer.
+    """
     model, optimizer = trainer.model, trainer.optimizer
-    for parameter in model.parameters:
-        parameter.value = state["variables"][parameter.name]
-    for name, view in slot_views(trainer).items():
-        view[...] = state["slots"][name]
+    views = {**{p.name: p.value for p in model.parameters}, **slot_views(trainer)}
+    arrays = {**state["variables"], **state["slots"]}
+    check_same_shapes(views, arrays)
+    for name, view in views.items():
+        view[...] = arrays[name]
     model.set_generators(state["generators"])
     model.set_frozen(state["frozen"])
     optimizer.set_state(state["optimizer"])
@@ -53,6 +57,20 @@ def set_trainer_state(trainer: Any, state: dict[str, Any], progress: bool = True
             tuple(unfinished["fingerprint"]),
             Totals(trainer.metrics, unfinished["rows"], list(unfinished["sums"])),
         )
+
+
+def check_same_shapes(here: dict[str, Array], there: dict[str, Array]) -> None:
+    """Raise ValueError where the arrays of a trainer and those of a state differ in name or shape.
+
+    >>> import numpy as np
+    >>> check_same_shapes({"a/kernel": np.zeros(2)}, {"a/kernel": np.zeros(3)})
+    Traceback (most recent call last):
+    ValueError: this state is that of another model or optimizer: a/kernel is (2,) here and (3,) there
+    """
+    for name in {**here, **there}:
+        mine, its = (side[name].shape if name in side else "missing" for side in (here, there))
+        if mine != its:
+            raise ValueError(f"this state is that of another model or optimizer: {name} is {mine} here and {its} there")
 
 
 def slot_views(trainer: Any) -> dict[str, Array]:
@@ -81,7 +99,7 @@ def save(trainer: Any, path: str | Path) -> Path:
             "seed": trainer.seed,
         },
         "state": state,
-        "history": trainer.history.records,
+        "history": {"records": trainer.history.records, "stopped_because": trainer.history.stopped_because},
         "callbacks": [
             {"class": name, "state": objects.split_arrays(kept, f"callbacks/{i}/{name}", arrays)}
             for i, (name, kept) in enumerate(watchers)
@@ -99,6 +117,7 @@ def restore(kind: Any, path: str | Path, loss: Any, own_metrics: Any, own: Any) 
     classes = objects.check_own("Trainer.restore", own)
     model = Sequential.from_description(header["model"], arrays, classes)
     parts = header["trainer"]
+    own_metrics = check_own_metrics(own_metrics, [metric["name"] for metric in parts["metrics"]])
     trainer = kind(
         model,
         decode_loss(parts["loss"], loss, classes),
@@ -107,14 +126,21 @@ def restore(kind: Any, path: str | Path, loss: Any, own_metrics: Any, own: Any) 
         [decode_metric(metric, own_metrics, classes) for metric in parts["metrics"]],
         parts["seed"],
     )
-    slots = {name: arrays[name] for name in slot_views(trainer)}
+    slots = {name: arrays[name] for name in slot_views(trainer) if name in arrays}
     variables = {p.name: arrays[p.name] for p in model.parameters}
     set_trainer_state(trainer, {**header["state"], "variables": variables, "slots": slots})
-    trainer.history = History(header["history"])
+    trainer.history = restored_history(header)
     trainer.callback_states = [
         (entry["class"], objects.join_arrays(entry["state"], arrays)) for entry in header["callbacks"]
     ]
     return trainer
+
+
+def restored_history(header: dict[str, Any]) -> History:
+    """The history in the header of a file that `save` wrote."""
+    history = History(header["history"]["records"])
+    history.stopped_because = header["history"]["stopped_because"]
+    return history
 
 
 def encode_loss(loss: losses.Loss) -> Any:
@@ -132,16 +158,28 @@ def decode_loss(stored: Any, given: Any, own: dict[str, type]) -> Any:
 
 
 def encode_metric(metric: metrics.Metric) -> Any:
-    """A built-in metric by class and arguments; a user's own by its name alone."""
-    return {"own": metric.name} if isinstance(metric, metrics.OwnMetric) else objects.encode(metric, "metrics")
+    """A metric by name, class and arguments; a user's function by its name alone."""
+    own = isinstance(metric, metrics.OwnMetric)
+    return {"name": metric.name, "object": None if own else objects.encode(metric, f"metric {metric.name!r}")}
 
 
-def decode_metric(stored: Any, given: Any, own: dict[str, type]) -> Any:
-    """The stored metric, or the one of this name among those handed in; a missing own metric is named."""
-    if "own" not in stored:
-        return objects.decode(stored, own)
-    for metric in given or ():
-        if metrics.get(metric).name == stored["own"]:
-            return metric
-    raise ValueError(f"Trainer.restore: it was measured by your own metric {stored['own']}; hand it in: metrics=[...]")
+def decode_metric(stored: Any, given: dict[str, metrics.Metric], own: dict[str, type]) -> metrics.Metric:
+    """The metric of this name that was handed in, or the stored one; a missing own metric is named."""
+    if stored["name"] in given:
+        return given[stored["name"]]
+    if stored["object"] is None:
+        raise ValueError(f"Trainer.restore: it was measured by your own metric {stored['name']}; hand it in: metrics=[...]")
+    return objects.decode(stored["object"], own)  # type: ignore[no-any-return]
+
+
+def check_own_metrics(given: Any, known: list[str]) -> dict[str, metrics.Metric]:
+    """The metrics that were handed in, by name: each must be one of those it was measured by.
+
+    >>> check_own_metrics(["accuracy"], ["accuracy", "mine"])
+    {'accuracy': Accuracy(threshold=0.0)}
+    """
+    by_name = {metric.name: metric for metric in map(metrics.get, given)}
+    for name in by_name:
+        checks.choice("Trainer.restore", "metric", name, known)
+    return by_name
 

@@ -77,6 +77,11 @@ class PiecewiseConstant(Schedule):
     """
 
     def __init__(self, boundaries: list[int], values: list[float]) -> None:
+        if not isinstance(boundaries, list | tuple) or not isinstance(values, list | tuple):
+            raise TypeError(
+                "PiecewiseConstant: boundaries and values must be lists, for example PiecewiseConstant([1000], [0.1, 0.01]); "
+                f"got {checks.describe(boundaries)} and {checks.describe(values)}"
+            )
         self.boundaries = [checks.whole("PiecewiseConstant", "boundaries", b, minimum=0) for b in boundaries]
         self.values = [checks.number("PiecewiseConstant", "values", v, minimum=0) for v in values]
         if len(self.values) != len(self.boundaries) + 1:

@@ -11,14 +11,14 @@ from npdeep import clipping as clippings
 from npdeep import losses as losses_
 from npdeep import metrics as metrics_
 from npdeep import optimizers as optimizers_
-from npdeep.caching import frozen_depth, frozen_outputs
+from npdeep.caching import check_still_frozen, frozen_depth, frozen_outputs
 from npdeep.callbacks import Callback, progress
-from npdeep.datasets.batches import pieces
+from npdeep.datasets.batches import check_augment, pieces
 from npdeep.events import StepEvent
 from npdeep.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
-from npdeep.layers.activation import Activation
+from npdeep.layers import Activation, Dense
 from npdeep.loop import FitLoop, Totals
 from npdeep.losses import Loss, check_weights
 from npdeep.metrics import Metric
@@ -26,6 +26,8 @@ from npdeep.model import Sequential
 from npdeep.parameters import trainable_spans
 from npdeep.penalized import parameter_event, penalty_pieces, total_penalty
 from npdeep.tables import Table
+
+FIXED = ("model", "loss", "optimizer", "clipping", "metrics")
 
 
 class Trainer:
@@ -70,9 +72,11 @@ class Trainer:
         self.loss = losses_.get(loss)
         check_last_layer(model, self.loss)
         self.clipping = clippings.get(clipping)
-        self.metrics = check_metrics(metrics)
+        self.metrics = check_metrics(metrics, model, self.loss)
         self.seed = model.seed if seed is None else seeds.check_seed("Trainer", seed)
         self.optimizer = optimizers_.get(optimizer)
+        if self.clipping is not None:
+            self.clipping.bind(model.arena)
         self.optimizer.bind(model.arena)
         self.iteration = 0
         self.epoch = 0
@@ -196,6 +200,8 @@ class Trainer:
         model = self.model
         trainable = [p for p in model.parameters if p.trainable]
         if not trainable:
+            if not any(p.has_grad for p in model.parameters):
+                raise ValueError("Trainer: no layer of the model has parameters, there is nothing to train")
             raise ValueError("Trainer: every parameter is frozen, there is nothing to train; see model.unfreeze(...)")
         self.optimizer.plan(trainable_spans(trainable))
         if self.clipping is not None:
@@ -205,11 +211,8 @@ class Trainer:
         self.constrained = [p for p in trainable if p.constraint is not None]
         self.penalty_event = parameter_event("penalty", regularized, "regularizer")
         self.constrain_event = parameter_event("constrain", self.constrained, "constraint")
-        if self.first_layer > 0 and frozen_depth(model) != self.first_layer:
-            raise ValueError(
-                "fit: cache_frozen: what is frozen has changed while fit was running, and the outputs that were computed once "
-                "no longer fit; call fit again"
-            )
+        if self.first_layer > 0:
+            check_still_frozen(model, self.first_layer)
         self.forward_layers = model.layers[self.first_layer :]
         self.planned_version = model.arena.version
 
@@ -217,9 +220,20 @@ class Trainer:
     def _check_batch(self, owner: str, x: Any, y: Any, sample_weight: Any) -> tuple[Array, Any, Array | None]:
         if self.planned_version != self.model.arena.version:
             self.plan()                       # raises where there is nothing to train
+        if self.first_layer > 0:              # a callback asks, in the midst of fit(cache_frozen=True)
+            raise ValueError(
+                f"{owner}: fit is running with cache_frozen, and its steps leave out the frozen layers; call {owner} after it, "
+                "or fit without cache_frozen"
+            )
         x = self.model.check_examples(owner, "x", x)
-        y = self.loss.check_targets(y, len(x), self.model.output_size, self.model.dtype)
-        return x, y, check_weights(owner, sample_weight, len(x), self.model.dtype)
+        return x, self._check_targets(owner, y, len(x)), check_weights(owner, sample_weight, len(x), self.model.dtype)
+
+    def _check_targets(self, owner: str, y: Any, n: int) -> Any:
+        """The targets as the loss wants them; its errors say which of the user's arguments is meant."""
+        try:
+            return self.loss.check_targets(y, n, self.model.output_size, self.model.dtype)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{owner}: y: {error}") from None
 
     # ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def fit(
@@ -261,8 +275,7 @@ class Trainer:
         epochs = checks.whole("fit", "epochs", epochs, minimum=0)
         seed = self.seed if seed is None else seeds.check_seed("fit", seed)
         watchers = [*check_callbacks(callbacks), *([progress()] if checks.flag("fit", "verbose", verbose) else [])]
-        if augment is not None and not callable(augment):
-            raise TypeError(f"fit: augment must be a function of (x, rng), got {checks.describe(augment)}")
+        check_augment("fit", augment)
         cached = checks.flag("fit", "cache_frozen", cache_frozen)
         if cached and augment is not None:
             raise ValueError("fit: cache_frozen computes the frozen layers once: augmented images would never reach them")
@@ -292,14 +305,24 @@ class Trainer:
         if y is None:
             raise TypeError("fit: y is missing; call fit(x, y, ...), or fit(batches) with an iterable of (x, y)")
         x = checks.examples("fit", "x", x, self.model.input_size)
-        targets = y if hasattr(y, "shape") else checks.any_array("fit", "y", y)
+        targets = checks.any_array("fit", "y", y)
         if targets.ndim == 0 or len(targets) != len(x):
             raise ValueError(f"fit: x has {len(x)} rows, y has shape {targets.shape}; each row of x needs a target")
         sample_weight = check_weights("fit", sample_weight, len(x), self.model.dtype)
+        if sample_weight is not None and not sample_weight.any():
+            raise ValueError("fit: every sample_weight is 0: nothing would be learned from these examples")
+        self._try_metrics(targets[:batch_size])
         if depth > 0:
-            targets = self.loss.check_targets(targets, len(x), self.model.output_size, self.model.dtype)
+            targets = self._check_targets("fit", targets, len(x))
             x, check = frozen_outputs(self.model, x, depth), as_they_are
         return ArrayFeed(x, targets, sample_weight, batch_size, seed, check, shuffle)
+
+    def _try_metrics(self, y: Any) -> None:
+        """Measure made-up outputs before the first step, so that a metric that cannot measure these targets stops nothing."""
+        targets = self._check_targets("fit", y, len(y))
+        outputs = seeds.generator(self.seed).standard_normal((len(y), self.model.output_size)).astype(self.model.dtype)
+        for metric in self.metrics:
+            metric(outputs, targets)
 
     def _check_fit_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
         return self._check_batch("fit", x, y, sample_weight)
@@ -319,11 +342,12 @@ class Trainer:
     def evaluate(self, x: Any, y: Any, sample_weight: Any = None, batch_size: int = 1000) -> dict[str, float]:
         """Loss (with penalties) and metrics on the rows of x, without training: {"loss": …, "accuracy": …}.
 
-        Raises ValueError or TypeError for unfit arguments.
+        Sample weights count in the loss alone, as in Keras; metrics are plain means over the rows. Raises ValueError or
+        TypeError for unfit arguments.
         """
         x = checks.examples("evaluate", "x", x, self.model.input_size)
         checks.finite("evaluate", "x", x)
-        y = self.loss.check_targets(y, len(x), self.model.output_size, self.model.dtype)
+        y = self._check_targets("evaluate", y, len(x))
         weight = check_weights("evaluate", sample_weight, len(x), self.model.dtype)
         totals = Totals(self.metrics)
         for index in pieces(len(x), checks.whole("evaluate", "batch_size", batch_size), None):
@@ -432,9 +456,18 @@ class Trainer:
         """
         return Table(["stage", "name", "formula"], [[e.stage, e.name, e.formula] for e in self.events()])
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """The parts of a trainer belong together: another loss, optimizer, clipping or model needs another trainer."""
+        if name in FIXED and name in vars(self):
+            raise AttributeError(
+                f"Trainer: {name} cannot be replaced, because the other parts hold on to it; make a new Trainer "
+                "(with the same model, to go on with its weights)"
+            )
+        super().__setattr__(name, value)
+
     def __getstate__(self) -> dict[str, Any]:
-        """Copies plan anew, and no callback is at work in them."""
-        return {**vars(self), "planned_version": -1, "watchers": []}
+        """Copies plan anew, use the whole network, and no callback is at work in them."""
+        return {**vars(self), "first_layer": 0, "planned_version": -1, "watchers": []}
 
     def __repr__(self) -> str:
         """One line."""
@@ -446,21 +479,40 @@ def as_they_are(x: Any, y: Any, sample_weight: Any) -> Batch:
     return x, y, sample_weight
 
 
+def last_activation(model: Sequential) -> Activation | None:
+    """The activation layer that the outputs went through last, noise behind it aside; None where there is none.
+
+    >>> import npdeep as nd
+    >>> last_activation(nd.Sequential([nd.Dense(2), nd.Activation("softmax"), nd.Dropout(0.1)], input_size=1)).activation
+    'softmax'
+    """
+    layers = [layer for layer in model.layers if not layer.draws]
+    return layers[-1] if layers and isinstance(layers[-1], Activation) else None
+
+
 def check_last_layer(model: Sequential, loss: Loss) -> None:
-    """Refuse a softmax or sigmoid layer under a loss that brings its own: its gradient would be squashed twice."""
-    last = model.layers[-1]
-    if isinstance(last, Activation) and last.activation in loss.takes_logits:
+    """Refuse a softmax or sigmoid layer under a loss that brings its own, and none under a loss that needs one."""
+    last = last_activation(model)
+    if last is not None and last.activation in loss.takes_logits:
         raise ValueError(
             f"Trainer: {loss.title} takes logits and brings its own squashing, but the last layer, {last.name!r}, is "
             f"{last.activation} already; leave that layer out (for probabilities apply it to model.predict(x))"
         )
+    fits = last is not None and last.activation in loss.needs
+    if loss.needs and not fits and isinstance(model.layers[-1], Dense | Activation):
+        raise ValueError(
+            f"Trainer: {loss.title} needs {loss.needs_what}; end the network with nd.Activation({loss.needs[0]!r}) "
+            f"or another of {', '.join(loss.needs)}"
+        )
 
 
-def check_metrics(metrics: Any) -> list[Metric]:
-    """A list of metrics with different names."""
+def check_metrics(metrics: Any, model: Sequential, loss: Loss) -> list[Metric]:
+    """A list of metrics with different names, that fit the outputs."""
     if isinstance(metrics, str) or not isinstance(metrics, Iterable):
         raise TypeError(f"Trainer: metrics must be a list, for example metrics=['accuracy'], got {checks.describe(metrics)}")
-    result = [metrics_.get(metric) for metric in metrics]
+    last = last_activation(model)
+    activation = "" if last is None else last.activation
+    result = [metrics_.for_outputs(metric, model.output_size, activation, loss.title) for metric in metrics]
     names = [metric.name for metric in result]
     for name in names:
         if names.count(name) > 1 or name == "loss":

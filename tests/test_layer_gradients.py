@@ -285,7 +285,7 @@ def test_the_one_wrong_gradient_is_named(kind, arguments, parameter, factor, bat
     report = nd.debug.gradient_check(model, "softmax_cross_entropy", *batch)
     assert not report
     assert report.worst.name == f"bad/{parameter}"
-    assert [c.name for c in report.comparisons if c.error > report.tolerance] == [f"bad/{parameter}"]
+    assert [c.name for c in report.wrong] == [f"bad/{parameter}"]
     assert report.error == pytest.approx(abs(1 - factor) / max(1, abs(factor)), rel=1e-3)
     assert f"bad/{parameter} does not agree" in str(report)
 
@@ -349,3 +349,37 @@ def test_a_check_leaves_no_trace(batch, rng):
     assert np.array_equal(y, batch[1])
     assert loss.outputs is None
     model.backward(rng.normal(size=(ROWS, 3)))     # the pass that was under way goes on
+
+
+class NaNGradient(nd.Dense):
+    """Its kernel's gradient is not a number."""
+
+    def backward(self, grad_output):
+        result = super().backward(grad_output)
+        self.kernel.grad[...] = np.nan
+        return result
+
+
+def test_a_gradient_that_is_not_a_number_is_wrong(batch):
+    report = nd.debug.gradient_check(network(NaNGradient(4, name="bad")), "softmax_cross_entropy", *batch)
+    assert not report
+    assert [c.name for c in report.wrong] == ["bad/kernel"]
+    assert "bad/kernel does not agree: inf is above 1e-06" in str(report)
+
+
+def test_a_gradient_that_is_too_small_to_tell_is_not_said_to_agree():
+    layers = [layer for _ in range(19) for layer in (nd.Dense(5), nd.Activation("sigmoid"))]
+    model = nd.Sequential([*layers, nd.Dense(2)], input_size=5, seed=0)
+    report = nd.debug.gradient_check(model, "softmax_cross_entropy", np.eye(5)[:3], np.array([0, 1, 0]))
+    assert report
+    small = [c for c in report.comparisons if c.verdict == "too small to tell"]
+    assert small
+    assert all(c.error > report.tolerance for c in small)      # the true difference is shown
+    assert f"but for {len(small)} that are too small for differences to tell" in str(report)
+
+
+def test_nothing_to_check_is_said():
+    model = nd.Sequential([nd.Dense(2, name="only")], input_size=5)
+    model.freeze("only")
+    with pytest.raises(ValueError, match="gradient_check: the model has nothing to train"):
+        nd.debug.gradient_check(model, "mean_squared_error", np.eye(5), np.zeros((5, 2)))

@@ -167,7 +167,7 @@ def test_every_metric_goes_by_its_name(name):
         (lambda: TopKAccuracy(0), ValueError, "TopKAccuracy: k must be a whole number of at least 1, got 0"),
         (lambda: TopKAccuracy(1.5), TypeError, r"TopKAccuracy: k must be a whole number of at least 1, got 1\.5"),
         (lambda: Accuracy("half"), TypeError, "Accuracy: threshold must be a number, got the string 'half'"),
-        (lambda: confusion_matrix([0, 1], [0]), ValueError, "confusion_matrix: .* the same number of rows, .* got 2 and 1"),
+        (lambda: confusion_matrix([0, 1], [0]), ValueError, "confusion_matrix: .* the same number of rows, .* got shapes"),
         (lambda: confusion_matrix([], []), ValueError, "confusion_matrix: .* at least one"),
         (lambda: confusion_matrix([0, 3], [0, 1], classes=3), ValueError, "confusion_matrix: labels must lie in 0 … 2"),
         (lambda: confusion_matrix([0, -1], [0, 1]), ValueError, "confusion_matrix: labels must lie in 0 … 1"),

@@ -430,12 +430,12 @@ def test_slots_are_labelled_as_in_the_seeds_list_of_variables(name, labels):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_optimizer_serves_one_model(name):
+def test_an_optimizer_serves_one_trainer(name):
     optimizer, model = make(name), deep()
     nd.Trainer(model, "softmax_cross_entropy", optimizer)
-    nd.Trainer(model, "softmax_cross_entropy", optimizer)    # the same model again: it keeps its memory
-    with pytest.raises(ValueError, match=f"this {type(optimizer).__name__} already trains another model .* make a new one"):
-        nd.Trainer(deep(), "softmax_cross_entropy", optimizer)
+    for other in (model, deep()):             # on the same model, too, it would count its steps anew over old memory
+        with pytest.raises(ValueError, match=f"this {type(optimizer).__name__} already serves a Trainer.*; make a new one"):
+            nd.Trainer(other, "softmax_cross_entropy", optimizer)
 
 
 @pytest.mark.parametrize("name", CASES)

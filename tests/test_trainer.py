@@ -58,8 +58,7 @@ def test_steps_make_the_loss_smaller_and_count():
 
 
 def test_means_over_an_epoch_weigh_a_short_last_batch_by_its_rows():
-    trainer = plain_trainer(nd.optimizers.SGD(0.0), metrics=["accuracy", "top_k_accuracy", lambda z, y: z.sum()])
-    trainer.metrics[1].k = 2
+    trainer = plain_trainer(nd.optimizers.SGD(0.0), metrics=["accuracy", nd.metrics.TopKAccuracy(2), lambda z, y: z.sum()])
     x, y = examples(50)
     history = trainer.fit(x, y, batch_size=16, verbose=False)
     whole = trainer.evaluate(x, y)

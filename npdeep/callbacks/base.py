@@ -21,8 +21,11 @@ class Callback(Described):
     StopAt(updates=100)
     """
 
-    runs_last: ClassVar[bool] = False
-    """Called after all others at each moment, whatever its place in the list."""
+    order: ClassVar[int] = 0
+    """At each moment callbacks of a lower order are called first, whatever their places in the list."""
+
+    def reset(self) -> None:
+        """Forget what came before: called where a trainer that has made no update yet begins to fit."""
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must hold for this callback to go on as if never stopped: numbers, texts, arrays, nested dicts."""

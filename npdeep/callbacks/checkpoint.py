@@ -27,7 +27,7 @@ class Checkpoint(Callback):
     3
     """
 
-    runs_last = True
+    order = 1                                 # what the others learnt at this moment is saved with the rest
 
     def __init__(
         self,
@@ -46,6 +46,10 @@ class Checkpoint(Callback):
         self.mode = direction("Checkpoint", monitor or "", mode)
         if monitor is not None and every is not None:
             raise ValueError("Checkpoint: with a monitor files are written after every epoch; leave `every` out")
+        self.reset()
+
+    def reset(self) -> None:
+        """No file yet."""
         self.saved: list[tuple[float, str]] = []
 
     @property
@@ -56,31 +60,38 @@ class Checkpoint(Callback):
     def on_step_end(self, trainer: Any) -> None:
         """Save, where it is time."""
         if self.every is not None and trainer.iteration % self.every == 0:
-            self.save(trainer, -trainer.iteration)
+            self.save(trainer)
 
     def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
         """Save after the epoch."""
         if self.monitor is not None:
             self.save(trainer, monitored("Checkpoint", record, self.monitor, self.mode))
         elif self.every is None:
-            self.save(trainer, -trainer.iteration)
+            self.save(trainer)
 
-    def save(self, trainer: Any, rank: float) -> None:
-        """Write a file if it is among those to keep, and remove the one that no longer is. A small rank is a good one."""
+    def save(self, trainer: Any, rank: float | None = None) -> None:
+        """Write a file if it is among those to keep, and remove the one that no longer is. A small rank is a good one.
+
+        Without a rank it is a better one than all before: iterations go back where early stopping puts a winner back.
+        """
         name = f"update-{trainer.iteration:08d}.npz"
+        rank = min((rank for rank, _ in self.saved), default=0.0) - 1 if rank is None else rank
         kept = sorted([entry for entry in self.saved if entry[1] != name] + [(float(rank), name)])[: self.keep]
-        dropped = [entry for entry in self.saved if entry not in kept]
-        self.saved = kept
-        if any(entry[1] == name for entry in kept):
-            trainer.save(self.folder / name)
-        for _, old in dropped:
-            if old != name:
-                (self.folder / old).unlink(missing_ok=True)
+        before, self.saved = self.saved, kept    # the file is to say that it is there
+        try:
+            if any(entry[1] == name for entry in kept):
+                trainer.save(self.folder / name)
+        except BaseException:
+            self.saved = before
+            raise
+        for old in {entry[1] for entry in before} - {entry[1] for entry in kept}:
+            (self.folder / old).unlink(missing_ok=True)
 
     def state(self) -> dict[str, Any]:
         """Which files there are."""
         return {"ranks": [rank for rank, _ in self.saved], "names": [name for _, name in self.saved]}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Which files there are."""
-        self.saved = list(zip(state["ranks"], state["names"], strict=True))
+        """Those of them that are still there."""
+        saved = zip(state["ranks"], state["names"], strict=True)
+        self.saved = [(rank, name) for rank, name in saved if (self.folder / name).exists()]

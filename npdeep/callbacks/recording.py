@@ -54,6 +54,7 @@ class CSVLogger(Callback):
         path: the file. Its columns are those of the first row.
         append: True goes on behind what is there; False, the default, begins anew with the first epoch.
 
+    A run that goes on from a checkpoint goes on behind the last row from before it: rows that were written later are cut off.
     Raises ValueError where a row has other columns than the file, OSError where the file cannot be written.
 
     >>> CSVLogger("history.csv").append
@@ -66,11 +67,16 @@ class CSVLogger(Callback):
         self.path = Path(path)
         self.append = checks.flag("CSVLogger", "append", append)
         self.columns: list[str] = []
+        self.size_at_checkpoint: int | None = None
 
     def on_fit_begin(self, trainer: Any) -> None:
         """Begin the file, or read the columns of the one that is there."""
-        if self.columns:
-            return                            # a second call of fit goes on in the same file
+        if self.size_at_checkpoint is not None and self.size > self.size_at_checkpoint:
+            os.truncate(self.path, self.size_at_checkpoint)
+        self.size_at_checkpoint = None
+        if self.columns and self.path.exists():
+            return                            # a second call of fit, or a run that goes on from a checkpoint
+        self.columns = []
         if self.append and self.path.exists():
             with open(self.path, newline="", encoding="utf-8") as file:
                 self.columns = next(csv.reader(file), [])
@@ -92,10 +98,15 @@ class CSVLogger(Callback):
                 writer.writeheader()
             writer.writerow(record)
 
+    @property
+    def size(self) -> int:
+        """How many bytes the file has."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
     def state(self) -> dict[str, Any]:
-        """The columns: a resumed run goes on behind the rows that are there."""
-        return {"columns": self.columns}
+        """The columns, and how long the file is."""
+        return {"columns": self.columns, "size": self.size}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The columns."""
-        self.columns = list(state["columns"])
+        """The columns, and how long the file was."""
+        self.columns, self.size_at_checkpoint = list(state["columns"]), state["size"]

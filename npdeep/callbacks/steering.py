@@ -47,6 +47,10 @@ class ReduceLROnPlateau(Callback):
         self.cooldown = checks.whole(owner, "cooldown", cooldown, minimum=0)
         self.minimum = checks.number(owner, "minimum", minimum, minimum=0)
         self.mode = direction(owner, monitor, mode)
+        self.reset()
+
+    def reset(self) -> None:
+        """No best value yet."""
         self.best = math.inf
         self.waited = self.resting = 0
 
@@ -121,6 +125,10 @@ class EarlyStopping(Callback):
         self.min_delta = checks.number("EarlyStopping", "min_delta", min_delta, minimum=0)
         self.mode = direction("EarlyStopping", monitor, mode)
         self.restore = checks.flag("EarlyStopping", "restore", restore)
+        self.reset()
+
+    def reset(self) -> None:
+        """No winner yet."""
         self.winner: dict[str, Any] | None = None
         self.value = math.inf
         self.best_iteration = self.waited = 0
@@ -131,9 +139,10 @@ class EarlyStopping(Callback):
         return -self.value if self.mode == "max" else self.value
 
     def on_fit_begin(self, trainer: Any) -> None:
-        """There must be something to evaluate."""
+        """There must be something to evaluate. A checkpoint written right before the end of a run ends this one too."""
         if trainer.validation_data is None and (self.every is not None or self.monitor.startswith("val_")):
             raise ValueError("EarlyStopping: fit has no validation_data; hand it in: fit(..., validation_data=(x, y))")
+        self.stop_where_due(trainer)
 
     def on_step_end(self, trainer: Any) -> None:
         """Evaluate, where it is time."""
@@ -154,16 +163,22 @@ class EarlyStopping(Callback):
             self.winner = trainer.state()
             return
         self.waited += step
+        self.stop_where_due(trainer)
+
+    def stop_where_due(self, trainer: Any) -> None:
+        """Ask the trainer to stop, where patience has come to its end."""
         if self.waited >= self.patience:
+            best = f"better than {self.best:.6g}, reached after {self.best_iteration:,} updates"
             unit = "epochs" if self.every is None else "updates"
             trainer.stop(
-                f"early stopping: {self.monitor} has not been better than {self.best:.6g}, reached after "
-                f"{self.best_iteration:,} updates, for {self.waited:,} {unit}"
+                f"early stopping: {self.monitor} has not been {'finite' if self.winner is None else best}, "
+                f"for {self.waited:,} {unit}"
             )
-            self.waited = 0
 
     def on_fit_end(self, trainer: Any) -> None:
-        """Put the winner back."""
+        """Put the winner back; another call of fit is given new patience."""
+        if self.waited >= self.patience:
+            self.waited = 0
         if self.restore and self.winner is not None and trainer.iteration != self.best_iteration:
             trainer.set_state(self.winner, progress=False)
 
@@ -185,14 +200,23 @@ class TerminateOnNaN(Callback):
         origin: what went bad first, in words; "" while all is well.
 
     After each update it looks at three numbers only (the loss, the sum of all gradients, the sum of all weights); where one is
-    not finite, the arrays of the step are searched in the order in which they were computed.
+    not finite, the arrays of the step are searched in the order in which they were computed. Weights that are bad before the
+    first step are named too.
 
     >>> TerminateOnNaN().origin
     ''
     """
 
+    order = -1                                # it must see the arrays of the step before another callback evaluates
+
     def __init__(self) -> None:
         self.origin = ""
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        """Look at the weights to begin with, and stop."""
+        self.origin = first_of([("before the first step", p.name, p.value) for p in trainer.model.parameters])
+        if self.origin:
+            trainer.stop(self.origin)
 
     def on_step_end(self, trainer: Any) -> None:
         """Look, and stop."""
@@ -208,16 +232,31 @@ class TerminateOnNaN(Callback):
 
 def first_bad_array(trainer: Any) -> str:
     """The first array of the last step that holds NaN or inf, in the order of computation; "" where none does."""
-    layers = trainer.model.layers
-    candidates = [("forward", f"the output of {layer.name}", layer.output) for layer in layers]
+    candidates: list[Candidate] = []
+    for layer in trainer.model.layers:
+        candidates += [("forward", p.name, p.value) for p in layer.parameters if not p.has_grad]
+        candidates.append(("forward", f"the output of {layer.name}", layer.output))
     candidates.append(("loss", "the loss", np.array(trainer.last_loss)))
     for layer in trainer.model.backward_layers:
         candidates.append(("backward", f"the gradient that came down to {layer.name}", layer.grad_output))
         candidates += [("backward", f"the gradient of {p.name}", p.wanted) for p in layer.parameters]
     candidates += [("update", p.name, p.value) for p in trainer.model.parameters]
+    return first_of(candidates)
+
+
+Candidate = tuple[str, str, Any]
+"""Stage of the step, name of the array, the array or None."""
+
+
+def first_of(candidates: list[Candidate]) -> str:
+    """The first of these arrays that holds NaN or inf, in words; "" where none does.
+
+    >>> first_of([("forward", "the output of a", np.ones(2)), ("loss", "the loss", np.array(np.inf))])
+    'the loss is the first array that went bad (loss): it holds inf'
+    """
     for stage, what, array in candidates:
         if array is not None and not np.all(np.isfinite(array)):
-            bad = np.argwhere(~np.isfinite(array))[0].tolist()
-            value = array[tuple(bad)]
-            return f"{what} is the first array that went bad ({stage}): it holds {value} at {bad}"
+            bad = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+            place = f" at {list(bad)}" if bad else ""
+            return f"{what} is the first array that went bad ({stage}): it holds {array[bad]}{place}"
     return ""

@@ -1,5 +1,6 @@
 """Cutting data into batches."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -52,6 +53,42 @@ def pieces(n: int, batch_size: int, order: Array | None, first: int = 0) -> Iter
         yield slice(start, stop) if order is None else order[start:stop]
 
 
+def check_augment(owner: str, augment: Any) -> None:
+    """Raise a TypeError unless it is None or can be called with (x, rng).
+
+    >>> check_augment("fit", lambda x: x)
+    Traceback (most recent call last):
+    TypeError: fit: augment must be a function of (x, rng), got a function of (x)
+    """
+    got = checks.describe(augment)
+    if callable(augment) and not isinstance(augment, type):
+        try:
+            inspect.signature(augment).bind(None, None)
+        except TypeError:
+            got = f"a function of {inspect.signature(augment)}"
+        except ValueError:                    # it is written in C and does not say what it takes
+            return
+        else:
+            return
+    if augment is not None:
+        raise TypeError(f"{owner}: augment must be a function of (x, rng), got {got}")
+
+
+def augmented(owner: str, augment: Callable[[Array, np.random.Generator], Any], rows: Array, seed: int, *place: int) -> Array:
+    """The rows as `augment` returns them, as many as there were. The random numbers belong to this place: epoch, batch.
+
+    >>> augmented("fit", lambda x, rng: x + rng.integers(10, size=x.shape), np.zeros((1, 3)), 42, 0, 5)
+    array([[0., 8., 0.]])
+    """
+    changed = augment(rows, seeds.generator(seed, seeds.AUGMENT, *place))
+    if changed is None:
+        raise TypeError(f"{owner}: augment must return the changed batch, got None")
+    changed = checks.real_array(f"{owner}: augment", "x", changed)
+    if changed.ndim == 0 or len(changed) != len(rows):
+        raise ValueError(f"{owner}: augment must return as many rows as it is given, {len(rows)}, got shape {changed.shape}")
+    return changed
+
+
 def batches(
     x: Any,
     y: Any,
@@ -70,7 +107,7 @@ def batches(
         shuffle: False keeps the order of the data.
         seed: a whole number for the same order every time; None for another one each time.
         epoch: hand in 0, 1, 2, … to get another order every epoch.
-        augment: a function of (x, rng) that returns the changed batch.
+        augment: an object of nd.augmentation, or any function of (x, rng) that returns the changed batch.
 
     Each batch is a fresh copy. Raises ValueError or TypeError at the call, not at the first batch.
 
@@ -89,16 +126,16 @@ def batches(
     batch_size = checks.whole("batches", "batch_size", batch_size)
     epoch = checks.whole("batches", "epoch", epoch, minimum=0)
     seed = seeds.check_seed("batches", seed)
-    if augment is not None and not callable(augment):
-        raise TypeError(f"batches: augment must be a function of x and rng, or None, got {checks.describe(augment)}")
+    check_augment("batches", augment)
     order = epoch_order(len(x), seed, epoch) if checks.flag("batches", "shuffle", shuffle) else None
-    rng = seeds.generator(seed, seeds.AUGMENT, epoch)
-    return _generate(x, y, pieces(len(x), batch_size, order), augment, rng)
+    return _generate(x, y, pieces(len(x), batch_size, order), augment, seed, epoch)
 
 
 def _generate(
-    x: Array, y: Array, indices: Iterator[Array | slice], augment: Any, rng: np.random.Generator
+    x: Array, y: Array, indices: Iterator[Array | slice], augment: Any, seed: int, epoch: int
 ) -> Iterator[tuple[Array, Array]]:
-    for index in indices:
+    for batch, index in enumerate(indices):
         rows = gather(x, index, None)
-        yield rows if augment is None else augment(rows, rng), gather(y, index, None)
+        if augment is not None:
+            rows = augmented("batches", augment, rows, seed, epoch, batch)
+        yield rows, gather(y, index, None)

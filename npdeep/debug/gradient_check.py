@@ -1,6 +1,7 @@
 """Is the hand-derived gradient the gradient? Compare it with what the loss does when a weight is nudged."""
 
 import copy
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +23,11 @@ class Comparison:
     Attributes:
         name: of the parameter, or "input".
         checked, size: how many of how many elements were compared.
-        error: ‖analytic − numeric‖/max(‖analytic‖, ‖numeric‖) over the compared elements, kinks left out; where that is
-            above the tolerance, what the rounding of the loss alone can explain is left out too.
+        error: ‖analytic − numeric‖/max(‖analytic‖, ‖numeric‖) over the compared elements, kinks left out.
         worst: index of the element that differs most. analytic, numeric: its two values.
         kinks: how many elements sit on a kink, where left and right differences disagree and the analytic one lies between.
+        verdict: "ok"; "WRONG"; or "too small to tell": they differ, but by no more than the rounding of the loss makes of a
+            difference, because the gradient itself is about as small as that.
     """
 
     name: str
@@ -36,28 +38,45 @@ class Comparison:
     analytic: float
     numeric: float
     kinks: int
+    verdict: str
 
 
 @dataclass
 class GradientReport:
-    """The result of a gradient check, one comparison a parameter. Prints as a table; true where all agree."""
+    """The result of a gradient check, one comparison a parameter. Prints as a table; true where nothing is wrong."""
 
     tolerance: float
     comparisons: list[Comparison] = field(default_factory=list)
 
     @property
     def error(self) -> float:
-        """The largest relative error of all parameters."""
-        return max((c.error for c in self.comparisons), default=0.0)
+        """The largest relative error, of the parameters whose gradient is large enough to tell."""
+        return max((c.error for c in self.comparisons if c.verdict != "too small to tell"), default=0.0)
 
     @property
     def worst(self) -> Comparison:
-        """The parameter that differs most."""
-        return max(self.comparisons, key=lambda c: c.error)
+        """The parameter that differs most, of those whose gradient is large enough to tell (or else of all)."""
+        telling = [c for c in self.comparisons if c.verdict != "too small to tell"] or self.comparisons
+        return max(telling, key=lambda c: c.error)
+
+    @property
+    def wrong(self) -> list[Comparison]:
+        """The parameters whose gradient does not agree."""
+        return [c for c in self.comparisons if c.verdict == "WRONG"]
 
     def __bool__(self) -> bool:
-        """Is every parameter within the tolerance?"""
-        return self.error <= self.tolerance
+        """Is no gradient wrong?"""
+        return not self.wrong
+
+    def summary(self) -> str:
+        """One sentence."""
+        if self.wrong:
+            return f"{self.worst.name} does not agree: {self.worst.error:.1e} is above {self.tolerance:g}"
+        small = sum(c.verdict == "too small to tell" for c in self.comparisons)
+        if small == len(self.comparisons):
+            return "all gradients are too small for differences to tell whether they are right"
+        rest = f", but for {small} that are too small for differences to tell" if small else ""
+        return f"all gradients agree with central differences to {self.tolerance:g}{rest}"
 
     def table(self) -> Table:
         """One row a parameter."""
@@ -70,17 +89,12 @@ class GradientReport:
                 f"{c.analytic:.9g}",
                 f"{c.numeric:.9g}",
                 c.kinks or "",
-                "ok" if c.error <= self.tolerance else "WRONG",
+                c.verdict,
             ]
             for c in self.comparisons
         ]
         header = ["gradient of", "checked", "relative error", "worst element", "analytic", "numeric", "kinks", "verdict"]
-        verdict = (
-            f"all gradients agree with central differences to {self.tolerance:g}"
-            if self
-            else f"{self.worst.name} does not agree: {self.worst.error:.1e} is above {self.tolerance:g}"
-        )
-        return Table(header, rows, notes=[verdict])
+        return Table(header, rows, notes=[self.summary()])
 
     def __repr__(self) -> str:
         """The table."""
@@ -128,6 +142,8 @@ def gradient_check(
     if not isinstance(model, Sequential):
         raise TypeError(f"gradient_check: model must be a Sequential, got {checks.describe(model)}")
     max_elements = checks.whole("gradient_check", "max_elements", max_elements)
+    if not any(p.trainable for p in model.parameters):
+        raise ValueError("gradient_check: the model has nothing to train: every parameter is frozen, or there is none")
     report = GradientReport(checks.number("gradient_check", "tolerance", tolerance, above=0))
     probe = Probe(model.copy("float64"), copy.deepcopy(losses.get(loss)), x, y, sample_weight, report.tolerance)
     rng = np.random.default_rng(seed)
@@ -200,9 +216,10 @@ def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) 
     difference = np.where(kink, 0, np.abs(analytic - numeric))
     scale = max(float(np.linalg.norm(analytic)), float(np.linalg.norm(numeric)), float(np.finfo(np.float64).tiny))
     error = float(np.linalg.norm(difference)) / scale
-    if error > probe.tolerance:
-        error = float(np.linalg.norm(np.maximum(difference - noise, 0))) / scale
-    worst = int(np.argmax(difference))
+    error = error if math.isfinite(error) else math.inf
+    beyond_noise = float(np.linalg.norm(np.maximum(difference - noise, 0))) / scale
+    verdict = "ok" if error <= probe.tolerance else "too small to tell" if beyond_noise <= probe.tolerance else "WRONG"
+    worst = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
     return Comparison(
         name,
         len(chosen),
@@ -212,6 +229,7 @@ def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) 
         float(analytic[worst]),
         float(numeric[worst]),
         int(np.count_nonzero(kink)),
+        verdict,
     )
 
 

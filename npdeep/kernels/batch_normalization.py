@@ -2,7 +2,8 @@
 
     μ = (1/n) Σ_i x_i     σ² = (1/n) Σ_i (x_i − μ)²     x̂ = (x − μ)/√(σ² + ε)     y = γ x̂ + β
 
-x, y, dy, dx and the kept `centered` = x − μ have the shape (n, units); all other arrays have the shape (units,).
+x, y, dy, dx and the kept `centered` = x − μ have the shape (n, units); all other arrays have the shape (units,); `row` is
+scratch.
 `inverse` is 1/√(σ² + ε), so that x̂ = centered · inverse. gamma or beta may be None: no scale, no shift.
 
 Source: Ioffe & Szegedy (2015), *Batch normalization*. The variance is the biased one (divided by n) everywhere, as in
@@ -23,12 +24,13 @@ def batch_normalization_forward(
     inverse: Array,
     centered: Array,
     y: Array,
+    row: Array,
     epsilon: float,
 ) -> Array:
     """y = γ x̂ + β with the mean and the variance of this batch. One row has variance 0, so that y = β.
 
     >>> x, v = np.array([[1.0], [3.0]]), [np.empty(1) for _ in range(3)]
-    >>> batch_normalization_forward(x, None, None, *v, np.empty((2, 1)), np.empty((2, 1)), epsilon=0.0)
+    >>> batch_normalization_forward(x, None, None, *v, np.empty((2, 1)), np.empty((2, 1)), np.empty(1), epsilon=0.0)
     array([[-1.],
            [ 1.]])
     """
@@ -39,7 +41,7 @@ def batch_normalization_forward(
     np.multiply(centered, centered, out=y)    # y serves as scratch for the squares
     np.add.reduce(y, axis=0, out=variance)
     variance /= n                             # σ²
-    return scale_and_shift(gamma, beta, variance, inverse, centered, y, epsilon)
+    return scale_and_shift(gamma, beta, variance, inverse, centered, y, row, epsilon)
 
 
 def batch_normalization_backward(
@@ -65,7 +67,7 @@ def batch_normalization_backward(
         dx_i = Σ_k dx̂_k ∂x̂_k/∂x_i = γ s (dy_i − (1/n) Σ_k dy_k − (x̂_i/n) Σ_k dy_k x̂_k)
              = γ s (dy_i − dβ/n − x̂_i dγ/n)
 
-    The two sums taken off are why a bias in the layer below has the gradient 0: Σ_i dx_i = 0.
+    The mean that is taken off is why a bias in the layer below has the gradient 0: Σ_i dx_i = 0.
     """
     n = len(dy)
     np.add.reduce(dy, axis=0, out=dbeta)
@@ -91,16 +93,17 @@ def batch_normalization_inference_forward(
     inverse: Array,
     centered: Array,
     y: Array,
+    row: Array,
     epsilon: float,
 ) -> Array:
     """y = γ (x − moving mean)/√(moving variance + ε) + β: the statistics are constants, no row depends on another.
 
-    >>> x, m, v = np.array([[5.0]]), np.array([1.0]), np.array([4.0])
-    >>> batch_normalization_inference_forward(x, None, None, m, v, np.empty(1), np.empty((1, 1)), np.empty((1, 1)), 0.0)
+    >>> x, m, v, one = np.array([[5.0]]), np.array([1.0]), np.array([4.0]), np.empty((1, 1))
+    >>> batch_normalization_inference_forward(x, None, None, m, v, np.empty(1), one.copy(), one, np.empty(1), 0.0)
     array([[2.]])
     """
     np.subtract(x, moving_mean, out=centered)
-    return scale_and_shift(gamma, beta, moving_variance, inverse, centered, y, epsilon)
+    return scale_and_shift(gamma, beta, moving_variance, inverse, centered, y, row, epsilon)
 
 
 def batch_normalization_inference_backward(
@@ -122,19 +125,26 @@ def batch_normalization_inference_backward(
 
 
 def scale_and_shift(
-    gamma: Array | None, beta: Array | None, variance: Array, inverse: Array, centered: Array, y: Array, epsilon: float
+    gamma: Array | None,
+    beta: Array | None,
+    variance: Array,
+    inverse: Array,
+    centered: Array,
+    y: Array,
+    row: Array,
+    epsilon: float,
 ) -> Array:
-    """y = γ x̂ + β from the centred rows; `inverse` is written on the way.
+    """y = γ x̂ + β from the centred rows; `inverse` is written on the way. row: scratch.
 
     >>> v = np.array([4.0])
-    >>> scale_and_shift(None, np.array([1.0]), v, np.empty(1), np.array([[2.0], [-2.0]]), np.empty((2, 1)), 0.0)
+    >>> scale_and_shift(None, np.array([1.0]), v, np.empty(1), np.array([[2.0], [-2.0]]), np.empty((2, 1)), np.empty(1), 0.0)
     array([[2.],
            [0.]])
     """
     np.add(variance, epsilon, out=inverse)
     np.sqrt(inverse, out=inverse)
     np.reciprocal(inverse, out=inverse)       # 1/√(σ² + ε)
-    np.multiply(centered, inverse if gamma is None else gamma * inverse, out=y)
+    np.multiply(centered, inverse if gamma is None else np.multiply(gamma, inverse, out=row), out=y)
     if beta is not None:
         y += beta
     return y

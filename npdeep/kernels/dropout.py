@@ -24,7 +24,7 @@ def keep_steps(rate: float) -> int:
 def random_words(rng: np.random.Generator, n: int) -> Array:
     """Random numbers 0 … 65535, n of them, uint16: the generator's raw 64-bit words, each cut into four.
 
-    Asking for uniform numbers in [0, 1) instead takes four to five times as long.
+    Asking for uniform numbers in [0, 1) instead takes several times as long.
 
     >>> random_words(np.random.default_rng(0), 3).shape
     (3,)
@@ -78,9 +78,9 @@ def gaussian_mask(rng: np.random.Generator, stddev: float, mask: Array) -> Array
 def alpha_dropout_forward(x: Array, kept: Array, y: Array, a: float, b: float, floor: float) -> Array:
     """y = a (x ⊙ kept + floor ⊙ (1 − kept)) + b: dropped units go to SELU's lower limit; mean and variance stay.
 
-    kept (n, units) holds 1 or 0. floor = −λα; a and b follow from the rate p and floor:
-    a = ((1 − p)(1 + p floor²))^{−1/2}, b = −a p floor, which give mean 0 and variance 1 for inputs that have them.
-    Source: Klambauer et al. (2017), *Self-normalizing neural networks*, section 3.
+    kept (n, units) holds 1 or 0. floor = −λα; a and b follow from the rate r (how many are dropped) and floor:
+    a = ((1 − r)(1 + r floor²))^{−1/2}, b = −a r floor, which give mean 0 and variance 1 for inputs that have them.
+    Source: Klambauer et al. (2017), *Self-normalizing neural networks*, section 2.
 
     >>> alpha_dropout_forward(np.array([[1.0, 1.0]]), np.array([[1.0, 0.0]]), np.empty((1, 2)), a=0.5, b=1.0, floor=-4.0)
     array([[ 1.5, -1. ]])

@@ -1,23 +1,37 @@
 """Warping and recolouring batches of images.
 
-Images have the shape (n, height, width, channels); `out` has the same shape, or another height and width. Pixel (i, j) has its
-centre at the coordinates (i, j). Colours are RGB between 0 and 1.
+Images and `out` have the shape (n, height, width, channels); `out` is contiguous. Pixel (i, j) has its centre at the
+coordinates (i, j). Colours are RGB between 0 and 1. NumPy is slow where the innermost axis has only three elements, one for
+each colour; so the kernels work plane by plane, and on so few images at a time that what they compute on the way stays in the
+processor's cache.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from npdeep.kernels.arrays import Array
 
+PIXELS = 1 << 14
+"""So many pixels are worked on at a time."""
+
+
+def pieces(images: Array) -> Iterator[slice]:
+    """Slices of the batch with about PIXELS pixels each, at least one image.
+
+    >>> list(pieces(np.empty((50, 28, 28, 1))))
+    [slice(0, 20, None), slice(20, 40, None), slice(40, 60, None)]
+    """
+    n, height, width, _ = images.shape
+    step = max(1, PIXELS // (height * width))
+    for start in range(0, n, step):
+        yield slice(start, start + step)
+
 
 def warp(images: Array, inverse: Array, out: Array, fill: float) -> Array:
-    """out[k, i, j] = images[k] at the place (y, x) = inverse_k · (i, j, 1), by bilinear interpolation.
+    """out[k, i, j] = images[k] at the place (y, x) = inverse_k · (i, j, 1).
 
-    Inverse mapping: every pixel that is wanted asks where it comes from, so that no pixel stays empty. Between four
-    neighbours at (y₀, x₀), …, with fractions v = y − y₀ and u = x − x₀:
-
-        out = (1 − v)(1 − u) p₀₀ + (1 − v) u p₀₁ + v (1 − u) p₁₀ + v u p₁₁
-
-    Beyond the border every pixel is `fill`; a place less than one pixel beyond it is a mixture of the two.
+    Inverse mapping: every pixel that is wanted asks where it comes from, so that no pixel stays empty.
     inverse (n, 2, 3): for each image the matrix that turns a place in the output into a place in the input.
     Source: Gonzalez & Woods, *Digital image processing*, section 2.4.
 
@@ -26,74 +40,165 @@ def warp(images: Array, inverse: Array, out: Array, fill: float) -> Array:
     >>> warp(images, half_a_pixel_left, np.empty((1, 1, 2, 1)), fill=0.0).ravel()
     array([2. , 1.5])
     """
-    n, height, width, channels = images.shape
-    rows, columns = out.shape[1:3]
-    padded = np.full((n, height + 2, width + 2, channels), fill, images.dtype)    # a frame of fill, one pixel wide
-    padded[:, 1:-1, 1:-1] = images
-
-    i = np.arange(rows, dtype=images.dtype)[:, None]
-    j = np.arange(columns, dtype=images.dtype)[None, :]
-    a = inverse.astype(images.dtype)[:, :, :, None, None]                         # (n, 2, 3, 1, 1)
-    y = a[:, 0, 0] * i + a[:, 0, 1] * j + a[:, 0, 2]                              # (n, rows, columns)
-    x = a[:, 1, 0] * i + a[:, 1, 1] * j + a[:, 1, 2]
-    np.clip(y, -1, height, out=y)             # farther out there is nothing but the frame
-    np.clip(x, -1, width, out=x)
-
-    y0 = np.minimum(np.floor(y), height - 1)  # so that y0 + 1 is still in the frame
-    x0 = np.minimum(np.floor(x), width - 1)
-    v, u = (y - y0)[..., None], (x - x0)[..., None]
-    first = (y0 + 1).astype(np.intp) * (width + 2) + (x0 + 1).astype(np.intp)     # of the upper left neighbour, in its image
-    first += np.arange(n)[:, None, None] * ((height + 2) * (width + 2))
-
-    pixels = padded.reshape(-1, channels)
-    upper = pixels[first] * (1 - u) + pixels[first + 1] * u
-    lower = pixels[first + width + 2] * (1 - u) + pixels[first + width + 3] * u
-    np.multiply(upper, 1 - v, out=out)
-    out += lower * v
+    height, width = images.shape[1:3]
+    i, j = np.indices((height, width)).reshape(2, -1)
+    wanted = np.stack([i, j, np.ones_like(i)]).astype(images.dtype)           # (3, height·width): all (i, j, 1)
+    matrices = inverse.swapaxes(0, 1).astype(images.dtype)                    # (2, n, 3)
+    for some in pieces(images):
+        y, x = matrices[:, some] @ wanted                                     # (n, height·width) each
+        bilinear(images[some], y, x, out[some], fill)
     return out
 
 
-def rgb_to_hsv(rgb: Array) -> Array:
-    """Hue (as a share of a full turn), saturation and value of RGB colours, along the last axis.
+def bilinear(images: Array, y: Array, x: Array, out: Array, fill: float) -> Array:
+    """The images at the places (y, x), between four pixels each.
 
-    With the largest channel M and the smallest m: value = M, saturation = (M − m)/M, and the hue counts sixths of a turn
-    from red (0), green (2) or blue (4), whichever is largest. Grey has hue 0. Source: Smith (1978), *Color gamut transform
-    pairs*.
+    With the neighbours p₀₀ at (y₀, x₀), p₀₁ to the right of it, p₁₀ below it, p₁₁, and v = y − y₀, u = x − x₀:
 
-    >>> rgb_to_hsv(np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]]))
-    array([[0. , 1. , 1. ],
-           [0.5, 1. , 0.5]])
+        upper = p₀₀ + u (p₀₁ − p₀₀)      lower = p₁₀ + u (p₁₁ − p₁₀)      out = upper + v (lower − upper)
+
+    so that a place on a pixel gives this pixel to the last bit. Beyond the border every pixel is `fill`; a place less than
+    one pixel beyond it is a mixture of the two.
+    y, x (n, height·width), both overwritten.
+
+    >>> images = np.array([[0.0, 1.0], [2.0, 3.0]]).reshape(1, 2, 2, 1)
+    >>> y, x = np.array([[0.5, 0.0, 1.5, 9.0]]), np.array([[0.5, 0.25, 1.0, 0.0]])
+    >>> bilinear(images, y, x, np.empty((1, 2, 2, 1)), fill=0.0).ravel()
+    array([1.5 , 0.25, 1.5 , 0.  ])
     """
-    r, g, b = rgb[..., 0], rgb[..., 1], rgb[..., 2]
-    value = rgb.max(axis=-1)
-    spread = value - rgb.min(axis=-1)
-    some = np.where(spread > 0, spread, 1)
-    sixths = np.where(value == r, (g - b) / some, np.where(value == g, 2 + (b - r) / some, 4 + (r - g) / some))
-    hue = np.where(spread > 0, sixths / 6 % 1, 0)
-    saturation = np.where(value > 0, spread / np.where(value > 0, value, 1), 0)
-    return np.stack([hue, saturation, value], axis=-1).astype(rgb.dtype, copy=False)
+    n, height, width, channels = images.shape
+    row = width + 3
+    framed = np.full((channels, n, height + 3, row), fill, images.dtype)      # one pixel of fill above and left, two below
+    framed[:, :, 1:-2, 1:-2] = np.moveaxis(images, -1, 0)                     # and right: so all four neighbours are there
+
+    y += 1                                    # from now on places in the frame
+    x += 1
+    np.clip(y, 0, height + 1, out=y)          # farther out there is nothing but fill
+    np.clip(x, 0, width + 1, out=x)
+    y0, x0 = np.floor(y), np.floor(x)
+    first = y0.astype(np.intp)                # where p₀₀ is in the flat plane of one channel
+    first *= row
+    first += x0.astype(np.intp)
+    first += np.arange(n)[:, None] * (height + 3) * row
+    v, u = np.subtract(y, y0, out=y), np.subtract(x, x0, out=x)
+
+    for plane, target in zip(framed.reshape(channels, -1), np.moveaxis(out.reshape(n, -1, channels), -1, 0), strict=True):
+        # Nothing needs to be clipped; this mode is the fastest.
+        p00, p01, p10, p11 = (plane[step:].take(first, mode="clip") for step in (0, 1, row, row + 1))
+        target[...] = between(between(p00, p01, u), between(p10, p11, u), v)
+    return out
 
 
-def hsv_to_rgb(hsv: Array) -> Array:
-    """The way back: channel c = value − value · saturation · max(0, min(k, 4 − k, 1)), k = (n_c + 6 · hue) mod 6.
+def between(a: Array, b: Array, share: Array) -> Array:
+    """a + share · (b − a), in the memory of b.
 
-    n_c is 5 for red, 3 for green and 1 for blue: each channel rises and falls with the same shape, a third of a turn apart.
-
-    >>> hsv_to_rgb(np.array([[0.5, 1.0, 0.5]]))
-    array([[0. , 0.5, 0.5]])
+    >>> between(np.array([1.0]), np.array([3.0]), np.array([0.25]))
+    array([1.5])
     """
-    hue, saturation, value = hsv[..., :1], hsv[..., 1:2], hsv[..., 2:]
-    k = (np.array([5, 3, 1], hsv.dtype) + 6 * hue) % 6
-    rgb: Array = value - value * saturation * np.maximum(0, np.minimum(np.minimum(k, 4 - k), 1))
-    return rgb
+    b -= a
+    b *= share
+    b += a
+    return b
 
 
-def scale_contrast(images: Array, factors: Array) -> Array:
-    """(x − mean) · factor + mean, with the mean of each channel of each image. factors (n,).
+def rgb_to_hsv(r: Array, g: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Hue (as a share of a full turn), saturation and value.
 
-    >>> scale_contrast(np.array([0.2, 0.6]).reshape(1, 1, 2, 1), np.array([2.0])).ravel().round(6)
+    With the largest M and the smallest m of r, g, b: value = M, saturation = (M − m)/M, and the hue counts sixths of a turn
+    from red (0), green (2) or blue (4), whichever is largest:
+
+        sixths = (g − b)/(M − m)  from red,    2 + (b − r)/(M − m)  from green,    4 + (r − g)/(M − m)  from blue
+
+    Grey has hue 0, black saturation 0. Source: Smith (1978), *Color gamut transform pairs*.
+
+    >>> rgb_to_hsv(np.array([1.0, 0.0]), np.array([0.0, 0.5]), np.array([0.0, 0.5]))
+    (array([0. , 0.5]), array([1., 1.]), array([1. , 0.5]))
+    """
+    value = np.maximum(np.maximum(r, g), b)
+    spread = value - np.minimum(np.minimum(r, g), b)
+    red = value == r                          # which one is the largest: products with these three are faster than np.where
+    green = (value == g) & ~red
+    blue = ~(red | green)
+    hue = (g - b) * red + (b - r + 2 * spread) * green + (r - g + 4 * spread) * blue
+    hue /= 6 * spread + (spread == 0)
+    hue -= np.floor(hue)
+    spread /= value + (value == 0)
+    return hue, spread, value
+
+
+def hsv_to_rgb(hue: Array, saturation: Array, value: Array) -> tuple[Array, Array, Array]:
+    """The way back; hues beyond 0 … 1 go round the circle again.
+
+    Each colour is value − value · saturation · fall. Counting the hue in sixths of a turn H, red falls by nothing between 5
+    and 1, wholly between 2 and 4, and evenly in between; green and blue do the same two and four sixths later:
+
+        fall = 2 − |H − 3|  for red,    |H − 2| − 1  for green,    |H − 4| − 1  for blue,    each held between 0 and 1
+
+    >>> hsv_to_rgb(np.array([0.5]), np.array([1.0]), np.array([0.5]))
+    (array([0.]), array([0.5]), array([0.5]))
+    """
+    sixths = hue - np.floor(hue)
+    sixths *= 6
+    fall_of_red, fall_of_green, fall_of_blue = 2 - abs(sixths - 3), abs(sixths - 2) - 1, abs(sixths - 4) - 1
+    depth = value * saturation
+    for fall in (fall_of_red, fall_of_green, fall_of_blue):
+        np.clip(fall, 0, 1, out=fall)
+        fall *= depth
+        np.subtract(value, fall, out=fall)    # the colour
+    return fall_of_red, fall_of_green, fall_of_blue
+
+
+def scale_saturation(images: Array, factors: Array, out: Array) -> Array:
+    """Saturation times a factor, at most 1, with hue and value as they are: no need to compute the hue. factors (n,).
+
+    A colour c is M − M s · fall(hue), M being the value and s = (M − m)/M the saturation. When s becomes s k with the same
+    hue and value, the distance M − c becomes (M − c) k; and s k ≤ 1 as long as k ≤ M/(M − m):
+
+        c' = M − (M − c) k     k = min(factor, M/(M − m))
+
+    >>> scale_saturation(np.array([0.5, 0.3, 0.4]).reshape(1, 1, 1, 3), np.array([2.0]), np.empty((1, 1, 1, 3))).ravel()
+    array([0.5, 0.1, 0.3])
+    """
+    for some in pieces(images):
+        r, g, b = np.moveaxis(images[some], -1, 0).copy()                     # (n, height, width) each
+        largest = np.maximum(np.maximum(r, g), b)
+        spread = largest - np.minimum(np.minimum(r, g), b)
+        k = np.divide(largest, spread, out=np.ones_like(spread), where=spread > 0)
+        np.minimum(k, factors[some, None, None], out=k)
+        for colour, target in zip((r, g, b), np.moveaxis(out[some], -1, 0), strict=True):
+            distance = np.subtract(largest, colour, out=colour)
+            distance *= k
+            np.subtract(largest, distance, out=target)
+    return np.maximum(out, 0, out=out)        # rounding may have gone below
+
+
+def turn_hue(images: Array, turns: Array, out: Array) -> Array:
+    """Hue plus a share of the full turn. turns (n,).
+
+    >>> turn_hue(np.array([1.0, 0.0, 0.0]).reshape(1, 1, 1, 3), np.array([0.5]), np.empty((1, 1, 1, 3))).ravel()
+    array([0., 1., 1.])
+    """
+    for some in pieces(images):
+        hue, saturation, value = rgb_to_hsv(*np.moveaxis(images[some], -1, 0).copy())     # (n, height, width) each
+        hue += turns[some, None, None]
+        for colour, target in zip(hsv_to_rgb(hue, saturation, value), np.moveaxis(out[some], -1, 0), strict=True):
+            target[...] = colour
+    return out
+
+
+def scale_contrast(images: Array, factors: Array, out: Array) -> Array:
+    """(x − mean) · factor + mean = x · factor + mean · (1 − factor), with the mean of each channel of each image. factors (n,).
+
+    The second form is the faster one, and a factor of 1 changes nothing.
+
+    >>> scale_contrast(np.array([0.2, 0.6]).reshape(1, 1, 2, 1), np.array([2.0]), np.empty((1, 1, 2, 1))).ravel().round(6)
     array([0. , 0.8])
     """
-    mean: Array = images.mean(axis=(1, 2), keepdims=True)
-    scaled: Array = (images - mean) * factors[:, None, None, None] + mean
-    return scaled
+    n, height, width, channels = images.shape
+    factors = factors[:, None, None]
+    rows = images.reshape(n, height, width * channels)
+    means = rows.mean(axis=1).reshape(n, width, channels).mean(axis=1)        # (n, channels)
+    offsets = np.tile(means, width)[:, None, :] * (1 - factors)               # (n, 1, width·channels)
+    scaled = np.multiply(rows, factors, out=out.reshape(rows.shape))
+    scaled += offsets
+    return out

@@ -16,7 +16,7 @@ from npdeep.kernels.batch_normalization import (
     batch_normalization_inference_forward,
     update_moving_average,
 )
-from npdeep.layers.base import Layer
+from npdeep.layers.base import NOTHING_YET, Layer
 
 
 class BatchNormalization(Layer):
@@ -60,12 +60,12 @@ class BatchNormalization(Layer):
         r"dx = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}} (dy - d\beta/n - \hat x\, d\gamma/n)",
     )
     kernels = (batch_normalization_forward, batch_normalization_backward)
-    centered: Array
+    centered: Array = NOTHING_YET
     grad_buffer: Array
     vectors: Array
-    mean: Array
-    variance: Array
-    inverse: Array
+    mean: Array = NOTHING_YET
+    variance: Array = NOTHING_YET
+    inverse: Array = NOTHING_YET
     row: Array
     sum_gamma: Array
     sum_beta: Array
@@ -81,7 +81,7 @@ class BatchNormalization(Layer):
     ) -> None:
         super().__init__(name)
         self.momentum = checks.number("BatchNormalization", "momentum", momentum, minimum=0, maximum=1)
-        self.epsilon = checks.number("BatchNormalization", "epsilon", epsilon, minimum=0)
+        self.epsilon = checks.number("BatchNormalization", "epsilon", epsilon, above=0)
         self.center = checks.flag("BatchNormalization", "center", center)
         self.scale = checks.flag("BatchNormalization", "scale", scale)
         self.use_moving_statistics = False
@@ -126,10 +126,10 @@ class BatchNormalization(Layer):
         self.used_moving_statistics = not training or self.use_moving_statistics
         if self.used_moving_statistics:
             return batch_normalization_inference_forward(
-                x, gamma, beta, moving_mean, moving_variance, self.inverse, self.centered, self.output, self.epsilon
+                x, gamma, beta, moving_mean, moving_variance, self.inverse, self.centered, self.output, self.row, self.epsilon
             )
         batch_normalization_forward(
-            x, gamma, beta, self.mean, self.variance, self.inverse, self.centered, self.output, self.epsilon
+            x, gamma, beta, self.mean, self.variance, self.inverse, self.centered, self.output, self.row, self.epsilon
         )
         update_moving_average(moving_mean, self.mean, self.momentum, self.row)
         update_moving_average(moving_variance, self.variance, self.momentum, self.row)

@@ -118,7 +118,7 @@ class AlphaDropout(Dropout):
     back to what they were.
 
     Args as in `nd.Dropout`. Attributes: mask (n, units), 1 where kept, 0 where dropped; a, b: the scale and the shift.
-    Source: Klambauer et al. (2017), *Self-normalizing neural networks*, section 3.
+    Source: Klambauer et al. (2017), *Self-normalizing neural networks*, section 2.
 
     >>> layer = AlphaDropout(0.1)
     >>> round(layer.a, 5), round(layer.b, 5)

@@ -30,6 +30,7 @@ class GLU(Layer):
     )
     kernels = (glu_forward, glu_backward)
     gate: Array
+    scratch: Array
 
     def build(self, input_size: int) -> int:
         """Half the width."""
@@ -40,11 +41,12 @@ class GLU(Layer):
         """output, grad_input and the gate σ(v)."""
         yield from super().buffers(training)
         yield "gate", self.output_size
+        yield "scratch", self.output_size
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = left half · σ(right half)."""
         self.input = x
-        return glu_forward(x, self.output, self.gate)
+        return glu_forward(x, self.output, self.gate, self.scratch)
 
     def backward(self, grad_output: Array) -> Array | None:
         """The gradient of both halves."""

@@ -32,6 +32,9 @@ class Loss(Described):
     formula: ClassVar[Formula]
     takes_logits: ClassVar[tuple[str, ...]] = ()
     """Activations that must not be the last layer, because this loss brings its own."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Activations of which one must be the last layer, the best first; none: any output will do."""
+    needs_what: ClassVar[str] = ""
     per_row: ClassVar[bool] = False
     extra: tuple[str, ...] = ()
     """Scratch arrays like the outputs that the kernels need."""

@@ -48,18 +48,10 @@ class SoftmaxCrossEntropy(Loss):
             )
         array = checks.real_array(self.title, "targets", targets)
         if array.ndim == 2 and array.shape == (n, units):
-            return self._check_probabilities(array, dtype)
+            checks.finite(self.title, "targets", array)
+            check_probabilities(self.title, array)
+            return checks.cast(self.title, "targets", array, dtype)
         return check_labels(self.title, array, n, units)
-
-    def _check_probabilities(self, q: Array, dtype: Any) -> Array:
-        checks.finite(self.title, "targets", q)
-        if q.min() < 0 or np.max(np.abs(q.sum(axis=1) - 1)) > 1e-3:
-            row = int(np.argmax((q < 0).any(axis=1) | (np.abs(q.sum(axis=1) - 1) > 1e-3)))
-            raise ValueError(
-                f"{self.title}: rows of targets must be probabilities that sum to 1, but row {row} is {q[row]}; "
-                "for labels hand in whole numbers of shape (n,)"
-            )
-        return checks.cast(self.title, "targets", q, dtype)
 
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> None:
         """The buffers, and where each row of q begins."""
@@ -85,6 +77,22 @@ class SoftmaxCrossEntropy(Loss):
         """The probabilities too."""
         shown = super().arrays()
         return {"outputs": shown.pop("outputs"), "probabilities": self.probabilities, **shown}
+
+
+def check_probabilities(owner: str, q: Array) -> None:
+    """Raise where a row is negative somewhere or does not sum to 1.
+
+    >>> check_probabilities("fit", np.array([[0.5, 0.5], [0.5, 0.6]]))
+    Traceback (most recent call last):
+    ValueError: fit: rows of targets must be probabilities that sum to 1, but row 1 is [0.5 0.6]; for labels hand in whole \
+numbers of shape (n,)
+    """
+    if q.min() < 0 or np.max(np.abs(q.sum(axis=1) - 1)) > 1e-3:
+        row = int(np.argmax((q < 0).any(axis=1) | (np.abs(q.sum(axis=1) - 1) > 1e-3)))
+        raise ValueError(
+            f"{owner}: rows of targets must be probabilities that sum to 1, but row {row} is {q[row]}; "
+            "for labels hand in whole numbers of shape (n,)"
+        )
 
 
 def check_labels(owner: str, labels: Array, n: int, classes: int) -> Array:
@@ -157,7 +165,7 @@ class BinaryCrossEntropy(_TwoClasses):
 
     def derivatives(self, z: Array, y: Array) -> None:
         """σ(z) − y."""
-        cross_entropy.binary_cross_entropy_backward(z, y, self.grad_outputs)
+        cross_entropy.binary_cross_entropy_backward(z, y, self.scratch, self.grad_outputs)
 
 
 class KLDivergence(Loss):
@@ -171,6 +179,8 @@ class KLDivergence(Loss):
     """
 
     formula = Formula("L = mean of Σₖ yₖ·log(yₖ/pₖ), dp = −y/p/n", r"L = \tfrac1n \sum_i \sum_k y_{ik} \log(y_{ik}/p_{ik})")
+    needs = ("softmax", "sparsemax", "softmin")
+    needs_what = "outputs that are probabilities"
     per_row = True
     extra = ("scratch",)
     scratch: Array
@@ -180,10 +190,9 @@ class KLDivergence(Loss):
         super().__init__()
 
     def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
-        """Probabilities: no negative ones."""
+        """Rows of probabilities."""
         array = super().check_targets(targets, n, units, dtype)
-        if array.min() < 0:
-            raise ValueError(f"KLDivergence: targets are probabilities and must not be negative, got {array.min():g}")
+        check_probabilities(self.title, array)
         return array
 
     def losses(self, z: Array, y: Array) -> Array:
@@ -207,26 +216,35 @@ class Hinge(_TwoClasses):
     formula = Formula(
         "L = mean of max(0, 1 − yz), dz = −y/m where yz < 1", r"L = \overline{\max(0, 1 - yz)},\ dz = -y\,[yz < 1]/m"
     )
-    extra: tuple[str, ...] = ("scratch",)
+    extra: tuple[str, ...] = ("scratch", "plus_minus")
     scratch: Array
+    plus_minus: Array
     lowest = -1.0
 
     def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
-        """−1 or 1 alone; 0 becomes −1 where there is no −1."""
+        """−1 and 1, or 0 and 1: then 0 stands for −1."""
         array = super().check_targets(targets, n, units, dtype)
-        if np.all((array == 0) | (array == 1)):
-            return 2 * array - 1
-        if not np.all((array == -1) | (array == 1)):
+        flat = array.reshape(-1)
+        squares, lowest = float(flat @ flat), float(array.min())     # all within ±1 already: y² = 1, or y² = y, for all of them
+        if squares != array.size and not (lowest >= 0 and squares == float(np.add.reduce(flat))):
             raise ValueError(f"{self.title}: targets must be −1 and 1 (or 0 and 1), got others")
         return array
 
+    def signs(self, y: Array) -> Array:
+        """The targets as −1 and 1."""
+        if np.minimum.reduce(y, axis=None) < 0:
+            return y
+        np.multiply(y, 2, out=self.plus_minus)
+        self.plus_minus -= 1
+        return self.plus_minus
+
     def losses(self, z: Array, y: Array) -> Array:
         """max(0, 1 − yz)."""
-        return margins.hinge_forward(z, y, self.loss)
+        return margins.hinge_forward(z, self.signs(y), self.loss)
 
     def derivatives(self, z: Array, y: Array) -> None:
         """−y inside the margin."""
-        margins.hinge_backward(z, y, self.scratch, self.grad_outputs)
+        margins.hinge_backward(z, self.signs(y), self.scratch, self.grad_outputs)
 
 
 class SquaredHinge(Hinge):
@@ -237,12 +255,12 @@ class SquaredHinge(Hinge):
     """
 
     formula = Formula("L = mean of max(0, 1 − yz)², dz = −2y·max(0, 1 − yz)/m", r"L = \overline{\max(0, 1 - yz)^2}")
-    extra = ()
+    extra = ("plus_minus",)
 
     def losses(self, z: Array, y: Array) -> Array:
         """max(0, 1 − yz)²."""
-        return margins.squared_hinge_forward(z, y, self.loss)
+        return margins.squared_hinge_forward(z, self.signs(y), self.loss)
 
     def derivatives(self, z: Array, y: Array) -> None:
         """−2y max(0, 1 − yz)."""
-        margins.squared_hinge_backward(z, y, self.grad_outputs)
+        margins.squared_hinge_backward(z, self.signs(y), self.grad_outputs)

@@ -110,6 +110,8 @@ class Poisson(Loss):
     """
 
     formula = Formula("L = mean of z − y·log(z + ε), dz = (1 − y/(z + ε))/m", r"L = \overline{z - y \log(z + \varepsilon)}")
+    needs = ("softplus", "exponential", "relu", "squareplus", "sparse_plus", "sigmoid", "softmax")
+    needs_what = "outputs that are rates and so not negative"
     extra = ("scratch",)
     scratch: Array
 

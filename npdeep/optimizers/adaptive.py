@@ -341,6 +341,7 @@ class Nadam(Optimizer):
 
     def update(self, step: int) -> None:
         """Take the product of all μ a factor further, then move the weights."""
+        self.learning_rate_at(step)           # raises before anything changes, where a schedule gives no number
         self.mu_product *= self.mu(step + 1)
         super().update(step)
 

@@ -71,15 +71,15 @@ class Optimizer(Described):
         return 0.0
 
     def bind(self, arena: Arena) -> None:
-        """Make the slots for a model. An optimizer serves one model: its slots know that model's past."""
-        if self.arena is not None and self.arena is not arena:
+        """Make the slots for a model. An optimizer serves one trainer: its slots know the steps that were made there."""
+        if self.arena is not None:
             raise ValueError(
-                f"this {type(self).__name__} already trains another model and its memory belongs to that one; make a new one"
+                f"this {type(self).__name__} already serves a Trainer, and its memory belongs to the steps made there; "
+                "make a new one"
             )
-        if self.arena is None:
-            self.arena = arena
-            self.slots = {name: np.full_like(arena.grads, self.initial_slot(name)) for name in self.slot_names}
-            self.flush_every = self.flush_interval()
+        self.arena = arena
+        self.slots = {name: np.full_like(arena.grads, self.initial_slot(name)) for name in self.slot_names}
+        self.flush_every = self.flush_interval()
 
     def plan(self, spans: list[slice]) -> None:
         """Cut what is trainable into pieces: for each the weights, the gradient, the slots and the scratch."""

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from npdeep.plots.activations import activation, activation_histograms, activations
 from npdeep.plots.curves import learning_curves, learning_rate_range
 from npdeep.plots.gradients import gradient_flow, gradient_history
+from npdeep.plots.images import contact_sheet
 from npdeep.plots.networks import network
 from npdeep.plots.style import in_house_style, new_axes, new_grid, save
 
@@ -13,6 +14,7 @@ __all__ = [
     "activation",
     "activation_histograms",
     "activations",
+    "contact_sheet",
     "gradient_flow",
     "gradient_history",
     "in_house_style",

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch
 
 from npdeep.layers.base import Layer
+from npdeep.layers.dense import Dense
 from npdeep.model import Sequential
 from npdeep.plots.style import COLORS, in_house_style, new_axes
 
@@ -16,18 +17,21 @@ SMALL = 12
 def network(model: Sequential, ax: Axes | None = None) -> Axes:
     """The network, input at the bottom: a box a layer, or, where it is small, a circle a unit and a line a weight.
 
-    Boxes say the layer's name, what it computes, how wide it is and how many parameters it has; frozen ones are hatched. Lines
-    are blue for positive and orange, dashed, for negative weights; their width is the weight's size.
+    Boxes say the layer's name, what it computes, how wide it is and how many parameters it has. Lines are blue for positive and
+    orange, dashed, for negative weights; their width is the weight's size. What is frozen is hatched. Small networks are drawn
+    as boxes too where Dense layers do not hold all the weights between units.
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(3), nd.Activation("relu"), nd.Dense(2)], input_size=2, seed=0)
     >>> len(network(model).patches)
     7
     """
-    kernels = [layer for layer in model.layers if hasattr(layer, "kernel") and layer.kernel.value.shape[1] == layer.output_size]
+    kernels = [layer for layer in model.layers if isinstance(layer, Dense)]
+    between = [layer for layer in model.layers if not isinstance(layer, Dense)]
     widths = [model.input_size, *(layer.output_size for layer in model.layers)]
-    if kernels and max(widths) <= SMALL:
-        return _units(model, kernels, new_axes(ax, (8, 1.8 * len(kernels) + 2)))
+    plain = not any(hasattr(layer, "kernel") or layer.input_size != layer.output_size for layer in between)
+    if kernels and plain and max(widths) <= SMALL:
+        return _units(model, kernels, ax)
     return _boxes(model, new_axes(ax, (9, 0.75 * len(model.layers) + 1.5)))
 
 
@@ -39,7 +43,8 @@ def _boxes(model: Sequential, ax: Axes) -> Axes:
         box = FancyBboxPatch((-share / 2, i - 0.36), share, 0.72, boxstyle="round,pad=0,rounding_size=0.03")
         box.set(facecolor=color, edgecolor="black", alpha=0.55, hatch="//" if frozen else None)
         ax.add_patch(box)
-        ax.text(0, i, name, ha="center", va="center", fontsize=13)
+        under = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 2} if frozen else None    # hatching would cross it
+        ax.text(0, i, name, ha="center", va="center", fontsize=13, bbox=under)
         ax.text(0.56, i, f"{width:,} wide{text}", ha="left", va="center", fontsize=12)
         if i:
             ax.annotate("", (0, i - 0.36), (0, i - 0.64), arrowprops={"arrowstyle": "->", "linewidth": 1.8})
@@ -52,40 +57,51 @@ def _boxes(model: Sequential, ax: Axes) -> Axes:
 
 def _row(layer: Layer) -> tuple[str, str, int, str, bool]:
     parameters = sum(p.size for p in layer.parameters)
-    frozen = bool(parameters) and not any(p.trainable for p in layer.parameters)
+    frozen = _is_frozen(layer)
     kind = getattr(layer, "activation", type(layer).__name__)
     text = f": {kind}" + (f", {parameters:,} parameters" if parameters else "") + (", frozen" if frozen else "")
     color = COLORS[0] if hasattr(layer, "kernel") else COLORS[2] if parameters else COLORS[4]
     return str(layer.name), text, layer.output_size, color, frozen
 
 
-def _units(model: Sequential, kernels: list[Layer], ax: Axes) -> Axes:
+def _is_frozen(layer: Layer) -> bool:
+    return bool(layer.parameters) and not any(p.trainable for p in layer.parameters)
+
+
+def _units(model: Sequential, kernels: list[Dense], ax: Axes | None) -> Axes:
     columns = [model.input_size, *(layer.output_size for layer in kernels)]
-    places = [[(u - (n - 1) / 2, float(i)) for u in range(n)] for i, n in enumerate(columns)]
+    widest = max(columns)
+    gap = max(1.0, widest / 5)                # between rows; wide ones need room for their lines to part
+    right, height = widest / 2, gap * len(kernels)
+    ax = new_axes(ax, (9, 1 + 6 * (height + 1.2) / (widest + 1)))
+    thickest = 24 / max(widest, 6)
+    places = [[(u - (n - 1) / 2, gap * i) for u in range(n)] for i, n in enumerate(columns)]
     for i, layer in enumerate(kernels):
-        weights = layer.kernel.value          # type: ignore[attr-defined]
+        weights = layer.kernel.value
         largest = float(np.abs(weights).max()) or 1.0
         for a, (x0, y0) in enumerate(places[i]):
             for b, (x1, y1) in enumerate(places[i + 1]):
                 w = float(weights[a, b])
                 color, dashes = (COLORS[0], "-") if w > 0 else (COLORS[1], "--")
-                ax.plot([x0, x1], [y0, y1], color=color, linestyle=dashes, linewidth=0.3 + 4 * abs(w) / largest, zorder=1)
-        activation = _activation_above(model, layer)
-        ax.text(places[i + 1][-1][0] + 0.6, i + 1, f"{layer.name}{activation}", va="center", fontsize=13)
-    for row in places:
+                width = 0.3 + thickest * abs(w) / largest
+                ax.plot([x0, x1], [y0, y1], color=color, linestyle=dashes, linewidth=width, zorder=1)
+        label = f"{layer.name}{_activation_above(model, layer)}" + (", frozen" if _is_frozen(layer) else "")
+        ax.text(right + 0.2, gap * (i + 1), label, va="center", fontsize=13)
+    for row, frozen in zip(places, [False, *map(_is_frozen, kernels)], strict=True):
         for place in row:
-            ax.add_patch(Circle(place, 0.22, facecolor="white", edgecolor="black", linewidth=1.8, zorder=2))
-    ax.text(places[0][-1][0] + 0.6, 0, "input", va="center", fontsize=13)
-    half = max(columns) / 2
-    ax.set_xlim(-half - 0.5, half + 3)
-    ax.set_ylim(-0.6, len(kernels) + 0.6)
+            circle = Circle(place, 0.22, facecolor="white", edgecolor="black", linewidth=1.8, zorder=2)
+            circle.set_hatch("////" if frozen else "")
+            ax.add_patch(circle)
+    ax.text(right + 0.2, 0, "input", va="center", fontsize=13)
+    ax.set_xlim(-right - 0.3, right + 0.2)
+    ax.set_ylim(-0.6, height + 0.6)
     ax.set_aspect("equal")
     ax.set_title(f"{model.name}: solid positive, dashed negative weights")
     ax.axis("off")
     return ax
 
 
-def _activation_above(model: Sequential, layer: Layer) -> str:
+def _activation_above(model: Sequential, layer: Dense) -> str:
     for above in model.layers[model.layers.index(layer) + 1 :]:
         if hasattr(above, "kernel"):
             break

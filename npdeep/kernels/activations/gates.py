@@ -6,17 +6,17 @@ from npdeep.kernels.activations.sigmoids import sigmoid_into
 from npdeep.kernels.arrays import Array
 
 
-def glu_forward(x: Array, y: Array, s: Array) -> Array:
+def glu_forward(x: Array, y: Array, s: Array, t: Array) -> Array:
     """y = u ⊙ σ(v), where u and v are the left and the right half of x: one half opens and shuts the other.
 
-    x (n, 2·units) · y and the kept s = σ(v) (n, units).
+    x (n, 2·units) · y, the kept s = σ(v), and the scratch t (n, units).
     Source: Dauphin et al. (2017), *Language modeling with gated convolutional networks*.
 
-    >>> glu_forward(np.array([[3.0, 0.0]]), np.empty((1, 1)), np.empty((1, 1)))
+    >>> glu_forward(np.array([[3.0, 0.0]]), np.empty((1, 1)), np.empty((1, 1)), np.empty((1, 1)))
     array([[1.5]])
     """
     units = y.shape[1]
-    sigmoid_into(x[:, units:], s)
+    sigmoid_into(x[:, units:], s, t)
     return np.multiply(x[:, :units], s, out=y)
 
 

@@ -5,7 +5,7 @@ All four have the shape (n, units); f works on each element alone, so the chain 
 
     dz = da · f'(z)
 
-At a kink the derivative is the one from the left (0 for ReLU), as TensorFlow and PyTorch have it.
+At a kink the derivative is the smaller of the two (0 for ReLU at 0), as TensorFlow and PyTorch have it.
 """
 
 import numpy as np
@@ -39,7 +39,7 @@ def leaky_relu_forward(z: Array, a: Array, negative_slope: float) -> Array:
     """a = max(αz, z) with the slope α in [0, 1]: a unit that is off still leaks.
 
     For z > 0 the larger of the two is z, for z < 0 it is αz, because α ≤ 1.
-    Source: Maas, Hannun, Ng (2013); Xu et al. (2015) found α = 0.2 to serve better than 0.01.
+    Source: Maas, Hannun, Ng (2013); Xu et al. (2015) found a slope of 1/5.5 to serve better than 1/100.
 
     >>> leaky_relu_forward(np.array([[-2.0, 3.0]]), a=np.empty((1, 2)), negative_slope=0.01)
     array([[-0.02,  3.  ]])

@@ -69,20 +69,20 @@ def squareplus_backward(z: Array, a: Array, r: Array, t: Array, da: Array, dz: A
     return dz
 
 
-def silu_forward(z: Array, a: Array, s: Array, beta: float) -> Array:
+def silu_forward(z: Array, a: Array, s: Array, t: Array, beta: float) -> Array:
     """a = z s with s = σ(βz), also called swish. s is kept.
 
     Source: Elfwing, Uchibe, Doya (2017); Ramachandran, Zoph, Le (2017).
 
-    >>> silu_forward(np.array([[0.0, 2.0]]), np.empty((1, 2)), np.empty((1, 2)), beta=1.0).round(4)
+    >>> silu_forward(np.array([[0.0, 2.0]]), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2)), beta=1.0).round(4)
     array([[0.    , 1.7616]])
     """
     np.multiply(z, beta, out=a)
-    sigmoid_into(a, s)
+    sigmoid_into(a, s, t)
     return np.multiply(z, s, out=a)
 
 
-def silu_backward(z: Array, a: Array, s: Array, da: Array, dz: Array, beta: float) -> Array:
+def silu_backward(z: Array, a: Array, s: Array, t: Array, da: Array, dz: Array, beta: float) -> Array:
     """f'(z) = s + z β s(1 − s) = s + β a (1 − s)."""
     np.subtract(1, s, out=dz)
     dz *= a
@@ -180,7 +180,7 @@ def mish_forward(z: Array, a: Array, h: Array, t: Array) -> Array:
 
 def mish_backward(z: Array, a: Array, h: Array, t: Array, da: Array, dz: Array) -> Array:
     """f'(z) = h + z h'(z), and h'(z) = (1 − h²) σ(z), because the slope of log(1 + e^z) is σ(z)."""
-    sigmoid_into(z, dz)
+    sigmoid_into(z, dz, t)
     dz *= z
     np.multiply(h, h, out=t)
     np.subtract(1, t, out=t)

@@ -6,6 +6,7 @@ are a difference of moderate numbers, and their derivative is as simple as it ca
 
 import numpy as np
 
+from npdeep.kernels.activations.sigmoids import sigmoid_into
 from npdeep.kernels.arrays import Array
 
 
@@ -93,16 +94,13 @@ def binary_cross_entropy_forward(z: Array, y: Array, t: Array, loss: Array) -> A
     return loss
 
 
-def binary_cross_entropy_backward(z: Array, y: Array, dz: Array) -> Array:
-    """∂ℓ/∂z = (1 − y) − e^{−z}/(1 + e^{−z}) = σ(z) − y.
+def binary_cross_entropy_backward(z: Array, y: Array, t: Array, dz: Array) -> Array:
+    """∂ℓ/∂z = (1 − y) − e^{−z}/(1 + e^{−z}) = σ(z) − y. t: scratch.
 
-    >>> binary_cross_entropy_backward(np.array([[0.0]]), np.array([[1.0]]), np.empty((1, 1)))
+    >>> binary_cross_entropy_backward(np.array([[0.0]]), np.array([[1.0]]), np.empty((1, 1)), np.empty((1, 1)))
     array([[-0.5]])
     """
-    np.multiply(z, 0.5, out=dz)               # σ(z) = ½ tanh(z/2) + ½
-    np.tanh(dz, out=dz)
-    dz *= 0.5
-    dz += 0.5
+    sigmoid_into(z, dz, t)
     dz -= y
     return dz
 

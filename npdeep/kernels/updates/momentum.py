@@ -62,7 +62,7 @@ def flush_tiny(m: Array, t: Array, smallest: float) -> None:
     """m ← 0 wherever |m| ≤ smallest.
 
     A weight whose gradient has stayed 0 has a velocity that shrinks by β a step and soon is a denormal number, below
-    1.2e-38 in float32, with which processors compute up to a hundred times slower. Called every few hundred steps, this
+    1.2e-38 in float32, with which many processors compute far more slowly. Called every few hundred steps, this
     keeps that from happening; what it removes is too small to move any weight.
 
     >>> m = np.array([1e-25, -2.0]); flush_tiny(m, np.empty(2), smallest=1e-20); m
