@@ -5,6 +5,7 @@
 >>> trainer = nd.Trainer(model, loss="softmax_cross_entropy", optimizer=nd.optimizers.Adam(1e-3))
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from npdeep import (
@@ -23,6 +24,7 @@ from npdeep import (
     schedules,
 )
 from npdeep.datasets.batches import batches
+from npdeep.hints import NAMES
 from npdeep.history import History
 from npdeep.layers import (
     GLU,
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from npdeep import debug, plots
 
 __version__ = "0.1.0"
+
+LATER = ("debug", "lesson", "plots")
 
 __all__ = [
     "GLU",
@@ -84,9 +88,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load plots (and with it matplotlib), debug and lesson when they are first asked for."""
-    if name in ("debug", "lesson", "plots"):
-        import importlib
-
+    """Load plots (and with it matplotlib), debug and lesson when they are first asked for; else say where the name is."""
+    if name in LATER:
         return importlib.import_module(f"npdeep.{name}")
+    if name in NAMES:
+        raise AttributeError(f"npdeep has no {name!r}: use {NAMES[name]}")
+    for module in (optimizers, losses, schedules, initializers, regularizers, constraints, clipping, metrics, callbacks):
+        if hasattr(module, name):
+            raise AttributeError(f"npdeep has no {name!r}: write nd.{module.__name__.rpartition('.')[2]}.{name}")
     raise AttributeError(f"module 'npdeep' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What is there, and what is loaded when it is asked for."""
+    return sorted({*globals(), *LATER})

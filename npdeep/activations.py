@@ -121,20 +121,17 @@ _rule(
     limits={"maximum": {"infinite": True}},
     workspace=("mask",),
 )
-for _name, (_slope, _offset, _minimum, _maximum), _text, _squashes in (
-    ("relu6", (1.0, 0.0, 0.0, 6.0), "z", False),
-    ("clipped_linear", (1.0, 0.0, 0.0, 1.0), "slope·z + offset", True),
-    ("hard_tanh", (1.0, 0.0, -1.0, 1.0), "z", True),
-    ("hard_sigmoid", (1 / 6, 0.5, 0.0, 1.0), "z/6 + ½", True),
-    ("sparse_sigmoid", (0.5, 0.5, 0.0, 1.0), "z/2 + ½", True),
+for _name, (_slope, _offset, _minimum, _maximum), _squashes in (
+    ("relu6", (1.0, 0.0, 0.0, 6.0), False),
+    ("clipped_linear", (1.0, 0.0, 0.0, 1.0), True),
+    ("hard_tanh", (1.0, 0.0, -1.0, 1.0), True),
+    ("hard_sigmoid", (1 / 6, 0.5, 0.0, 1.0), True),
+    ("sparse_sigmoid", (0.5, 0.5, 0.0, 1.0), True),
 ):
     _rule(
         _name,
         piecewise,
-        (
-            f"a = {_text} held between {_minimum:g} and {_maximum:g}",
-            r"a = \min(\max(s z + o, l), u)",
-        ),
+        ("a = slope·z + offset, held between minimum and maximum", r"a = \min(\max(s z + o, l), u)"),
         ("slope inside the bounds, else 0", r"s\,[l < s z + o < u]"),
         like="clipped_linear",
         parameters={"slope": _slope, "offset": _offset, "minimum": _minimum, "maximum": _maximum},
@@ -144,7 +141,7 @@ for _name, (_slope, _offset, _minimum, _maximum), _text, _squashes in (
 _rule(
     "hard_silu",
     piecewise,
-    ("a = z·h, h = z/6 + ½ held between 0 and 1", r"a = z h,\ h = \min(\max(z/6 + 1/2, 0), 1)"),
+    ("a = z·h, h = slope·z + offset held between 0 and 1", r"a = z h,\ h = \min(\max(s z + o, 0), 1)"),
     ("h + z·h'", "h + z h'"),
     parameters={"slope": 1 / 6, "offset": 0.5},
     workspace=("rows", "rows"),
@@ -250,8 +247,8 @@ _rule(
 _rule(
     "gelu_sigmoid",
     smooth,
-    ("a = z·s, s = σ(1.702z)", r"a = z s,\ s = \sigma(1.702 z)"),
-    ("s + 1.702a(1 − s)", r"s + 1.702 a (1 - s)"),
+    ("a = z·s, s = σ(βz)", r"a = z s,\ s = \sigma(\beta z)"),
+    ("s + βa(1 − s)", r"s + \beta a (1 - s)"),
     like="silu",
     parameters={"beta": 1.702},
     workspace=("rows", "rows"),

@@ -7,7 +7,7 @@ Each augmentation is an object that is called with a batch of images and returns
     (n, height·width·channels)       flat rows, for which the augmentation is told the `shape` of an image
 
 Every image gets random numbers of its own. Floats keep their dtype; integers, such as uint8, become float32 of the same size.
-Elsewhere an augmentation draws from its own `rng`; `trainer.fit(augment=...)` and `nd.batches(augment=...)` hand in theirs.
+`trainer.fit(augment=...)` and `nd.batches(augment=...)` hand in a generator; elsewhere an augmentation draws from its own.
 A range is one number r, meaning −r … r (for factors 1 − r … 1 + r), or a pair (low, high). A range of 0 changes nothing.
 Geometric changes use inverse mapping with bilinear interpolation. Beyond the border lies `fill`, and less than one pixel beyond
 it a mixture of the two (SciPy calls this border "grid-constant"). Colours must lie between 0 and 1, and stay there.
@@ -15,7 +15,7 @@ it a mixture of the two (SciPy calls this border "grid-constant"). Colours must 
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,7 @@ class Compose(Augmentation):
                 for augmentation in group:
                     images = augmentation.apply(images, rng)
             else:
-                images = _Together(group, fill).apply(images, rng)
+                images = warp(images, chain(group, images, rng), fill)
         return images
 
 
@@ -128,31 +128,15 @@ class _Geometric(Augmentation):
 
     def change(self, images: Array, rng: np.random.Generator) -> Array:
         """Warp every image by its own matrix."""
-        n, height, width, _ = images.shape
-        return kernels.warp(images, self.matrices(n, height, width, rng), np.empty_like(images, order="C"), self.fill)
+        return warp(images, self.matrices(images, rng), self.fill)
 
-    def matrices(self, n: int, height: int, width: int, rng: np.random.Generator) -> Array:
-        """n matrices (n, 2, 3) that turn a place in the output (row, column, 1) into a place in the input."""
-        return about_centre(self.draw(n, rng), height, width)
+    def matrices(self, images: Array, rng: np.random.Generator) -> Array:
+        """For each image the matrix (2, 3) that turns a place in the output (row, column, 1) into a place in the input."""
+        return about_centre(self.draw(len(images), rng), *images.shape[1:3])
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """The same, with both places measured from the centre of the image."""
         raise NotImplementedError(f"{self._name} must define draw(n, rng)")
-
-
-class _Together(_Geometric):
-    def __init__(self, parts: Any, fill: float) -> None:
-        super().__init__(fill, None, None)
-        self.parts = parts
-
-    def matrices(self, n: int, height: int, width: int, rng: np.random.Generator) -> Array:
-        """The last one moved the image last, so its matrix comes first on the way back from the output."""
-        total = identities(n)
-        for part in self.parts:
-            product = total[:, :, :2] @ part.matrices(n, height, width, rng)      # A (B place + b) + a
-            product[:, :, 2] += total[:, :, 2]
-            total = product
-        return total
 
 
 class Shift(_Geometric):
@@ -259,8 +243,9 @@ class Crop(_Geometric):
         pair = pixels if isinstance(pixels, tuple | list) else (0, checks.number("Crop", "pixels", pixels, minimum=0))
         self._pixels = check_range("Crop", "pixels", pair, minimum=0)
 
-    def matrices(self, n: int, height: int, width: int, rng: np.random.Generator) -> Array:
+    def matrices(self, images: Array, rng: np.random.Generator) -> Array:
         """The window's size and its upper left corner, which lies anywhere where the window fits."""
+        n, height, width, _ = images.shape
         if self._pixels[1] > min(height, width) - 1:
             raise ValueError(f"Crop: {self._pixels[1]:g} pixels leave nothing of images of {height} × {width}")
         off = rng.uniform(*self._pixels, n)
@@ -498,6 +483,32 @@ def identities(n: int) -> Array:
             [0., 1., 0.]]])
     """
     return np.tile(np.eye(2, 3), (n, 1, 1))
+
+
+def chain(parts: Iterable[_Geometric], images: Array, rng: np.random.Generator) -> Array:
+    """The matrices of several changes made at once.
+
+    The last one moved the image last, so on the way back from the output it comes first: source = A (B place + b) + a.
+
+    >>> chain([Shift((1, 1)), Shift((2, 2))], np.zeros((1, 3, 3, 1)), np.random.default_rng(0))[0]
+    array([[ 1.,  0., -3.],
+           [ 0.,  1., -3.]])
+    """
+    total = identities(len(images))
+    for part in parts:
+        product = total[:, :, :2] @ part.matrices(images, rng)
+        product[:, :, 2] += total[:, :, 2]
+        total = product
+    return total
+
+
+def warp(images: Array, matrices: Array, fill: float) -> Array:
+    """New images, each moved by its matrix.
+
+    >>> warp(np.ones((1, 1, 1, 1)), identities(1), fill=0.0)
+    array([[[[1.]]]])
+    """
+    return kernels.warp(images, matrices, np.empty_like(images, order="C"), fill)
 
 
 def about_centre(inverse: Array, height: int, width: int) -> Array:

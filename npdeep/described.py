@@ -3,8 +3,10 @@
 import inspect
 from typing import Any
 
+from npdeep.hints import Hinting
 
-class Described:
+
+class Described(metaclass=Hinting):
     """Base of everything a user makes with arguments and hands to a model or a trainer.
 
     The arguments of `__init__` are kept as attributes of the same names.

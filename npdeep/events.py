@@ -32,6 +32,10 @@ class Formula(str):
         return Formula, (str(self), self.latex)
 
 
+Operation = Callable[[], tuple[Formula, Callable[..., Any] | None]]
+"""Asked for what was computed: the formula, and the kernel that did it."""
+
+
 class StepEvent:
     """One operation of a training step, as `Trainer.walk` yields it.
 
@@ -49,19 +53,32 @@ class StepEvent:
     forward   demo  a = z  a (1, 2) mean -1 std 2
     """
 
-    __slots__ = ("_read", "formula", "kernel", "layer", "name", "stage")
+    __slots__ = ("_read", "_what", "layer", "name", "stage")
 
     def __init__(
         self,
         stage: str,
         name: str,
         layer: Any,
-        formula: Formula,
+        formula: "Formula | Operation",
         read: Callable[[], dict[str, Any]],
         kernel: Callable[..., Any] | None = None,
     ) -> None:
-        self.stage, self.name, self.layer, self.formula, self.kernel = stage, name, layer, formula, kernel
+        self.stage, self.name, self.layer = stage, name, layer
+        self._what: Any = (formula, kernel) if isinstance(formula, Formula) else formula
         self._read = read
+
+    @property
+    def formula(self) -> Formula:
+        """What was just computed; of an object whose formula depends on its state, as it is now."""
+        what: tuple[Formula, Any] = self._what() if callable(self._what) else self._what
+        return what[0]
+
+    @property
+    def kernel(self) -> Callable[..., Any] | None:
+        """The function that computed it."""
+        what: tuple[Formula, Callable[..., Any] | None] = self._what() if callable(self._what) else self._what
+        return what[1]
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -100,7 +117,7 @@ class StepEvent:
         (True, True)
         """
         if self.kernel is None:
-            raise ValueError(f"the event {self.stage} {self.name!r} was not computed by a kernel of npdeep")
+            raise ValueError(f"the event {self.stage} {self.name!r} was computed by code of yours, not by a kernel of npdeep")
         return inspect.getsourcefile(self.kernel) or "", inspect.getsourcelines(self.kernel)[1]
 
     def __str__(self) -> str:
@@ -138,10 +155,20 @@ def statistics(array: Array) -> dict[str, float]:
         "std": float(finite.std()),
         "min": float(finite.min()),
         "max": float(finite.max()),
-        "norm": float(np.sqrt(finite @ finite)),
+        "norm": norm(finite),
         "zeros": float(np.mean(values == 0)) if values.size else 0.0,
         "not_finite": float(values.size - np.count_nonzero(np.isfinite(values))),
     }
+
+
+def norm(array: Array) -> float:
+    """‖array‖, summed up in float64, so that large gradients do not overflow.
+
+    >>> norm(np.full(4, 1e30, np.float32)) > 1e30
+    True
+    """
+    values = np.asarray(array, np.float64).ravel()
+    return float(np.sqrt(values @ values))
 
 
 def _brief(array: Array) -> str:

@@ -68,6 +68,11 @@ class History:
         rows = [[_short(record.get(key, "")) for key in self.keys] for record in self.records]
         return Table(self.keys, rows, notes=[self.stopped_because] if self.stopped_because else [])
 
+    @property
+    def history(self) -> Any:
+        """Not here: a history is asked directly."""
+        raise AttributeError('a History is asked directly: history["loss"] is a list, one number an epoch')
+
     def __repr__(self) -> str:
         """The table."""
         return str(self.table()) if self.records else "History: no epoch yet"

@@ -35,9 +35,11 @@ class FitLoop:
             for watcher in self.watchers:
                 watcher.reset()
         trainer.hand_back_states(self.watchers)
+        begun: list[Callback] = []
         try:
             for watcher in self.watchers:
                 watcher.on_fit_begin(trainer)
+                begun.append(watcher)
             while trainer.epoch < trainer.last_epoch and not trainer.stop_reason:
                 record = self.run_epoch()
                 history.append(record)
@@ -46,7 +48,7 @@ class FitLoop:
                     watcher.on_epoch_end(trainer, record)
         finally:
             history.stopped_because = trainer.history.stopped_because = trainer.stop_reason
-            for watcher in self.watchers:
+            for watcher in begun:             # one that refused to begin has nothing to end
                 watcher.on_fit_end(trainer)
             trainer.watchers = []
         return history

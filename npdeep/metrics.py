@@ -241,8 +241,8 @@ def for_outputs(metric: Any, units: int, activation: str, loss: str) -> Metric:
     Accuracy(threshold=0.5)
     >>> for_outputs("accuracy", 3, "", "BinaryCrossEntropy")
     Traceback (most recent call last):
-    ValueError: Trainer: "accuracy" takes the largest output for the answer, but BinaryCrossEntropy has 3 outputs that are each \
-yes or no; use "binary_accuracy" (or the object nd.metrics.Accuracy(), if only one of them can be right)
+    ValueError: Trainer: "accuracy" takes the largest output for the answer, but BinaryCrossEntropy has 3 outputs that are \
+each yes or no; use "binary_accuracy" (or the object nd.metrics.Accuracy(), if only one of them can be right)
     """
     result = get(metric)
     if metric == "accuracy" and units == 1 and activation in ("sigmoid", "hard_sigmoid", "sparse_sigmoid"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from npdeep import checkpoints, checks, objects, seeds
+from npdeep.hints import ATTRIBUTES, Hinting
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer
 from npdeep.layers.batch_normalization import BatchNormalization
@@ -17,7 +18,7 @@ from npdeep.restoring import LoadReport, restore_weights
 from npdeep.tables import Table
 
 
-class Sequential:
+class Sequential(metaclass=Hinting):
     """A stack of layers. All shapes are known and all parameters made when it is made.
 
     Args:
@@ -195,7 +196,14 @@ class Sequential:
         ([<Parameter a/kernel (1, 1) float32, frozen>, <Parameter a/bias (1,) float32, frozen>], \
 [<Parameter b/kernel (1, 1) float32>, <Parameter b/bias (1,) float32>])
         """
-        return self._set_trainable(select("freeze", self.parameters, scope), False)
+        chosen = select("freeze", self.parameters, scope)
+        trained = {p.name.rpartition("/")[0] for p in self.parameters if p.has_grad}
+        if all(p.name.rpartition("/")[0] in trained and not p.has_grad for p in chosen):
+            raise ValueError(
+                f"freeze: {scope!r} selects moving statistics alone ({', '.join(p.name for p in chosen)}), which are never "
+                f"trained; freeze the layer: model.freeze({chosen[0].name.partition('/')[0]!r})"
+            )
+        return self._set_trainable(chosen, False)
 
     def unfreeze(self, scope: str | None = None) -> list[Parameter]:
         """Train the matching parameters again (None: all); return them. Raises ValueError where nothing matches."""
@@ -393,6 +401,15 @@ class Sequential:
         note = f"{total:,} parameters: {trainable:,} trainable, {frozen:,} frozen, {moving:,} moving statistics"
         title = f"{self.name}: input (n, {self.input_size}), {self.dtype}"
         return Table(["layer", "kind", "output", "formula", "parameters", "trainable"], rows, title, [note])
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what is not there: say what npdeep has in its place."""
+        hint = f": {ATTRIBUTES[name]}" if name in ATTRIBUTES else ""
+        raise AttributeError(f"Sequential has no {name!r}{hint}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        """A model is not called: predict, or go forward."""
+        raise TypeError("a Sequential is not called: use model.predict(x), or model.forward(x, training=True) to look inside")
 
     def __repr__(self) -> str:
         """One line."""

@@ -117,6 +117,8 @@ class Parameter:
             self._write(name, value)
         elif name == "trainable":
             self._set_trainable(value)
+        elif name == "wanted" and value is self.wanted:
+            pass                              # p.wanted *= 2 has changed it in place already
         else:
             raise AttributeError(f"Parameter {self.name}: {name} cannot be set; value, grad and trainable can")
 

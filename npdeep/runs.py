@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import activations, checkpoints, checks, datasets, initializers, objects, optimizers, plots, saving, schedules
+from npdeep import (
+    activations,
+    checkpoints,
+    checks,
+    datasets,
+    initializers,
+    objects,
+    optimizers,
+    plots,
+    saving,
+    schedules,
+    seeds,
+)
 from npdeep.callbacks import Callback
 from npdeep.clipping import ClipByGlobalNorm
 from npdeep.datasets.mnist import Split
@@ -106,7 +118,7 @@ def parse_schedule(text: str, initial: float) -> schedules.Schedule:
     try:
         return kind(initial, *(int(v) if v.is_integer() and i == 0 else v for i, v in enumerate(values)))  # type: ignore[no-any-return]
     except TypeError as error:
-        raise ValueError(f"schedule {text!r}: {error}") from None
+        raise ValueError(f"schedule {text!r}: {error}; the first argument is the learning rate itself") from None
 
 
 def make_folder(wanted: Path) -> Path:
@@ -195,17 +207,20 @@ def evaluate_file(path: Path, source: str) -> dict[str, float]:
     return trainer.evaluate(*load_data(source)[2])
 
 
+@plots.in_house_style
 def write(trainer: Trainer, folder: Path) -> list[Path]:
     """history.csv and the learning curves of a run; return the paths of all its files, the checkpoint's too."""
-    history = trainer.history
-    history.to_csv(folder / "history.csv")
-    paths = [folder / CHECKPOINT, folder / "history.csv"]
+    history, paths = trainer.history, [folder / CHECKPOINT]
+    if len(history):
+        history.to_csv(folder / "history.csv")
+        paths.append(folder / "history.csv")
     for key in ("loss", "accuracy"):
         if key in history:
             figure, axes = plots.new_grid(1, 1, (9, 5.5))
             curves = {"training": _renamed(history, key), "validation": _renamed(history, f"val_{key}")}
             plots.learning_curves(curves, "value", "updates", axes[0])
             axes[0].set_ylabel(key)
+            axes[0].set_title(f"{trainer.model!r}".strip("<>").removeprefix("Sequential sequential "))
             paths.append(plots.save(figure, folder / f"{key}.png"))
     return paths
 
@@ -273,6 +288,7 @@ def check_network(name: str, seed: int = 0, tolerance: float = 1e-6) -> Gradient
     True
     """
     network = CHECKED[checks.choice("check", "network", name, CHECKED)]
+    seed = seeds.check_seed("check", seed)
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((8, 5))
     y = rng.standard_normal((8, 3)) if network.loss == "mean_squared_error" else rng.integers(0, 3, 8)

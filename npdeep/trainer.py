@@ -16,6 +16,7 @@ from npdeep.callbacks import Callback, progress
 from npdeep.datasets.batches import check_augment, pieces
 from npdeep.events import StepEvent
 from npdeep.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches
+from npdeep.hints import Hinting, unknown_keywords
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, Dense
@@ -30,7 +31,7 @@ from npdeep.tables import Table
 FIXED = ("model", "loss", "optimizer", "clipping", "metrics")
 
 
-class Trainer:
+class Trainer(metaclass=Hinting):
     """Trains a model: loss, optimizer, clipping, metrics, and the one training step that `step`, `walk` and `fit` share.
 
     Args:
@@ -96,7 +97,7 @@ class Trainer:
 
     def _make_events(self) -> None:
         loss, clip, optimizer = self.loss, self.clipping, self.optimizer
-        self.loss_event = StepEvent("loss", "loss", None, loss.formula, loss.arrays)
+        self.loss_event = StepEvent("loss", "loss", None, loss.operation, loss.arrays)
         self.update_event = StepEvent("update", "update", None, optimizer.formula, optimizer.arrays, optimizer.kernel)
         if clip is not None:
             self.clip_event = StepEvent("clip", "clip", None, clip.formula, clip.arrays, clip.kernel)
@@ -251,6 +252,7 @@ class Trainer:
         cache_frozen: bool = False,
         callbacks: Sequence[Callback] = (),
         verbose: bool = True,
+        **unknown: Any,
     ) -> History:
         """Train for `epochs` more epochs and return their record.
 
@@ -272,6 +274,7 @@ class Trainer:
         Arrays in memory are searched for NaN before the first step; memory-mapped ones and iterables batch by batch. Raises
         ValueError or TypeError for unfit arguments before anything changes.
         """
+        unknown_keywords("fit", unknown, "epochs, batch_size, validation_data, sample_weight, shuffle, seed, augment, …")
         epochs = checks.whole("fit", "epochs", epochs, minimum=0)
         seed = self.seed if seed is None else seeds.check_seed("fit", seed)
         watchers = [*check_callbacks(callbacks), *([progress()] if checks.flag("fit", "verbose", verbose) else [])]

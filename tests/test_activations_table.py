@@ -241,5 +241,8 @@ def test_every_layer_prints_as_one_would_write_it(name):
     parameters = {"threshold": 0.5, "value": -1.0} if name == "threshold" else {}
     layer = nd.Activation(name, **parameters)
     assert eval(repr(layer), vars(nd)).arguments() == layer.arguments()
-    assert layer.forward_formula == RULES[name].formula
+    assert layer.forward_formula.startswith(RULES[name].formula)
+    for parameter, value in layer.arguments().items():
+        if isinstance(value, float) and parameter in RULES[name].parameters:
+            assert f"{parameter} {value:.4g}" in layer.forward_formula
     assert RULES[name].derivative in layer.backward_formula

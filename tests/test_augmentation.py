@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import npdeep as nd
+from npdeep.datasets.batches import check_augment
 from npdeep.kernels import images as kernels
 
 A = nd.augmentation
@@ -635,6 +636,10 @@ def test_a_function_that_returns_no_such_batch_is_named_before_anything_changes(
     with pytest.raises(error, match=f"fit: {message}"):
         trainer.fit(*data, batch_size=5, verbose=False, augment=augment)
     assert bits(trainer) == before
+
+
+def test_a_function_that_does_not_tell_its_arguments_is_taken_as_it_is():
+    check_augment("fit", max)
 
 
 def test_outputs_that_were_computed_once_cannot_be_augmented(data):

@@ -416,6 +416,7 @@ HEADERLESS = "no checkpoint of npdeep: it has no header"
 FORGERIES = {
     "swapped arrays": (swapped, MISMATCH),
     "a renamed array": (lambda m: {**without(m, "hidden1/bias"), "hidden2/bias": m["hidden1/bias"]}, MISMATCH),
+    "a renamed array in its place": (lambda m: {**without(m, "hidden1/bias"), "hidden1/beta": m["hidden1/bias"]}, MISMATCH),
     "an added array": (lambda m: {**m, "more": np.zeros(1)}, MISMATCH),
     "an added empty array": (lambda m: {**m, "more": np.zeros(0)}, MISMATCH),
     "a missing array": (lambda m: without(m, "hidden1/bias"), MISMATCH),
@@ -572,6 +573,10 @@ BASE = ({"a": 1, "b": [1.5, None]}, {"w": np.arange(4.0), "n": np.array(3)})
 def test_the_checksum_covers_header_names_dtypes_shapes_and_bytes(content, arrays):
     changed = ({**BASE[0], **content}, {**BASE[1], **arrays})
     assert checkpoints.checksum(*changed) != checkpoints.checksum(*BASE)
+
+
+def test_the_checksum_covers_names_that_keep_their_order():
+    assert checkpoints.checksum({}, {"a": np.ones(2)}) != checkpoints.checksum({}, {"b": np.ones(2)})
 
 
 def test_the_checksum_tells_where_one_array_ends_and_the_next_begins():

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -156,11 +157,14 @@ def test_ctrl_c_ends_cleanly_with_what_was_learned_so_far(tmp_path, command):
         text=True,
     )
     assert process.stdout is not None
+    watchdog = threading.Timer(120, process.kill)
+    watchdog.start()                          # a process that says nothing must not hang the tests
     for line in process.stdout:               # until the first epochs are done
         if re.search(r"epoch (2|10)/100000", line):
             break
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
+    watchdog.cancel()
     assert process.returncode == 130
     assert "Ctrl-C: finishing this step" in err
     assert "Traceback" not in err

@@ -301,6 +301,16 @@ def test_without_validation_data_it_says_what_to_hand_in_before_the_first_step(a
     assert bits(trainer) == before
 
 
+def test_a_fit_that_is_refused_puts_no_old_winner_back():
+    trainer, stopping = overfitting(), EarlyStopping(patience=3)
+    trainer.fit(X, Y, epochs=EPOCHS, callbacks=[stopping], **RUN)
+    trainer.fit(X, Y, epochs=3, verbose=False)
+    before = bits(trainer)
+    with pytest.raises(ValueError, match="no validation_data"):
+        trainer.fit(X, Y, callbacks=[stopping], verbose=False)
+    assert bits(trainer) == before
+
+
 def test_a_training_result_needs_no_validation_data():
     history = overfitting().fit(X, Y, epochs=99, callbacks=[EarlyStopping("accuracy", patience=2)], verbose=False)
     assert history.stopped_because.startswith("early stopping: accuracy has not been better than")

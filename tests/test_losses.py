@@ -258,13 +258,7 @@ REFUSED = [
     (BinaryCrossEntropy(), np.zeros((2, 1)), [-1, 1], "targets must lie between 0 and 1, got -1"),
     (Hinge(), np.zeros((2, 1)), [0.5, 1], "targets must be −1 and 1 (or 0 and 1), got others"),
     (SquaredHinge(), np.zeros((2, 1)), [-2, 1], "targets must lie between -1 and 1, got -2"),
-    (
-        KLDivergence(),
-        np.ones((1, 2)),
-        [[1.5, -0.5]],
-        "rows of targets must be probabilities that sum to 1, but row 0 is [ 1.5 -0.5]; for labels hand in whole numbers of "
-        "shape (n,)",
-    ),
+    (KLDivergence(), np.ones((1, 2)), [[1.5, -0.5]], NO_PROBABILITIES.format("0 is [ 1.5 -0.5]")),
     (Poisson(), np.ones((1, 2)), [[1, -2]], "targets are counts and must not be negative, got -2"),
     # not finite
     (MeanSquaredError(), np.zeros((2, 2)), [[0, 1], [math.nan, 1]],

@@ -35,13 +35,9 @@ def double(values):
 PENALTIES = {
     "L1, as in the notebook": ({"kernel_regularizer": L1(0.001)}, lambda w, b: 0.001 * np.abs(w).sum()),
     "L2": ({"kernel_regularizer": L2(0.001)}, lambda w, b: 0.001 * np.square(w).sum()),
-    "L1L2": (
-        {"kernel_regularizer": L1L2(0.0005, 0.001)},
-        lambda w, b: 0.0005 * np.abs(w).sum() + 0.001 * np.square(w).sum(),
-    ),
-    "biases too": (
-        {"kernel_regularizer": L1(0.001), "bias_regularizer": L2(0.5), "bias_initializer": "ones"},
-        lambda w, b: 0.001 * np.abs(w).sum() + 0.5 * np.square(b).sum(),
+    "L1L2, and L2 on the biases": (
+        {"kernel_regularizer": L1L2(0.0005, 0.001), "bias_regularizer": L2(0.5), "bias_initializer": "ones"},
+        lambda w, b: 0.0005 * np.abs(w).sum() + 0.001 * np.square(w).sum() + 0.5 * np.square(b).sum(),
     ),
 }
 
@@ -156,16 +152,17 @@ def by_argument(axis, training, **settings):
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_max_norm_by_hand_and_by_layer_argument_agree_to_the_bit(axis, digits):
-    training, test = digits
+    (x, y), test = digits
+    training = x[:2500], y[:2500]
     hand, argument = by_hand(axis, training), by_argument(axis, training)
     here, there = hand.variables(), argument.variables()
     assert {name: array.tobytes() for name, array in here.items()} == {name: array.tobytes() for name, array in there.items()}
-    assert hand.iteration == 200
+    assert hand.iteration == 100
     for trainer in (hand, argument):
         for name in ("hidden1", "hidden2"):
             norms = np.linalg.norm(trainer.model.layer(name).kernel.value.astype(np.float64), axis=axis)
             assert norms.max() <= 1 + 1e-6
-    assert argument.evaluate(*test)["accuracy"] > 0.85
+    assert argument.evaluate(*test)["accuracy"] > 0.8
 
 
 def test_along_the_notebooks_axis_the_limit_hardly_acts_along_the_texts_axis_it_acts_at_once(digits):

@@ -112,19 +112,18 @@ def test_an_unknown_class_of_a_newer_npdeep_is_named(tmp_path):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_all_parts_and_numbers_of_a_trainer_come_back(tmp_path, dtype):
     trainer = every_trainer("nadam", dtype=dtype)
-    trainer.fit(X, Y, epochs=2, validation_data=(X, Y), **RUN)
-    trainer.stop("enough")
-    trainer.history.stopped_because = "enough"
+    trainer.fit(X, Y, epochs=2, validation_data=(X, Y), callbacks=[at_update(7, lambda t: t.stop("enough"))], **RUN)
     trainer.model.freeze("hidden1")
     twin = restored(trainer, tmp_path)
     assert bits(twin) == bits(trainer)
     assert repr(twin) == repr(trainer)
     assert str(twin.model.summary()) == str(trainer.model.summary())
-    assert repr(twin.summary()) == repr(trainer.summary())
+    assert [row[:2] for row in twin.summary().rows] == [row[:2] for row in trainer.summary().rows]
     assert [repr(layer) for layer in twin.model.layers] == [repr(layer) for layer in trainer.model.layers]
     assert twin.model.frozen() == trainer.model.frozen()
     assert twin.history.records == trainer.history.records
     assert repr(twin.history) == repr(trainer.history)
+    assert twin.history.stopped_because == "enough"
     assert (twin.seed, twin.seconds, repr(twin.clipping)) == (trainer.seed, trainer.seconds, repr(trainer.clipping))
     assert twin.model.arena.values.dtype == dtype
     assert twin.evaluate(X, Y) == trainer.evaluate(X, Y)
@@ -140,7 +139,7 @@ def test_a_trainer_that_never_trained_comes_back(tmp_path):
 @pytest.mark.parametrize("seed", [0, 7, None, 2**100])
 def test_seeds_of_any_size_come_back(tmp_path, seed):
     model = nd.Sequential([nd.Dropout(), nd.Dense(3)], WIDTH, seed=seed)
-    trainer = nd.Trainer(model, "hinge" if seed is None else "softmax_cross_entropy", seed=seed)
+    trainer = nd.Trainer(model, "softmax_cross_entropy", seed=seed)
     twin = restored(trainer, tmp_path)
     assert (twin.seed, twin.model.seed) == (trainer.seed, model.seed)
     assert bits(twin) == bits(trainer)
@@ -205,7 +204,9 @@ def test_a_failed_restore_makes_nothing_and_a_model_file_holds_no_trainer(tmp_pa
 def test_a_trainers_file_holds_a_model_too(tmp_path):
     trainer = every_trainer("adam")
     trainer.fit(X, Y, **RUN)
+    trainer.model.freeze("hidden1")
     model = nd.load_model(trainer.save(tmp_path / "a.npz"))
+    assert model.frozen() == trainer.model.frozen()
     assert model.arena.values.tobytes() == trainer.model.arena.values.tobytes()
     assert model.generators() == trainer.model.generators()
     assert model.predict(X).tobytes() == trainer.model.predict(X).tobytes()

@@ -384,26 +384,27 @@ def test_a_resumed_run_keeps_and_removes_files_as_the_whole_one_does(tmp_path, a
     assert updates_in(tmp_path) == end
 
 
-def test_a_resumed_run_knows_its_best_file(tmp_path):
-    def run(trainer, values, epochs, keeper):
-        results = iter(values)
-        score = LambdaCallback(on_epoch_end=lambda trainer, record: record.update(score=next(results)))
-        trainer.fit(X, Y, epochs=epochs, callbacks=[score, keeper], **RUN)
+def scored(trainer, values, folder):
+    """An epoch for each of these results; of the files the best two are kept."""
+    results = iter(values)
+    score = LambdaCallback(on_epoch_end=lambda trainer, record: record.update(score=next(results)))
+    keeper = Checkpoint(folder, monitor="score", keep=2)
+    trainer.fit(X, Y, epochs=len(values), callbacks=[score, keeper], **RUN)
+    return keeper
 
-    run(plain_trainer(), [3, 1], 2, Checkpoint(tmp_path, monitor="score", keep=2))
-    trainer = nd.Trainer.restore(tmp_path / "update-00000008.npz")
-    run(trainer, [2, 4], 2, Checkpoint(tmp_path, monitor="score", keep=2))
+
+def test_a_resumed_run_knows_its_best_files(tmp_path):
+    scored(plain_trainer(), [3, 1], tmp_path)
+    scored(nd.Trainer.restore(tmp_path / "update-00000008.npz"), [2, 4], tmp_path)
     assert updates_in(tmp_path) == [8, 12]
 
 
 def test_in_another_folder_a_resumed_run_begins_anew(tmp_path):
-    keeper = Checkpoint(tmp_path / "a", monitor="loss")
-    plain_trainer().fit(X, Y, epochs=2, callbacks=[keeper], **RUN)
-    trainer, other = nd.Trainer.restore(keeper.files[0]), Checkpoint(tmp_path / "b", monitor="loss", mode="max")
-    trainer.fit(X, Y, callbacks=[other], **RUN)
+    scored(plain_trainer(), [1, 2], tmp_path / "a")
+    keeper = scored(nd.Trainer.restore(tmp_path / "a" / "update-00000008.npz"), [5], tmp_path / "b")
+    assert updates_in(tmp_path / "a") == [4, 8]
+    assert keeper.files == [tmp_path / "b" / "update-00000012.npz"]
     assert updates_in(tmp_path / "b") == [12]
-    assert updates_in(tmp_path / "a") == [8]
-    assert other.files == [tmp_path / "b" / "update-00000012.npz"]
 
 
 def test_one_object_for_two_trainers_ranks_the_files_of_each_by_themselves(tmp_path):
@@ -513,7 +514,7 @@ def test_the_checkpoint_comes_last_whatever_its_place_in_the_list(tmp_path, ever
 
 # ── performance scheduling, resumed and reused ────────────────────────────────────────────────────────────────────────
 def plateau():
-    return ReduceLROnPlateau("loss", factor=0.5, patience=2, min_delta=0.05, cooldown=1)
+    return ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.05, cooldown=3)
 
 
 @pytest.mark.parametrize("epochs", range(1, 8))

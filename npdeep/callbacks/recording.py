@@ -5,17 +5,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from npdeep import checks
 from npdeep.callbacks.base import Callback
+from npdeep.events import norm
 
 
 class RecordGradients(Callback):
     """Records ‖∂L/∂kernel‖ of every layer while the network trains: the gradient as the optimizer was given it.
 
     Args:
-        every: record at the first update and then after every so many.
+        every: record at the first update, then after every so many, and at the last one of fit.
 
     Attributes:
         layers: names of the layers that have a kernel, lowest first.
@@ -26,6 +25,10 @@ class RecordGradients(Callback):
 
     def __init__(self, every: int = 100) -> None:
         self.every = checks.whole("RecordGradients", "every", every)
+        self.reset()
+
+    def reset(self) -> None:
+        """No records yet."""
         self.layers: list[str] = []
         self.updates: list[int] = []
         self.norms: list[list[float]] = []
@@ -33,10 +36,19 @@ class RecordGradients(Callback):
     def on_step_end(self, trainer: Any) -> None:
         """Record, where it is time."""
         if (trainer.iteration - 1) % self.every == 0:
-            kernels = [p for p in trainer.model.parameters if p.name.endswith("/kernel")]
-            self.layers = [p.name.rpartition("/")[0] for p in kernels]
-            self.updates.append(trainer.iteration)
-            self.norms.append([float(np.linalg.norm(p.grad)) for p in kernels])
+            self.record(trainer)
+
+    def on_fit_end(self, trainer: Any) -> None:
+        """Record the last update, where it was not its turn."""
+        if trainer.iteration > 0 and (not self.updates or self.updates[-1] != trainer.iteration):
+            self.record(trainer)
+
+    def record(self, trainer: Any) -> None:
+        """The norms as they are now."""
+        kernels = [p for p in trainer.model.parameters if p.name.endswith("/kernel")]
+        self.layers = [p.name.rpartition("/")[0] for p in kernels]
+        self.updates.append(trainer.iteration)
+        self.norms.append([norm(p.grad) for p in kernels])
 
     def state(self) -> dict[str, Any]:
         """The records so far."""

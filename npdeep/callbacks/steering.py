@@ -18,7 +18,7 @@ class ReduceLROnPlateau(Callback):
         factor: what the learning rate is multiplied by, between 0 and 1.
         patience: after so many epochs without improvement the rate falls (and the count begins anew).
         min_delta: an improvement must be larger than this.
-        cooldown: so many epochs after a fall are not counted.
+        cooldown: after a fall the count begins again with this epoch; 0 and 1 are the same, as in Keras.
         minimum: the rate never falls below this.
         mode: "min" where smaller is better, "max" where larger is; "auto" takes "max" for accuracies.
 
@@ -179,7 +179,7 @@ class EarlyStopping(Callback):
         """Put the winner back; another call of fit is given new patience."""
         if self.waited >= self.patience:
             self.waited = 0
-        if self.restore and self.winner is not None and trainer.iteration != self.best_iteration:
+        if self.restore and self.winner is not None:
             trainer.set_state(self.winner, progress=False)
 
     def state(self) -> dict[str, Any]:

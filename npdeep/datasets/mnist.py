@@ -121,10 +121,15 @@ def find(name: str, folder: str | Path | None) -> Path:
                 f"mnist: {Path(folder)} has neither {name} nor {name}.gz; without `folder` they are downloaded"
             )
         return found
-    for place in (os.environ.get("NPDEEP_DATA"), cache_folder()):
-        found = present(Path(place), name) if place else None
-        if found is not None:
-            return found
+    named = os.environ.get("NPDEEP_DATA")
+    if named:
+        found = present(Path(named), name)
+        if found is None:
+            raise FileNotFoundError(f"mnist: $NPDEEP_DATA names {named}, which has neither {name} nor {name}.gz")
+        return found
+    found = present(cache_folder(), name)
+    if found is not None:
+        return found
     return download(name, cache_folder())
 
 

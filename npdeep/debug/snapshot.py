@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from npdeep import activations
+from npdeep.events import norm
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
 from npdeep.model import Sequential
@@ -46,7 +47,7 @@ def kernel_gradient_norms(model: Sequential) -> dict[str, float]:
     {'outputs': 0.0}
     """
     kernels = [p for p in model.parameters if p.name.endswith("/kernel")]
-    return {p.name.rpartition("/")[0]: float(np.linalg.norm(p.grad)) for p in kernels if p.grad is not None}
+    return {p.name.rpartition("/")[0]: norm(p.grad) for p in kernels if p.grad is not None}
 
 
 def slopes(layer: Activation) -> Array:
@@ -92,3 +93,12 @@ def hidden_activations(model: Sequential) -> list[Activation]:
     ['activation']
     """
     return [layer for layer in model.layers if isinstance(layer, Activation) and not layer.rule.whole_row]
+
+
+def spread_over_examples(outputs: Array) -> float:
+    """The standard deviation from example to example, as the mean over the units.
+
+    >>> spread_over_examples(np.array([[0.0, 5.0], [2.0, 5.0]]))
+    0.5
+    """
+    return float(np.std(outputs.astype(np.float64), axis=0).mean())

@@ -37,13 +37,22 @@ class Activation(Layer):
         self.given = parameters
         self.values = tuple(activations.check_parameters(self.rule, parameters).values())
         self.kernels = (self.rule.forward, self.rule.backward)
-        self.forward_formula = self.rule.formula
-        self.backward_formula = self._backward_formula()
+        self.forward_formula = self._with_numbers(self.rule.formula)
+        self.backward_formula = self._with_numbers(self._backward_formula())
         self.workspace: tuple[Array, ...] = ()
 
     def arguments(self) -> dict[str, Any]:
         """The name of the activation, the parameters that were given, and the name of the layer."""
         return {"activation": self.activation, **self.given, "name": self.name}
+
+    def _with_numbers(self, formula: Formula) -> Formula:
+        """The formula, and behind it the numbers of its parameters."""
+        if not self.values:
+            return formula
+        numbers = dict(zip(self.rule.parameters, self.values, strict=True))
+        text = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+        latex = r",\ ".join(rf"\mathrm{{{name.replace('_', ' ')}}} = {value:.4g}" for name, value in numbers.items())
+        return Formula(f"{formula} ({text})", rf"{formula.latex}\ ({latex})")
 
     def _backward_formula(self) -> Formula:
         if self.rule.whole_row:

@@ -84,6 +84,14 @@ class Layer(Described):
         """Keep grad_output, assign the parameters' gradients, write and return `grad_input` (or return None)."""
         raise NotImplementedError(f"{type(self).__name__} must define backward(grad_output)")
 
+    def forward_operation(self) -> tuple[Formula, Any]:
+        """The formula of the last forward pass, and the kernel that computed it."""
+        return self.forward_formula, self.kernels[0]
+
+    def backward_operation(self) -> tuple[Formula, Any]:
+        """The formula of the last backward pass, and the kernel that computed it."""
+        return self.backward_formula, self.kernels[1]
+
     def forward_arrays(self) -> dict[str, Array]:
         """What a forward event shows."""
         values = {p.name.rpartition("/")[2]: p.value for p in self.parameters}
@@ -100,9 +108,8 @@ class Layer(Described):
         self.name, self.input_size = name, input_size
         self.output_size = self.build(input_size)
         self.built = True
-        forward, backward = self.kernels
-        self.forward_event = StepEvent("forward", name, self, self.forward_formula, self.forward_arrays, forward)
-        self.backward_event = StepEvent("backward", name, self, self.backward_formula, self.backward_arrays, backward)
+        self.forward_event = StepEvent("forward", name, self, self.forward_operation, self.forward_arrays)
+        self.backward_event = StepEvent("backward", name, self, self.backward_operation, self.backward_arrays)
 
     def detach(self) -> None:
         """Undo `attach`, so that the layer can go into another model after an error."""
@@ -149,6 +156,15 @@ class Layer(Described):
         self.output: Array = NOTHING_YET
         self.grad_output: Array = NOTHING_YET
         self.grad_input = NOTHING_YET
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what is not there: parameters before the layer is in a model, buffers before a pass."""
+        kind = type(self).__name__
+        if not name.startswith("_") and not vars(self).get("built", True):
+            raise AttributeError(
+                f"{kind} has no {name!r} yet: its shapes are known once it is in a model, nd.Sequential([...], input_size)"
+            )
+        raise AttributeError(f"{kind} {vars(self).get('name')!r} has no {name!r}")
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy or pickle leaves the buffers behind: the next pass makes them anew."""

@@ -18,6 +18,15 @@ from npdeep.kernels.batch_normalization import (
 )
 from npdeep.layers.base import NOTHING_YET, Layer
 
+INFERENCE_FORMULA = Formula(
+    "y = γ·x̂ + β, x̂ = (x − moving mean)/√(moving variance + ε)",
+    r"y = \gamma \hat x + \beta,\ \hat x = (x - \hat\mu)/\sqrt{\hat\sigma^2 + \varepsilon}",
+)
+INFERENCE_BACKWARD_FORMULA = Formula(
+    "dβ = Σ dy, dγ = Σ dy·x̂, dx = γ/√(moving variance + ε)·dy",
+    r"d\beta = \sum_i dy_i,\ d\gamma = \sum_i dy_i \hat x_i,\ dx = \frac{\gamma}{\sqrt{\hat\sigma^2 + \varepsilon}} dy",
+)
+
 
 class BatchNormalization(Layer):
     """Each unit is centred and scaled by the batch's mean and variance, then by what it learns: y = γ(x − μ)/√(σ² + ε) + β.
@@ -154,6 +163,18 @@ class BatchNormalization(Layer):
         )
         self.grad_input = self.grad_buffer if self.passes_gradient else None
         return self.grad_input
+
+    def forward_operation(self) -> tuple[Formula, Any]:
+        """By the batch's statistics, or by the moving ones."""
+        if self.used_moving_statistics:
+            return INFERENCE_FORMULA, batch_normalization_inference_forward
+        return super().forward_operation()
+
+    def backward_operation(self) -> tuple[Formula, Any]:
+        """Through the batch's statistics, or past the moving ones."""
+        if self.used_moving_statistics:
+            return INFERENCE_BACKWARD_FORMULA, batch_normalization_inference_backward
+        return super().backward_operation()
 
     def forward_arrays(self) -> dict[str, Array]:
         """The parameters, and the statistics that were used."""

@@ -38,8 +38,11 @@ class Dropout(Layer):
 
     default_name = "dropout"
     draws = True
-    forward_formula = Formula("y = x·mask/(1 − p)", r"y = x \odot m/(1 - p),\ m \sim \mathrm{Bernoulli}(1 - p)")
-    backward_formula = Formula("dx = dy·mask/(1 − p)", r"dx = dy \odot m/(1 - p)")
+    forward_formula = Formula(
+        "y = x·mask, mask = 1/(1 − p) where kept, else 0",
+        r"y = x \odot m,\ m = b/(1 - p),\ b \sim \mathrm{Bernoulli}(1 - p)",
+    )
+    backward_formula = Formula("dx = dy·mask", r"dx = dy \odot m")
     kernels: Any = (kernels.dropout_forward, kernels.dropout_backward)
     mask: Array = NOTHING_YET
     output_buffer: Array

@@ -4,10 +4,11 @@ networks.py says which networks are trained · measure.py trains and measures th
 measurements · figures.py draws them · this module puts the four together.
 """
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from npdeep import checks, datasets
+from npdeep import checks, datasets, seeds
 from npdeep.lesson.figures import draw
 from npdeep.lesson.measure import Result, train
 from npdeep.lesson.networks import NETWORKS, Network
@@ -35,7 +36,7 @@ def run(
 
     Raises ValueError or TypeError for unfit arguments, OSError where the folder cannot be written.
     """
-    epochs = checks.whole("lesson", "epochs", epochs)
+    epochs, seed = checks.whole("lesson", "epochs", epochs), seeds.check_seed("lesson", seed)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     training, test = datasets.mnist_sample()
@@ -50,7 +51,7 @@ def run(
         say(str(table(results)))
         say("")
         for sentence in sentences(results):
-            say(sentence)
+            say(textwrap.fill(sentence, 110, subsequent_indent="    "))
         say("")
         for path in draw(results, training, folder):
             say(f"wrote {path}")

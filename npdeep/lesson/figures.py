@@ -7,8 +7,8 @@ from npdeep import plots
 from npdeep.datasets.mnist import Split
 from npdeep.lesson.measure import PROBE, Result
 
-SHOWN = (0, 3, 6, 9)
-"""Hidden layers whose histograms are drawn: the first, the last and two between."""
+SHOWN = (0, 4, 9)
+"""Hidden layers whose histograms are drawn: the first, the last and one between."""
 
 
 def draw(results: Sequence[Result], training: Split, folder: Path) -> list[Path]:
@@ -34,7 +34,7 @@ def gradients(results: Sequence[Result]) -> plots.Figure:
         ax.set_visible(i < len(results))
         if i % columns:
             ax.set_ylabel("")
-    figure.suptitle("Gradients on their way back (right to left), from the first to the last update; test accuracy above")
+    figure.suptitle("Gradients of single batches on their way back (right to left), from the first update to the last")
     return figure
 
 
@@ -43,15 +43,15 @@ def histograms(results: Sequence[Result], training: Split) -> plots.Figure:
     """What comes out of the hidden layers before training: a row a deep network, layers from left to right."""
     deep = [r for r in results if r.compared and r.start is not None] or [r for r in results if r.start is not None]
     layers = SHOWN if deep[0].compared else (0, 1)
-    figure, axes = plots.new_grid(len(deep), len(layers), (3.4 * len(layers), 2.5 * len(deep) + 0.6))
+    figure, axes = plots.new_grid(len(deep), len(layers), (4.0 * len(layers), 2.6 * len(deep) + 0.6))
     for i, result in enumerate(deep):
         row = axes[i * len(layers) : (i + 1) * len(layers)]
         assert result.start is not None
         plots.activation_histograms(result.start, training[0][:PROBE], layers, row)
-        row[0].set_ylabel(f"{result.title}\nshare", fontsize=12)
+        row[0].set_ylabel(result.title.replace(", ", ",\n"), fontsize=14)
         for ax in row:
             ax.set_xlabel("")
-    figure.suptitle("What comes out of the hidden layers before training")
+    figure.suptitle("What comes out of the hidden layers before training, for 500 digits (share of all outputs)")
     return figure
 
 

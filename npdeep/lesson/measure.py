@@ -6,7 +6,7 @@ from typing import Any
 
 from npdeep.callbacks import Callback, RecordGradients, progress
 from npdeep.datasets.mnist import Split
-from npdeep.debug.snapshot import flat_share, hidden_activations, kernel_gradient_norms, snapshot
+from npdeep.debug.snapshot import flat_share, hidden_activations, kernel_gradient_norms, snapshot, spread_over_examples
 from npdeep.history import History
 from npdeep.lesson.networks import Network
 from npdeep.model import Sequential
@@ -25,11 +25,13 @@ class Look:
         norms: ‖∂L/∂kernel‖ of every layer, lowest first.
         saturated: share of hidden outputs whose slope is below a tenth of the steepest.
         dead: share of hidden units for which that holds on all 500 digits.
+        signal: how far the outputs of a unit of the last hidden layer spread from digit to digit, over the same in the first.
     """
 
     norms: list[float]
     saturated: float
     dead: float
+    signal: float = 1.0
 
     @property
     def first(self) -> float:
@@ -79,12 +81,14 @@ class StopWhen(Callback):
 def look(trainer: Trainer, training: Split) -> Look:
     """Measure a network as it is, on a copy."""
     twin = snapshot(trainer, training[0][:PROBE], training[1][:PROBE])
-    shares = [flat_share(layer) for layer in hidden_activations(twin)]
-    count = len(shares)
+    hidden = hidden_activations(twin)
+    shares = [flat_share(layer) for layer in hidden]
+    lowest, highest = spread_over_examples(hidden[0].output), spread_over_examples(hidden[-1].output)
     return Look(
         list(kernel_gradient_norms(twin).values()),
-        sum(saturated for saturated, _ in shares) / count,
-        sum(dead for _, dead in shares) / count,
+        sum(saturated for saturated, _ in shares) / len(shares),
+        sum(dead for _, dead in shares) / len(shares),
+        highest / lowest,
     )
 
 
@@ -125,7 +129,7 @@ def train(
 
 
 class LessonProgress(Callback):
-    """A bar over all epochs where one can be drawn, else a line every ten epochs."""
+    """A bar over all epochs where one can be drawn, else a line every ten epochs, and at least four a network."""
 
     def __init__(self, say: Callable[[str], None], kind: Callback) -> None:
         self.say = say
@@ -143,7 +147,7 @@ class LessonProgress(Callback):
         if self.bar is not None:
             self.bar.set_postfix_str(text)
             self.bar.update()
-        elif trainer.epoch % 10 == 0:
+        elif trainer.epoch % max(1, min(10, trainer.last_epoch // 4)) == 0:
             self.say(f"     epoch {trainer.epoch}/{trainer.last_epoch}: {text}")
 
     def on_fit_end(self, trainer: Any) -> None:

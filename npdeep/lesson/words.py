@@ -13,13 +13,14 @@ NEAR_CHANCE = 0.06
 BEHIND = 0.05
 """A network so far behind the best of its shape is called slow."""
 MANY_SATURATED = 0.3
+LOST_SIGNAL = 1e-2
 
 
 def table(results: Sequence[Result]) -> Table:
     """The measurements, one row a network."""
     header = [
         "network",
-        *("first", "last", "ratio"),
+        *("first", "last", "ratio", "signal"),
         *("→ first", "→ last", "→ ratio"),
         "saturated or dead",
         "accuracy",
@@ -27,13 +28,23 @@ def table(results: Sequence[Result]) -> Table:
         "seconds",
     ]
     rows = [
-        [r.title, *_norms(r.before), *_norms(r.after), shut(r), f"{r.accuracy:.1%}", f"{r.updates:,}", f"{r.seconds:.1f}"]
+        [
+            r.title,
+            *_norms(r.before),
+            f"{r.before.signal:.1e}",
+            *_norms(r.after),
+            shut(r),
+            f"{r.accuracy:.1%}",
+            f"{r.updates:,}" + (" (cut)" if r.history.stopped_because else ""),
+            f"{r.seconds:.1f}",
+        ]
         for r in results
     ]
     notes = [
         "first, last, ratio: norm of the gradient of the first and the last layer's weights, and first/last, on 500 training",
-        "digits before training; → after training. saturated: hidden outputs whose slope is below a tenth of the steepest;",
-        "dead: hidden units for which that holds on all 500 digits; both before → after. accuracy: on the 1,000 test digits.",
+        "digits before training; → after training. signal: how much of a unit's spread from digit to digit is left in the last",
+        "hidden layer, of that in the first. saturated: hidden outputs whose slope is below a tenth of the steepest; dead:",
+        "hidden units for which that holds on all 500 digits; both before → after. accuracy: on the 1,000 test digits.",
     ]
     return Table(header, rows, notes=notes)
 
@@ -51,10 +62,25 @@ def shut(result: Result) -> str:
 
 def sentences(results: Sequence[Result]) -> list[str]:
     """What the numbers show, network by network, and all together."""
-    compared = [r for r in results if r.compared]
-    best = max((r.accuracy for r in compared), default=math.nan)
-    said = [f"{r.title}: at the start {saturation(r)}{gradient(r)}; {outcome(r, best)}." for r in results]
-    return said + together(compared)
+    finished = [r for r in results if r.compared and not r.history.stopped_because]
+    best = max((r.accuracy for r in finished), default=math.nan)
+    said = [f"{r.title}: at the start {saturation(r)}{gradient(r)}{forward(r)}; {outcome(r, best)}." for r in results]
+    return said + together(finished)
+
+
+def forward(result: Result) -> str:
+    """Does the signal survive the way up? Nothing is said where it does.
+
+    >>> from npdeep.lesson.measure import Look
+    >>> forward(Result("a", True, True, Look([1.0], 0, 0, 2e-5), Look([1.0], 0, 0), 0.5, 1, 1.0))
+    ', and on the way up the digits become alike: of the spread in the first hidden layer 2e-05 is left in the last'
+    """
+    if result.before.signal < LOST_SIGNAL:
+        return (
+            f", and on the way up the digits become alike: of the spread in the first hidden layer {result.before.signal:.0e} "
+            "is left in the last"
+        )
+    return ""
 
 
 def saturation(result: Result) -> str:
@@ -99,6 +125,8 @@ def outcome(result: Result, best: float) -> str:
     'after 4,000 updates it is right on 9.0 % of the test digits, near the 10 % of guessing: it has not learned'
     """
     text = f"after {result.updates:,} updates it is right on {100 * result.accuracy:.1f} % of the test digits"
+    if result.history.stopped_because:
+        return f"{text}; it was interrupted there"
     if result.accuracy < CHANCE + NEAR_CHANCE:
         return f"{text}, near the {100 * CHANCE:.0f} % of guessing: it has not learned"
     if result.compared and result.accuracy < best - BEHIND:
@@ -108,9 +136,10 @@ def outcome(result: Result, best: float) -> str:
 
 def together(compared: Sequence[Result]) -> list[str]:
     """What the networks of equal shape show side by side."""
-    if len(compared) < 2:
-        return []
-    best, worst = max(compared, key=lambda r: r.accuracy), min(compared, key=lambda r: r.accuracy)
+    best = max(compared, key=lambda r: r.accuracy, default=None)
+    worst = min(compared, key=lambda r: r.accuracy, default=None)
+    if best is None or worst is None or best.accuracy == worst.accuracy or len({r.updates for r in compared}) > 1:
+        return []                             # nothing to compare, no difference, or no fair comparison
     shared = (
         f"The {len(compared)} deep networks have the same shape, data and optimizer; what differs is how they begin and what "
         f"their units compute. That alone makes the difference between {_percent(worst)} ({_titles([worst])}) and "

@@ -30,6 +30,8 @@ class Loss(Described):
     """
 
     formula: ClassVar[Formula]
+    kernels: ClassVar[tuple[Any, Any]] = (None, None)
+    """The kernels of the single losses and of their derivatives."""
     takes_logits: ClassVar[tuple[str, ...]] = ()
     """Activations that must not be the last layer, because this loss brings its own."""
     needs: ClassVar[tuple[str, ...]] = ()
@@ -136,9 +138,23 @@ class Loss(Described):
         """The name of the loss, for errors."""
         return type(self).__name__
 
+    def operation(self) -> tuple[Formula, Any]:
+        """The formula of the last pass, and the kernel of the single losses."""
+        if self.weight is None:
+            return self.formula, self.kernels[0]
+        note = Formula(f"{self.formula}, each times its sample weight w", rf"{self.formula.latex},\ \times\, w_i")
+        return note, self.kernels[0]
+
     def arrays(self) -> dict[str, Any]:
         """What the loss event shows."""
-        return {"outputs": self.outputs, "targets": self.targets, "losses": self.loss, "grad_outputs": self.grad_outputs}
+        return {
+            "outputs": self.outputs,
+            "targets": self.targets,
+            "sample_weight": self.weight,
+            "losses": self.loss,
+            "loss": np.array(self.value),
+            "grad_outputs": self.grad_outputs,
+        }
 
 
 def check_weights(owner: str, weight: Any, n: int, dtype: Any) -> Array | None:

@@ -25,6 +25,7 @@ class SoftmaxCrossEntropy(Loss):
     2.302585
     """
 
+    kernels = (cross_entropy.softmax_cross_entropy_forward, cross_entropy.softmax_cross_entropy_backward)
     formula = Formula(
         "L = mean of −Σₖ qₖ log softmax(z)ₖ, dz = (softmax(z) − q)/n",
         r"L = -\tfrac1n \sum_i \sum_k q_{ik} \log \mathrm{softmax}(z_i)_k,\ dz = (\mathrm{softmax}(z) - q)/n",
@@ -151,6 +152,7 @@ class BinaryCrossEntropy(_TwoClasses):
     0.693147
     """
 
+    kernels = (cross_entropy.binary_cross_entropy_forward, cross_entropy.binary_cross_entropy_backward)
     formula = Formula(
         "L = mean of max(z, 0) − zy + log(1 + e^−|z|), dz = (σ(z) − y)/m",
         r"L = \overline{\max(z, 0) - zy + \log(1 + e^{-|z|})},\ dz = (\sigma(z) - y)/m",
@@ -178,6 +180,7 @@ class KLDivergence(Loss):
     0.693147
     """
 
+    kernels = (cross_entropy.kl_divergence_forward, cross_entropy.kl_divergence_backward)
     formula = Formula("L = mean of Σₖ yₖ·log(yₖ/pₖ), dp = −y/p/n", r"L = \tfrac1n \sum_i \sum_k y_{ik} \log(y_{ik}/p_{ik})")
     needs = ("softmax", "sparsemax", "softmin")
     needs_what = "outputs that are probabilities"
@@ -213,6 +216,7 @@ class Hinge(_TwoClasses):
     0.25
     """
 
+    kernels: ClassVar[tuple[Any, Any]] = (margins.hinge_forward, margins.hinge_backward)
     formula = Formula(
         "L = mean of max(0, 1 − yz), dz = −y/m where yz < 1", r"L = \overline{\max(0, 1 - yz)},\ dz = -y\,[yz < 1]/m"
     )
@@ -254,6 +258,7 @@ class SquaredHinge(Hinge):
     0.125
     """
 
+    kernels = (margins.squared_hinge_forward, margins.squared_hinge_backward)
     formula = Formula("L = mean of max(0, 1 − yz)², dz = −2y·max(0, 1 − yz)/m", r"L = \overline{\max(0, 1 - yz)^2}")
     extra = ("plus_minus",)
 

@@ -63,4 +63,5 @@ class OwnLoss(Loss):
     def arrays(self) -> dict[str, Any]:
         """Without single losses, which we do not know."""
         targets = self.targets if isinstance(self.targets, np.ndarray) else None
-        return {"outputs": self.outputs, "targets": targets, "grad_outputs": self.grad_outputs}
+        value = np.array(self.value)
+        return {"outputs": self.outputs, "targets": targets, "loss": value, "grad_outputs": self.grad_outputs}

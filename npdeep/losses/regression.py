@@ -17,6 +17,7 @@ class MeanSquaredError(Loss):
     2.0
     """
 
+    kernels = (regression.squared_error_forward, regression.squared_error_backward)
     formula = Formula("L = mean of (z − y)², dz = 2(z − y)/m", r"L = \overline{(z - y)^2},\ dz = 2(z - y)/m")
 
     def losses(self, z: Array, y: Array) -> Array:
@@ -36,6 +37,7 @@ class MeanAbsoluteError(Loss):
     1.0
     """
 
+    kernels = (regression.absolute_error_forward, regression.absolute_error_backward)
     formula = Formula("L = mean of |z − y|, dz = sign(z − y)/m", r"L = \overline{|z - y|},\ dz = \mathrm{sign}(z - y)/m")
 
     def losses(self, z: Array, y: Array) -> Array:
@@ -55,6 +57,7 @@ class Huber(Loss):
     1.3125
     """
 
+    kernels = (regression.huber_forward, regression.huber_backward)
     formula = Formula(
         "L = mean of e²/2 or δ|e| − δ²/2, e = z − y, dz = e held within ±δ, over m",
         r"L = \overline{c(e - c/2)},\ c = \min(\max(e, -\delta), \delta),\ dz = c/m",
@@ -83,6 +86,7 @@ class LogCosh(Loss):
     0.433781
     """
 
+    kernels = (regression.log_cosh_forward, regression.log_cosh_backward)
     formula = Formula(
         "L = mean of log cosh(z − y), dz = tanh(z − y)/m", r"L = \overline{\log\cosh(z - y)},\ dz = \tanh(z - y)/m"
     )
@@ -109,6 +113,7 @@ class Poisson(Loss):
     1.306853
     """
 
+    kernels = (regression.poisson_forward, regression.poisson_backward)
     formula = Formula("L = mean of z − y·log(z + ε), dz = (1 − y/(z + ε))/m", r"L = \overline{z - y \log(z + \varepsilon)}")
     needs = ("softplus", "exponential", "relu", "squareplus", "sparse_plus", "sigmoid", "softmax")
     needs_what = "outputs that are rates and so not negative"

@@ -94,7 +94,19 @@ class RMSProp(Optimizer):
         self.epsilon = checks.number("RMSProp", "epsilon", epsilon, above=0)
         self.slot_names = ("s", *(("m",) if self.momentum != 0 else ()), *(("mean",) if self.centered else ()))
         if len(self.slot_names) > 1:
-            self.kernel = kernels.rmsprop_general
+            self.kernel, self.formula = kernels.rmsprop_general, self._general_formula()
+
+    def _general_formula(self) -> Formula:
+        """With the variance for the mean square, with a velocity, or with both."""
+        spread = ("s − mean²", r"s - \bar g^2") if self.centered else ("s", "s")
+        step = (f"η·g/√({spread[0]} + ε)", rf"\eta g/\sqrt{{{spread[1]} + \varepsilon}}")
+        text, latex = "s ← ρ·s + (1 − ρ)·g²", r"s \leftarrow \rho s + (1 - \rho) g^2"
+        if self.centered:
+            text, latex = f"{text}, mean ← ρ·mean + (1 − ρ)·g", rf"{latex},\ \bar g \leftarrow \rho \bar g + (1 - \rho) g"
+        if "m" in self.slot_names:
+            velocity = rf"m \leftarrow \beta m + {step[1]},\ w \leftarrow w - m"
+            return Formula(f"{text}, m ← β·m + {step[0]}, w ← w − m", rf"{latex},\ {velocity}")
+        return Formula(f"{text}, w ← w − {step[0]}", rf"{latex},\ w \leftarrow w - {step[1]}")
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """s ← ρ s + (1 − ρ) g², w ← w − η g/√(s + ε), with the two options."""
@@ -201,6 +213,8 @@ class Adam(Optimizer):
         self.amsgrad = checks.flag(type(self).__name__, "amsgrad", amsgrad)
         if self.amsgrad:
             self.slot_names = ("m", "v", "largest_v")
+            note = (", with the largest v so far for v", r",\ v_{\max} \text{ for } v")
+            self.formula = Formula(f"{self.formula}{note[0]}", self.formula.latex + note[1])
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η m̂/(√v̂ + ε)."""

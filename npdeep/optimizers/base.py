@@ -34,7 +34,7 @@ class Optimizer(Described):
     SignDescent(learning_rate=0.1)
     """
 
-    formula: ClassVar[Formula] = Formula("w ← update(w, g)")
+    formula: Formula = Formula("w ← update(w, g)")
     slot_names: tuple[str, ...] = ()
     slot_label: ClassVar[str] = ""
     """What TensorFlow 1 calls the slot of a variable: "hidden1/kernel/Momentum"."""

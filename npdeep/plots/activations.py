@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from npdeep.activations import lookup, value_and_slope
-from npdeep.debug.snapshot import hidden_activations
+from npdeep.debug.snapshot import hidden_activations, spread_over_examples
 from npdeep.model import Sequential
 from npdeep.plots.style import COLORS, in_house_style, new_axes, new_grid
 
@@ -36,28 +36,36 @@ def activation(name: str, ax: Axes | None = None, limit: float = 5.0, **paramete
 
 
 @in_house_style
-def activations(names: Sequence[str] = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu")) -> Figure:
-    """A panel for each activation, with its derivative and the derivative's largest value.
+def activations(
+    names: Sequence[str] = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu"), axes: Any = None
+) -> Figure:
+    """A panel for each activation, with its derivative and the derivative's largest value; axes: one for each, to draw into.
 
     >>> len(activations(["sigmoid", "relu"]).axes)
     2
     """
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure, axes = new_grid(rows, columns, (4.6 * columns, 3.8 * rows), sharex=True)
+    if axes is None:
+        axes = new_grid(rows, columns, (4.6 * columns, 3.8 * rows), sharex=True)[1]
     for ax, name in zip(axes, names, strict=False):
         activation(name, ax)
         top = value_and_slope(name, np.linspace(-5, 5, 1001))[1].max()
-        ax.set_title(f"{lookup(name).name}: steepest slope {top:.3g}")
+        title = "sigmoid (logistic)" if lookup(name).name == "sigmoid" else lookup(name).name
+        ax.set_title(f"{title}: steepest slope {top:.3g}")
         ax.set_ylim(-2.2, 3.2)
     for ax in axes[len(names) :]:
         ax.set_visible(False)
+    figure: Figure = axes[0].figure
     return figure
 
 
 @in_house_style
 def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | None = None, axes: Any = None) -> Figure:
     """What comes out of each hidden activation for the examples x: one histogram a layer, lowest layer to the left.
+
+    Above each stands the spread over the examples: the standard deviation of a unit's output from example to example, as the
+    mean over the units. Where it is next to 0, the layer says the same whatever it is shown, however wide the histogram is.
 
     Args:
         model: passes run in training mode on a copy; the model is not touched.
@@ -83,11 +91,11 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
         axes[0].set_ylabel("share of outputs")
     else:
         figure = axes[0].figure
-    outputs = [hidden[i].output.ravel() for i in chosen]
+    outputs = [hidden[i].output for i in chosen]
     low, high = min(float(o.min()) for o in outputs), max(float(o.max()) for o in outputs)
     edges = np.linspace(low, high if high > low else low + 1, 41)
     for ax, i, values in zip(axes, chosen, outputs, strict=True):
-        ax.hist(values, bins=edges, weights=np.full(values.size, 1 / values.size), color=COLORS[0])
-        ax.set_title(f"layer {i + 1}\nstd {values.std():.2g}")
+        ax.hist(values.ravel(), bins=edges, weights=np.full(values.size, 1 / values.size), color=COLORS[0])
+        ax.set_title(f"layer {i + 1}\nspread over examples {spread_over_examples(values):.1g}")
         ax.set_xlabel("output")
     return figure

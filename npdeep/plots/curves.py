@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from npdeep.checks import describe
 from npdeep.debug.learning_rates import LearningRateRange
 from npdeep.history import History
 from npdeep.plots.style import COLORS, in_house_style, look, new_axes
@@ -33,6 +34,8 @@ def learning_curves(
     """
     if x not in X_LABELS:
         raise ValueError(f"learning_curves: x must be one of {', '.join(X_LABELS)}, got {x!r}")
+    if not isinstance(runs, History | Mapping):
+        raise TypeError(f"learning_curves: runs must be a History, as fit returns it, or a dict of them; got {describe(runs)}")
     ax = new_axes(ax)
     named = {"": runs} if isinstance(runs, History) else runs
     for i, (name, history) in enumerate(named.items()):

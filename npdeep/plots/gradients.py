@@ -7,6 +7,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from npdeep.callbacks import RecordGradients
+from npdeep.checks import describe
 from npdeep.debug.snapshot import kernel_gradient_norms, snapshot
 from npdeep.plots.style import COLORS, in_house_style, new_axes
 from npdeep.trainer import Trainer
@@ -24,6 +25,8 @@ def gradient_flow(trainer: Trainer, x: Any, y: Any, ax: Axes | None = None) -> A
     >>> ax.get_yscale()
     'log'
     """
+    if not isinstance(trainer, Trainer):
+        raise TypeError(f"gradient_flow: the first argument must be a Trainer, which knows the loss; got {describe(trainer)}")
     norms = kernel_gradient_norms(snapshot(trainer, x, y))
     ax = new_axes(ax)
     positions = np.arange(1, len(norms) + 1)
@@ -48,7 +51,7 @@ def gradient_history(record: RecordGradients, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax)
     norms = np.array(record.norms)
     positions = np.arange(1, norms.shape[1] + 1)
-    shades = colormaps["viridis"](np.linspace(0, 0.92, len(norms)))
+    shades = colormaps["viridis"](np.linspace(0, 0.75, len(norms)))
     for i, (row, shade) in enumerate(zip(norms, shades, strict=True)):
         ends = i in (0, len(norms) - 1)
         label = f"update {record.updates[i]:,}" if ends else None
