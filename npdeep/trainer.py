@@ -151,6 +151,7 @@ class Trainer(metaclass=Hinting):
         if self.planned_version != model.arena.version:
             self.plan()
         model.plan()                          # a backward pass down to the input may have changed it
+        self.optimizer.check_schedules(self.iteration)
         model.passes += 1
         if model.prepared != (len(x), True):
             model.prepare(len(x), training=True)

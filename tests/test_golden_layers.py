@@ -37,7 +37,7 @@ def test_layer_at_inference(golden):
 
 @each_case("layers", kind="dropout")
 def test_dropout_of_the_same_units(golden, monkeypatch):
-    monkeypatch.setattr("npdeep.kernels.dropout.random_words", lambda rng, n: np.where(golden.kept, 0, 65535).ravel())
+    monkeypatch.setattr("npdeep.kernels.dropout.random_words", lambda rng, n, bits: np.where(golden.kept, 0, 65535).ravel())
     test_layer_and_its_gradients(golden)
 
 

@@ -11,7 +11,7 @@ import test_golden_penalties as penalties
 from helpers_golden import cases
 
 DENORMALS_AND_OVERFLOW = {"flush_tiny", "sum_of_scaled_squares", "largest_magnitude"}
-RANDOM_NUMBERS = {"random_words", "keep_steps", "gaussian_mask", "gaussian_noise_forward"}
+RANDOM_NUMBERS = {"random_words", "keep_steps", "bits_for", "gaussian_mask", "gaussian_noise_forward"}
 
 WATCHED = [
     *(

@@ -7,6 +7,7 @@ import pytest
 
 import npdeep as nd
 from npdeep import AlphaDropout, Dropout, GaussianDropout, GaussianNoise, RReLU, Sequential
+from npdeep.kernels import dropout
 
 ROWS, UNITS = 1000, 500     # half a million draws
 LAYERS = {
@@ -260,3 +261,22 @@ def test_the_rate_may_be_set_anew_between_steps(kind):
     assert x.min() == x.max() == 1             # the examples themselves are left alone
     model.layer("noise").rate = 0.0
     np.testing.assert_array_equal(model.forward(x, training=True), x)
+
+
+@pytest.mark.parametrize("rate", [1e-5, 0.001, 0.999, 0.99999])
+def test_rates_near_0_and_1_are_realized_too(rate):
+    n = 4_000_000
+    model = nd.Sequential([nd.Dropout(rate)], input_size=n, seed=0)
+    dropped = np.count_nonzero(model.forward(np.ones((1, n), np.float32), training=True) == 0)
+    assert abs(dropped - n * rate) < 4 * np.sqrt(n * rate * (1 - rate))
+    bits = model.layers[0].bits
+    assert abs(dropout.keep_steps(rate, bits) / 2**bits - (1 - rate)) < 2e-4 * min(rate, 1 - rate)
+
+
+def test_a_rate_set_later_is_checked_as_well():
+    layer = nd.Dropout(0.5)
+    with pytest.raises(ValueError, match="Dropout: rate must be"):
+        layer.rate = 1.0
+    assert layer.rate == 0.5
+    layer.rate = 0.9999
+    assert layer.bits == 32

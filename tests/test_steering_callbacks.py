@@ -548,3 +548,34 @@ def test_recorded_gradients_go_on_behind_those_of_before(tmp_path):
     again = nd.callbacks.RecordGradients(every=3)
     nd.Trainer.restore(keeper.files[0]).fit(X, Y, epochs=2, callbacks=[again], **RUN)
     assert again.state() == recorder.state()
+
+
+@pytest.mark.parametrize(
+    "watcher",
+    [
+        nd.callbacks.ReduceLROnPlateau("val_los"),
+        nd.callbacks.EarlyStopping("acuracy"),
+        nd.callbacks.Checkpoint("unused", monitor="val_accuracy"),
+    ],
+)
+def test_a_monitor_that_will_not_be_recorded_is_refused_before_any_weight_changes(watcher):
+    trainer = nd.Trainer(nd.Sequential([nd.Dense(2)], 3, seed=0), "softmax_cross_entropy", "sgd")
+    before = trainer.model.arena.values.copy()
+    data = (np.ones((4, 3)), np.zeros(4, int))
+    with pytest.raises(ValueError, match="is not recorded; there are epoch, updates"):
+        trainer.fit(*data, epochs=1, validation_data=data, callbacks=[watcher], verbose=False)
+    assert np.array_equal(trainer.model.arena.values, before)
+
+
+def test_a_schedule_that_fails_does_so_before_moving_statistics_change():
+    class Broken(nd.schedules.Schedule):
+        def __call__(self, step):
+            return math.nan if step else 0.1
+
+    model = nd.Sequential([nd.BatchNormalization(name="bn"), nd.Dense(2)], 3, seed=0)
+    trainer = nd.Trainer(model, "softmax_cross_entropy", nd.optimizers.SGD(Broken()))
+    trainer.step(np.arange(12.0).reshape(4, 3), np.zeros(4, int))
+    before = model.arena.values.copy()
+    with pytest.raises(ValueError, match="Broken"):
+        trainer.step(np.arange(12.0).reshape(4, 3), np.zeros(4, int))
+    assert np.array_equal(model.arena.values, before)

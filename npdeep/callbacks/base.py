@@ -93,6 +93,22 @@ def direction(owner: str, monitor: str, mode: str) -> str:
     return ("max" if "accuracy" in monitor else "min") if mode == "auto" else mode
 
 
+def check_monitor(owner: str, trainer: Any, monitor: str) -> None:
+    """At the start of fit: will `monitor` be recorded? Raises ValueError with all that will be, where it will not.
+
+    A callback of the user's own may add keys to the record; where there is one, the epoch's end must tell.
+    """
+    if any(isinstance(w, LambdaCallback) or not type(w).__module__.startswith("npdeep.") for w in trainer.watchers):
+        return
+    names = ["loss", *(metric.name for metric in trainer.metrics)]
+    keys = ["epoch", "updates", "seconds", "learning_rate", *names]
+    if trainer.validation_data is not None:
+        keys += [f"val_{name}" for name in names]
+    if monitor not in keys:
+        mend = "; hand validation_data to fit" if str(monitor).startswith("val_") and trainer.validation_data is None else ""
+        raise ValueError(f"{owner}: {monitor!r} is not recorded; there are {', '.join(keys)}{mend}")
+
+
 def monitored(owner: str, record: dict[str, Any], monitor: str, mode: str) -> float:
     """The monitored number, turned so that smaller is better; NaN counts as infinitely bad.
 

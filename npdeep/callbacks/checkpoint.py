@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from npdeep import checks
-from npdeep.callbacks.base import Callback, direction, monitored
+from npdeep.callbacks.base import Callback, check_monitor, direction, monitored
 
 
 class Checkpoint(Callback):
@@ -56,6 +56,11 @@ class Checkpoint(Callback):
     def files(self) -> list[Path]:
         """The files that are there, the last or the best one first."""
         return [self.folder / name for _, name in sorted(self.saved)]
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        """What is monitored must be recorded."""
+        if self.monitor is not None:
+            check_monitor("Checkpoint", trainer, self.monitor)
 
     def on_step_end(self, trainer: Any) -> None:
         """Save, where it is time."""

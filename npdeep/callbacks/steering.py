@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from npdeep import checks
-from npdeep.callbacks.base import Callback, direction, monitored
+from npdeep.callbacks.base import Callback, check_monitor, direction, monitored
 from npdeep.schedules import Schedule
 
 
@@ -55,7 +55,8 @@ class ReduceLROnPlateau(Callback):
         self.waited = self.resting = 0
 
     def on_fit_begin(self, trainer: Any) -> None:
-        """The learning rate must be a number."""
+        """The learning rate must be a number, and the monitored one recorded."""
+        check_monitor("ReduceLROnPlateau", trainer, self.monitor)
         if isinstance(trainer.optimizer.learning_rate, Schedule):
             raise TypeError(
                 "ReduceLROnPlateau: the optimizer's learning rate is a schedule already; give the optimizer a number"
@@ -142,6 +143,7 @@ class EarlyStopping(Callback):
         """There must be something to evaluate. A checkpoint written right before the end of a run ends this one too."""
         if trainer.validation_data is None and (self.every is not None or self.monitor.startswith("val_")):
             raise ValueError("EarlyStopping: fit has no validation_data; hand it in: fit(..., validation_data=(x, y))")
+        check_monitor("EarlyStopping", trainer, self.monitor)
         self.stop_where_due(trainer)
 
     def on_step_end(self, trainer: Any) -> None:

@@ -8,33 +8,45 @@ import numpy as np
 
 from npdeep.kernels.arrays import Array
 
-STEPS = 65536
-"""Sixteen random bits decide over one unit, so that probabilities are realized in steps of 1/65536."""
+CLOSE = 1e-4
+"""So far may the realized probabilities lie from the wanted ones, relative to them, before more bits are drawn."""
 
 
-def keep_steps(rate: float) -> int:
-    """How many of the 65536 numbers mean "keep", for a rate above 0 and below 1.
+def keep_steps(rate: float, bits: int = 16) -> int:
+    """How many of the 2^bits numbers mean "keep", for a rate above 0 and below 1.
 
     >>> keep_steps(0.5)
     32768
     """
-    return min(max(round((1 - rate) * STEPS), 1), STEPS - 1)
+    words: int = 2**bits
+    return min(max(round((1 - rate) * words), 1), words - 1)
 
 
-def random_words(rng: np.random.Generator, n: int) -> Array:
-    """Random numbers 0 … 65535, n of them, uint16: the generator's raw 64-bit words, each cut into four.
+def bits_for(rate: float) -> int:
+    """How many random bits decide over one unit: 16, or 32 where 16 cannot express a rate near 0 or 1.
+
+    >>> bits_for(0.5), bits_for(0.9999)
+    (16, 32)
+    """
+    error = abs(keep_steps(rate) / 2**16 - (1 - rate))
+    return 16 if error <= CLOSE * min(rate, 1 - rate) else 32
+
+
+def random_words(rng: np.random.Generator, n: int, bits: int = 16) -> Array:
+    """Random numbers 0 … 2^bits − 1, n of them, unsigned: the generator's raw 64-bit words, each cut into four or two.
 
     Asking for uniform numbers in [0, 1) instead takes several times as long.
 
     >>> random_words(np.random.default_rng(0), 3).shape
     (3,)
     """
-    words: Array = rng.bit_generator.random_raw((n + 3) // 4)
-    return words.view(np.uint16)[:n]
+    in_one = 64 // bits
+    words: Array = rng.bit_generator.random_raw((n + in_one - 1) // in_one)
+    return words.view(np.uint16 if bits == 16 else np.uint32)[:n]
 
 
 def dropout_mask(words: Array, keep: int, scale: float, mask: Array) -> Array:
-    """mask = scale where a unit is kept, which happens with probability p = keep/65536, else 0.
+    """mask = scale where a unit is kept, which happens with probability p = keep/2^bits of the words, else 0.
 
     With scale = 1/p the expected value of every unit stays what it was and nothing has to be scaled when the network is
     used ("inverted" dropout). words: n·units random numbers; mask (n, units) is written.

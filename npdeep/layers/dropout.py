@@ -19,8 +19,8 @@ class Dropout(Layer):
     the layer passes its input on. TensorFlow 1 speaks of keep_prob = 1 − rate.
 
     Args:
-        rate: the probability to drop a unit, at least 0 and below 1 (it is realized in steps of 1/65536). The attribute of
-            this name may be set anew between steps.
+        rate: the probability to drop a unit, at least 0 and below 1. The attribute of this name may be set anew between
+            steps. 16 random bits decide over a unit, 32 where 16 would miss the rate by more than a ten-thousandth.
         name: numbered "dropout", "dropout_1", … if not given.
 
     Attributes:
@@ -50,7 +50,17 @@ class Dropout(Layer):
 
     def __init__(self, rate: float = 0.5, *, name: str | None = None) -> None:
         super().__init__(name)
-        self.rate = checks.number(type(self).__name__, "rate", rate, minimum=0, below=1)
+        self.rate = rate
+
+    @property
+    def rate(self) -> float:
+        """The probability to drop a unit."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        self._rate = checks.number(type(self).__name__, "rate", rate, minimum=0, below=1)
+        self.bits = kernels.bits_for(self._rate)
 
     def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
         """In training: room for output, grad_input and mask."""
@@ -65,8 +75,8 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             self.output = x
             return x
-        words = kernels.random_words(self.rng, x.size)
-        kernels.dropout_mask(words, kernels.keep_steps(self.rate), 1 / (1 - self.rate), self.mask)
+        words = kernels.random_words(self.rng, x.size, self.bits)
+        kernels.dropout_mask(words, kernels.keep_steps(self.rate, self.bits), 1 / (1 - self.rate), self.mask)
         self.output = kernels.dropout_forward(x, self.mask, self.output_buffer)
         return self.output
 
@@ -153,8 +163,8 @@ class AlphaDropout(Dropout):
         if not training or self.rate == 0:
             self.output = x
             return x
-        words = kernels.random_words(self.rng, x.size)
-        kernels.dropout_mask(words, kernels.keep_steps(self.rate), 1.0, self.mask)
+        words = kernels.random_words(self.rng, x.size, self.bits)
+        kernels.dropout_mask(words, kernels.keep_steps(self.rate, self.bits), 1.0, self.mask)
         self.output = kernels.alpha_dropout_forward(x, self.mask, self.output_buffer, self.a, self.b, self.floor)
         return self.output
 

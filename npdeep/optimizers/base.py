@@ -65,6 +65,12 @@ class Optimizer(Described):
         """
         return schedules.value_at(self._learning_rate, step)
 
+    def check_schedules(self, step: int) -> None:
+        """Evaluate all schedules for the next update: one that fails is to fail before anything has changed."""
+        for value in vars(self).values():
+            if isinstance(value, schedules.Schedule):
+                schedules.value_at(value, step)
+
     # ── memory ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def initial_slot(self, name: str) -> float:
         """What a slot is filled with before the first step."""
