@@ -182,7 +182,7 @@ def _train_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--batch-size", type=int, default=50, help="digits an update")
     p.add_argument("--seed", type=int, default=42, help="for weights, order and dropout")
     p.add_argument(
-        "--folder", type=Path, default=Path("runs/run"), help="for history.csv, plots and the checkpoint; numbered where it is not empty"
+        "--folder", type=Path, default=Path("runs/run"), help="for history.csv, plots, checkpoint; numbered if not empty"
     )
 
 

@@ -1,5 +1,6 @@
 """The figures of the lesson."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def histograms(results: Sequence[Result], training: Split) -> plots.Figure:
         row = axes[i * len(layers) : (i + 1) * len(layers)]
         assert result.start is not None
         plots.activation_histograms(result.start, training[0][:PROBE], layers, row)
-        row[0].set_ylabel(result.title.replace(", ", ",\n"), fontsize=14)
+        row[0].set_ylabel(re.sub(r", (?!\d)", ",\n", result.title), fontsize=14)
         for ax in row:
             ax.set_xlabel("")
     figure.suptitle("What comes out of the hidden layers before training, for 500 digits (share of all outputs)")
