@@ -38,7 +38,8 @@ def is_iterable_of_batches(x: Any) -> bool:
 
 
 class ArrayFeed:
-    """Batches of arrays. What lies in memory is checked and cast once; what lies in a file, batch by batch.
+    """Batches of arrays. What lies in memory is checked and cast once; what lies in a file is searched once for NaN, piece by
+    piece, and then checked and cast batch by batch.
 
     >>> feed = ArrayFeed(np.arange(6.0).reshape(3, 2), np.arange(3), None, 2, seed=42, check=lambda x, y, w: (x, y, w))
     >>> [y.tolist() for x, y, w in feed.batches(epoch=0)]
@@ -56,6 +57,10 @@ class ArrayFeed:
         shuffle: bool = True,
     ) -> None:
         self.mapped = is_mapped(x) or is_mapped(y)
+        if self.mapped:                       # now, while nothing has changed and rows have the numbers that the user knows
+            for name, values in (("x", x), ("y", y)):
+                if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+                    checks.finite("fit", name, values)
         self.check = check
         self.x: Array
         self.y: Any

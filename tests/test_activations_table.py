@@ -246,3 +246,10 @@ def test_every_layer_prints_as_one_would_write_it(name):
         if isinstance(value, float) and parameter in RULES[name].parameters:
             assert f"{parameter} {value:.4g}" in layer.forward_formula
     assert RULES[name].derivative in layer.backward_formula
+
+
+@pytest.mark.parametrize(("name", "numerator"), [("sigmoid", lambda z: 1), ("silu", lambda z: z)])
+def test_far_to_the_left_no_digit_is_lost(name, numerator):
+    z = np.array([-700.0, -300.0, -40.0, -20.0, -5.0, -1e-3, 1e-3, 5.0, 40.0])
+    value, _ = value_and_slope(name, z)
+    np.testing.assert_allclose(value, [numerator(v) / (1 + math.exp(-v)) for v in z], rtol=1e-14, atol=0)

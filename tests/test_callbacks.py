@@ -94,7 +94,9 @@ def test_lambdas_for_the_moments_of_interest():
 
 # ── performance scheduling ────────────────────────────────────────────────────────────────────────────────────────────
 class Stub:
-    """A trainer of which a schedule sees the learning rate alone."""
+    """A trainer of which a schedule sees the learning rate alone; its records are the test's own."""
+
+    watchers = (nd.callbacks.LambdaCallback(),)
 
     def __init__(self, learning_rate=1.0):
         self.optimizer = nd.optimizers.SGD(learning_rate)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import npdeep as nd
 from npdeep.feed import ArrayFeed, IterableFeed, is_mapped
 
 X, Y, W = np.arange(22.0).reshape(11, 2), np.arange(11), np.linspace(0, 1, 11)
@@ -105,3 +106,14 @@ def test_a_generator_has_no_length_and_runs_dry():
 def test_what_is_no_batch_is_named(batch):
     with pytest.raises(TypeError, match=r"each batch must be \(x, y\) or \(x, y, sample_weight\), got .*; for arrays call"):
         list(IterableFeed([batch], Counting()).batches(0))
+
+
+def test_nan_in_a_file_is_named_by_its_row_before_any_weight_changes(tmp_path):
+    x = np.random.default_rng(0).random((500, 4), np.float32)
+    x[321, 2] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    trainer = nd.Trainer(nd.Sequential([nd.Dense(3)], 4, seed=0), "softmax_cross_entropy", "sgd")
+    before = trainer.model.arena.values.copy()
+    with pytest.raises(ValueError, match="x holds nan at row 321, column 2"):
+        trainer.fit(np.load(tmp_path / "x.npy", mmap_mode="r"), np.zeros(500, int), epochs=1, verbose=False)
+    assert np.array_equal(trainer.model.arena.values, before)

@@ -135,7 +135,7 @@ OTHERS = [
 """All kernels of the training step that stand alone; images are warped before it."""
 SHAPES = {"W": (2, 3), "norms": (1, 3), "q": (2, 3), "targets": (2, 3), "mask": (2, 3), "loss": (2, 3), "weight": (2, 1)}
 NUMBERS = {
-    "axis": 0, "step": 3, "keep": 30000, "n": 6, "minimum": 0.5, "maximum": 0.9, "largest": 2.0,
+    "axis": 0, "step": 3, "keep": 30000, "n": 6, "bits": 16, "minimum": 0.5, "maximum": 0.9, "largest": 2.0,
     "rng": np.random.default_rng(0), "labels": np.array([0, 2]), "starts": np.array([0, 3]),
     "words": np.arange(6, dtype=np.uint16),
 }  # fmt: skip

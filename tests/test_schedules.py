@@ -125,14 +125,15 @@ def test_schedules_print_as_one_would_write_them():
 
 # ── in optimizers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 class Recorder(s.Schedule):
-    """Remembers the steps that it was asked for."""
+    """Remembers the steps that it was asked for; asked twice in a row for one, it counts once."""
 
     def __init__(self, value):
         self.value = value
         self.steps = []
 
     def __call__(self, step):
-        self.steps.append(step)
+        if self.steps[-1:] != [step]:
+            self.steps.append(step)
         return self.value
 
 
@@ -161,7 +162,7 @@ def test_the_first_update_uses_the_first_value_and_the_second_the_second():
 @pytest.mark.parametrize(
     ("make", "steps"),
     [(nd.optimizers.Momentum, [0, 1, 2]), (nd.optimizers.RMSProp, [0, 1, 2]),
-     (nd.optimizers.Nesterov, [0, 1, 1, 2, 2, 3])],          # Nesterov looks ahead with the momentum of the next step
+     (nd.optimizers.Nesterov, [0, 1, 2, 3])],                # Nesterov looks ahead with the momentum of the next step
 )
 def test_a_schedule_serves_as_momentum(make, steps):
     recorder = Recorder(0.5)

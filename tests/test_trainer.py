@@ -241,20 +241,15 @@ def test_memory_mapped_arrays_give_the_same_bits_as_arrays_in_memory(mapped, dty
     assert in_memory.evaluate(x, y) == from_file.evaluate(mapped(x), mapped(y))
 
 
-def test_nan_in_memory_raises_before_the_first_step_in_a_file_before_that_batch(mapped):
+def test_nan_raises_before_the_first_step_in_memory_and_in_a_file(mapped):
     x, y = examples(50)
     x[40, 2] = np.nan
-    trainer, own = every_trainer(), every_trainer()
+    trainer = every_trainer()
     before = bits(trainer)
-    with pytest.raises(ValueError, match="fit: x holds nan at row 40, column 2"):
-        trainer.fit(x, y, batch_size=16, shuffle=False, verbose=False)
-    assert bits(trainer) == before
-    with pytest.raises(ValueError, match="fit: x holds nan at row 8, column 2"):
-        trainer.fit(mapped(x), y, batch_size=16, shuffle=False, verbose=False)
-    for i in (0, 16):
-        own.step(x[i : i + 16], y[i : i + 16])
-    assert trainer.iteration == own.iteration == 2
-    assert trainer.model.arena.values.tobytes() == own.model.arena.values.tobytes()
+    for source in (x, mapped(x)):
+        with pytest.raises(ValueError, match="fit: x holds nan at row 40, column 2"):
+            trainer.fit(source, y, batch_size=16, verbose=False)
+        assert bits(trainer) == before
 
 
 @pytest.mark.parametrize("weight", [np.ones(49), np.ones((50, 2)), -np.ones(50)])
