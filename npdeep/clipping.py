@@ -49,24 +49,11 @@ class Clipping(Described):
         raise NotImplementedError(f"{type(self).__name__} must define clip()")
 
     def norm_of(self, pieces: list[Array]) -> float:
-        """√Σ‖g‖² over the pieces, also where the squares overflow. Raises for NaN and infinite gradients.
-
-        The plain sum of squares is one dot product a piece. Where it is not finite, or so small that squares may have
-        vanished, it is taken again on g/max|g|, which neither overflows nor vanishes.
-        """
-        with np.errstate(over="ignore"):      # an overflow is dealt with below
-            total = sum(kernels.sum_of_squares(g) for g in pieces)
-        smallest = 1e9 * float(np.finfo(pieces[0].dtype).tiny)    # below it, squares may have lost digits
-        if smallest < total < math.inf:
-            return math.sqrt(total)
-        magnitudes = [kernels.largest_magnitude(g) for g in pieces]
-        if not all(map(math.isfinite, magnitudes)):    # asked one by one: max() may pass over a NaN
+        """√Σ‖g‖² over the pieces. Raises for NaN and infinite gradients."""
+        norm = kernels.norm(pieces, self.scratch)
+        if math.isnan(norm):
             self.refuse()
-        largest = max(magnitudes)
-        if largest == 0:
-            return 0.0
-        scaled = sum(kernels.sum_of_scaled_squares(g, largest, self.scratch[: len(g)]) for g in pieces)
-        return largest * math.sqrt(scaled)
+        return norm
 
     def refuse(self) -> None:
         """Raise, naming the first parameter whose gradient is NaN or infinite."""
@@ -123,7 +110,7 @@ class ClipByNorm(Clipping):
     """
 
     formula = Formula("g ← g·min(1, c/‖g‖) for each parameter", r"g \leftarrow g \min(1, c/\|g\|)")
-    kernel = staticmethod(kernels.sum_of_squares)
+    kernel = staticmethod(kernels.shorten)
 
     def __init__(self, norm: float = 1.0) -> None:
         self.norm = checks.number("ClipByNorm", "norm", norm, above=0)
@@ -138,7 +125,7 @@ class ClipByNorm(Clipping):
         """Shorten each gradient that is too long."""
         norms = [self.norm_of(group) for group in self.groups]    # all of them first: an error must leave nothing half done
         for group, norm in zip(self.groups, norms, strict=True):
-            shorten(group, norm, self.norm)
+            kernels.shorten(group, norm, self.norm)
 
 
 class ClipByGlobalNorm(Clipping):
@@ -158,7 +145,7 @@ class ClipByGlobalNorm(Clipping):
     """
 
     formula = Formula("g ← g·min(1, c/‖g‖), ‖g‖ over all parameters", r"g \leftarrow g \min(1, c/\|g\|)")
-    kernel = staticmethod(kernels.sum_of_squares)
+    kernel = staticmethod(kernels.shorten)
 
     last_norm = math.nan
 
@@ -168,22 +155,7 @@ class ClipByGlobalNorm(Clipping):
     def clip(self) -> None:
         """Shorten the whole gradient if it is too long."""
         self.last_norm = self.norm_of(self.grads)
-        shorten(self.grads, self.last_norm, self.norm)
-
-
-def shorten(pieces: list[Array], norm: float, limit: float) -> None:
-    """g ← g · limit/norm where norm > limit. A factor too small for the dtype is put on in two halves.
-
-    >>> g = np.array([3e25, 4e25], np.float32)
-    >>> shorten([g], norm=5e25, limit=1.0); g.round(6)
-    array([0.6, 0.8], dtype=float32)
-    """
-    if norm > limit:
-        factor = limit / norm
-        factors = [factor] if factor > np.finfo(pieces[0].dtype).tiny else [math.sqrt(factor)] * 2
-        for g in pieces:
-            for part in factors:
-                g *= part
+        kernels.shorten(self.grads, self.last_norm, self.norm)
 
 
 KNOWN: dict[str, type[Clipping]] = {

@@ -151,8 +151,10 @@ def test_every_other_kernel_computes_in_the_dtype_of_its_arrays(kernel, dtype, r
         elif argument.annotation in (Array, Array | None):
             shape = (6,) if kernel.__name__ == "normal_tail" else SHAPES.get(name, (6,))
             arguments[name] = watched(rng.uniform(0.2, 0.9, shape).astype(dtype))
+        elif argument.annotation == list[Array]:
+            arguments[name] = [watched(rng.uniform(0.2, 0.9, 6).astype(dtype))]
         else:
-            arguments[name] = 0.3
+            arguments[name] = 0.1 if name == "limit" else 0.3
     result = kernel(**arguments)
     assert not isinstance(result, np.ndarray) or result.dtype in (dtype, np.uint16)
     assert isinstance(result, np.ndarray | float | int | None)
