@@ -6,6 +6,7 @@ Nothing here changes a model or a trainer: everything works on copies.
 from npdeep.debug.gradient_check import GradientReport, gradient_check
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
+from npdeep.debug.unrolling import unroll
 
 __all__ = [
     "GradientReport",
@@ -15,4 +16,5 @@ __all__ = [
     "kernel_gradient_norms",
     "learning_rate_range",
     "snapshot",
+    "unroll",
 ]

@@ -1,0 +1,153 @@
+"""The unrolled file as it grows: sections of lines, the names in them, and how they are put together."""
+
+import builtins
+import importlib
+import keyword
+import math
+import pkgutil
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from npdeep import kernels
+from npdeep.debug.unrolling.sources import Sources
+from npdeep.kernels.arrays import Array
+from npdeep.model import Sequential
+from npdeep.parameters import Parameter
+
+WORDS = """
+    Array Arrays batch beta bisect clipping dw epoch g generator grads group index itertools learning_rate learning_rate_at
+    length loss m make_buffers math mean momentum_at next_beta np optimizer order penalty piece pieces rows scratch spare start
+    step t total train training u v values w weight x y
+"""
+TAKEN = {*WORDS.split(), *keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
+"""Names that the file uses for something else."""
+
+
+def kernel_names() -> set[str]:
+    """The names of everything in npdeep.kernels.
+
+    >>> "affine_forward" in kernel_names()
+    True
+    """
+    modules = pkgutil.walk_packages(kernels.__path__, "npdeep.kernels.")
+    return {name for module in modules for name in vars(importlib.import_module(module.name))}
+
+
+TAKEN |= kernel_names()
+
+
+class Script:
+    """The parts of an unrolled file.
+
+    Attributes:
+        sources: the kernels that are used.
+        setup: lines that run once, at the start: every array that stays.
+        buffers: lines that run whenever the number of rows changes: the arrays that a step writes.
+        step: the lines of the training step.
+        start: the arrays that go into the file beside it.
+        names: what each layer is called in the file.
+    """
+
+    def __init__(self, model: Sequential) -> None:
+        self.model = model
+        self.dtype = f"np.{model.dtype}"
+        self.sources = Sources()
+        self.functions: list[str] = []
+        self.setup: list[str] = []
+        self.buffers: list[str] = []
+        self.step: list[str] = []
+        self.start: dict[str, Array] = {}
+        self.names: dict[str, str] = {}
+        for layer in model.layers:
+            self.names[str(layer.name)] = identifier(str(layer.name), set(self.names.values()))
+
+    def name(self, layer: Any) -> str:
+        """What a layer is called in the file."""
+        return self.names[str(layer.name)]
+
+    def call(self, kernel: Callable[..., Any], *arguments: Any) -> str:
+        """The text of a call of a kernel; the kernel comes into the file. Texts stand as they are, other things as literals.
+
+        >>> import npdeep as nd
+        >>> from npdeep.kernels.updates.momentum import sgd
+        >>> Script(nd.Sequential([nd.Dense(1)], input_size=1)).call(sgd, "w", "g", "t", 0.01)
+        'sgd(w, g, t, 0.01)'
+        """
+        return f"{self.sources.use(kernel)}({', '.join(literal(a) for a in arguments)})"
+
+    def array(self, name: str, width: Any, kind: Any = None) -> None:
+        """An array of n rows that a step writes."""
+        self.buffers.append(f"{name} = np.empty((n, {width}), {self.dtype if kind is None else dtype_text(kind)})")
+
+    def parameter(self, p: Parameter) -> str:
+        """Views of a parameter's values and, if it has one, of its gradient; returns the name of the values."""
+        layer, _, kind = p.name.rpartition("/")
+        name = f"{self.names[layer]}.{kind}"
+        self.setup.append(f"{name} = values[{view(p)}")
+        if p.has_grad:
+            self.setup.append(f"{wanted_name(self, p)} = grads[{view(p)}")
+        return name
+
+    def wanted(self, p: Parameter | None) -> str:
+        """The name of a parameter's gradient, or None where nobody wants it."""
+        return "None" if p is None or p.wanted is None else wanted_name(self, p)
+
+    def heading(self, text: str) -> None:
+        """A comment above a group of lines of the step."""
+        self.step += ["", f"# {text}"]
+
+
+def wanted_name(script: Script, p: Parameter) -> str:
+    """What the gradient of a parameter is called in the file."""
+    layer, _, kind = p.name.rpartition("/")
+    return f"{script.names[layer]}.grad_{kind}"
+
+
+def view(p: Parameter) -> str:
+    """The end of the line that makes a parameter a view into a flat array.
+
+    >>> import npdeep as nd
+    >>> view(nd.Sequential([nd.Dense(2, name="a")], input_size=3).layer("a").kernel)
+    '0:6].reshape(3, 2)'
+    """
+    shape = "" if len(p.shape) == 1 else f".reshape{p.shape}"
+    return f"{p.span.start}:{p.span.stop}]{shape}"
+
+
+def dtype_text(kind: Any) -> str:
+    """A dtype as one writes it.
+
+    >>> dtype_text(np.bool_), dtype_text(np.int64)
+    ('bool', 'np.int64')
+    """
+    return "bool" if np.dtype(kind) == np.bool_ else f"np.{np.dtype(kind).name}"
+
+
+def literal(value: Any) -> str:
+    """Text stands for itself; numbers are written so that reading them gives the same bits.
+
+    >>> literal("hidden1.kernel"), literal(0.1), literal(None), literal(-np.inf)
+    ('hidden1.kernel', '0.1', 'None', '-np.inf')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"np.{value}".replace("np.-", "-np.")
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def identifier(name: str, others: set[str]) -> str:
+    """A layer's name as Python can use it, different from all others.
+
+    >>> identifier("hidden1", set()), identifier("1st-layer", set()), identifier("loss", set())
+    ('hidden1', 'layer_1st_layer', 'loss_layer')
+    """
+    word = re.sub(r"\W", "_", name)
+    word = f"layer_{word}" if not word[0].isalpha() else word
+    word = f"{word}_layer" if word in TAKEN else word
+    while word in others:
+        word += "_"
+    return word

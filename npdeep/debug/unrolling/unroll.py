@@ -1,0 +1,304 @@
+"""Writing the unrolled file."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks, seeds
+from npdeep.debug.unrolling.layers import LAYERS, write_backward, write_forward
+from npdeep.debug.unrolling.losses import LOSSES, targets_line, write_loss
+from npdeep.debug.unrolling.script import Script
+from npdeep.debug.unrolling.updates import (
+    CLIPPINGS,
+    CONSTRAINTS,
+    OPTIMIZERS,
+    REGULARIZERS,
+    SCHEDULES,
+    write_clipping,
+    write_constraints,
+    write_optimizer,
+    write_penalties,
+)
+from npdeep.kernels.arrays import Array
+from npdeep.losses.own import OwnLoss
+from npdeep.parameters import CHUNK
+from npdeep.schedules import Schedule
+from npdeep.trainer import Trainer
+
+WORD = (1 << 64) - 1
+RULE = "# " + "─" * 118
+
+
+def unroll(
+    trainer: Trainer, path: str | Path, x: Any = None, y: Any = None, *, epochs: int = 1, batch_size: int = 50, **of_fit: Any
+) -> Path:
+    """Write this trainer's training step as one Python file that imports NumPy and the standard library alone.
+
+    The file holds the kernels that this network uses, word for word; below them the arrays of every layer by name, the step
+    as straight lines, one call a line, and a small loop around it. Its start (weights, statistics, slots, states of the
+    generators) stands in an .npz beside it. From there it trains to the same bits as this trainer would: `step(x, y)` as
+    `trainer.step`, `train(x, y, epochs, batch_size)` as `trainer.fit`. Made to be stepped through in pdb, and to be handed on
+    as a baseline to those who have no npdeep. The trainer is not touched.
+
+    Args:
+        trainer: its layers, loss, optimizer, clipping, regularizers, constraints and schedules must be npdeep's own.
+        path: the file to write, ending in .py; it must not exist yet.
+        x, y: examples and targets to put into the .npz, so that running the file trains on them.
+        epochs, batch_size: what running the file then does.
+
+    Returns the path. Raises ValueError, naming it, for whatever is the user's own, for arguments of `fit` that are no part of
+    the step (augment, callbacks, …), and for a trainer in the middle of an epoch; FileExistsError where there is a file
+    already.
+
+    >>> import tempfile
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(2, name="outputs")], input_size=3, seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     text = unroll(nd.Trainer(model, "softmax_cross_entropy"), folder + "/step.py").read_text(encoding="utf-8")
+    >>> print(text[text.index("    # forward"):text.index("    # loss")].rstrip())
+        # forward outputs: z = xW + b    (n, 3) → (n, 2)
+        affine_forward(x, outputs.kernel, outputs.bias, outputs.output)
+    """
+    if not isinstance(trainer, Trainer):
+        raise TypeError(f"unroll: trainer must be a Trainer, which knows loss and optimizer; got {checks.describe(trainer)}")
+    for name, given in of_fit.items():
+        if given is None or given == ():
+            continue
+        raise ValueError(
+            f"unroll: {name}={given!r} is no part of the training step and cannot be unrolled; change the rows before you hand "
+            "them to step(x, y), and write what is to watch the run into the loop of the file"
+        )
+    path = check_path(path)
+    data = check_data(trainer, x, y)
+    epochs = checks.whole("unroll", "epochs", epochs, minimum=0)
+    batch_size = checks.whole("unroll", "batch_size", batch_size)
+    check_parts(trainer)
+    script = write_script(copy.deepcopy(trainer))
+    script.start.update(data)
+    text = render(script, trainer, path.stem, epochs, batch_size, with_data=bool(data))
+    save(path, text, script.start)
+    return path
+
+
+# ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def check_path(given: Any) -> Path:
+    """A path that ends in .py and is free, and so is the .npz beside it."""
+    if not isinstance(given, str | os.PathLike):
+        raise TypeError(f"unroll: path must be a string or a Path, got {checks.describe(given)}")
+    path = Path(given)
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise ValueError(f"unroll: path must be the name of a Python module, such as step.py, got {str(path)!r}")
+    for file in (path, path.with_suffix(".npz")):
+        if file.exists():
+            raise FileExistsError(f"unroll: {file} exists already; remove it, or choose another name")
+    return path
+
+
+def check_data(trainer: Trainer, x: Any, y: Any) -> dict[str, Array]:
+    """The examples and targets that go into the file, if any."""
+    if (x is None) != (y is None):
+        raise ValueError("unroll: x and y belong together; hand in both or none")
+    if x is None:
+        return {}
+    rows = trainer.model.check_examples("unroll", "x", x)
+    trainer.loss.check_targets(y, len(rows), trainer.model.output_size, trainer.model.dtype)
+    return {"x": rows, "y": checks.real_array("unroll", "y", y)}
+
+
+def check_parts(trainer: Trainer) -> None:
+    """Raise, naming it, where a part is not npdeep's own."""
+    if trainer.batches_done:
+        raise ValueError(
+            f"unroll: the trainer stands in the middle of epoch {trainer.epoch + 1}, after {trainer.batches_done} batches; "
+            "let fit finish the epoch first"
+        )
+    if trainer.first_layer > 0:
+        raise ValueError("unroll: fit is running with cache_frozen and leaves layers out; unroll before or after it")
+    for layer in trainer.model.layers:
+        own(type(layer) not in LAYERS, f"layer {layer.name!r}", layer)
+    loss = trainer.loss.own if isinstance(trainer.loss, OwnLoss) else trainer.loss
+    own(type(trainer.loss) not in LOSSES, "loss", loss)
+    own(type(trainer.optimizer) not in OPTIMIZERS, "optimizer", trainer.optimizer)
+    own(trainer.clipping is not None and type(trainer.clipping) not in CLIPPINGS, "clipping", trainer.clipping)
+    for value in vars(trainer.optimizer).values():
+        check_schedule(value)
+    for p in trainer.model.parameters:
+        own(p.regularizer is not None and type(p.regularizer) not in REGULARIZERS, f"regularizer of {p.name}", p.regularizer)
+        own(p.constraint is not None and type(p.constraint) not in CONSTRAINTS, f"constraint of {p.name}", p.constraint)
+    for watcher in trainer.watchers:
+        own(not type(watcher).__module__.startswith("npdeep."), "callback", watcher)
+
+
+def check_schedule(value: Any) -> None:
+    """Raise where a value is a schedule of the user's own, or holds one."""
+    if isinstance(value, Schedule):
+        own(type(value) not in SCHEDULES, "schedule", value)
+        check_schedule(getattr(value, "then", None))
+
+
+def own(is_own: bool, what: str, thing: Any) -> None:
+    """Raise where a part is the user's own."""
+    if is_own:
+        raise ValueError(
+            f"unroll: the {what} is a {type(thing).__name__} of your own, whose source npdeep does not take over; use one of "
+            "npdeep's, or add it to the unrolled file by hand"
+        )
+
+
+# ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def write_script(trainer: Trainer) -> Script:
+    """All lines of the file, from a copy of the trainer: in the order of the training step."""
+    model = trainer.model
+    trainer.plan()
+    model.plan()
+    script = Script(model)
+    trainable = [p for p in model.parameters if p.trainable]
+    script.start["values"] = model.arena.values
+    script.setup += ['values = start["values"]', f"grads = np.zeros({model.arena.grads.size}, {script.dtype})"]
+    script.setup.append(f"scratch = np.empty({model.arena.scratch.size}, {script.dtype})")
+    for layer in model.layers:
+        if layer.draws:
+            script.start[f"{script.name(layer)}_generator"] = generator_words(layer.rng)
+    inputs, outputs = write_forward(script)
+    write_loss(script, trainer.loss, outputs)
+    write_backward(script, inputs)
+    write_penalties(script, model.parameters)
+    write_clipping(script, trainer.clipping, trainable)
+    write_optimizer(script, trainer.optimizer, trainable, trainer.iteration)
+    write_constraints(script, trainable)
+    return script
+
+
+def generator_words(rng: np.random.Generator) -> Array:
+    """The state of a PCG64 generator as six 64-bit words.
+
+    >>> generator_words(np.random.default_rng(0)).shape
+    (6,)
+    """
+    whole: Any = rng.bit_generator.state
+    state, increment = whole["state"]["state"], whole["state"]["inc"]
+    words = [state >> 64, state & WORD, increment >> 64, increment & WORD, whole["has_uint32"], whole["uinteger"]]
+    return np.array(words, np.uint64)
+
+
+# ── the text ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+PIECES = f'''def pieces(spans, size={CHUNK}):
+    """The spans, cut into pieces that stay in a core's cache while an update works on them."""
+    return [slice(i, min(i + size, span.stop)) for span in spans for i in range(span.start, span.stop, size)]
+'''
+GENERATOR = '''def generator(words):
+    """The random generator whose state these six 64-bit words hold."""
+    high, low, increment_high, increment_low, has_uint32, uinteger = map(int, words)
+    rng = np.random.Generator(np.random.PCG64())
+    state = {"state": high << 64 | low, "inc": increment_high << 64 | increment_low}
+    rng.bit_generator.state = {"bit_generator": "PCG64", "state": state, "has_uint32": has_uint32, "uinteger": uinteger}
+    return rng
+'''
+
+
+def render(script: Script, trainer: Trainer, name: str, epochs: int, batch_size: int, with_data: bool) -> str:
+    """The whole file."""
+    needs_generator = any("generator(" in line for line in script.setup)
+    parts = [
+        header(trainer, name),
+        "\n".join([*sorted(script.sources.modules), "", "import numpy as np", "", "Array = np.ndarray"]).lstrip(),
+        section("The kernels, word for word: forward and hand-derived backward of every operation in the step."),
+        *script.sources.constants.values(),
+        *(f"\n{source.rstrip()}" for source in script.sources.functions.values()),
+        *(f"\n{function}" for function in script.functions),
+        section("The start, and every array by its name: <layer>.output, <layer>.kernel, <layer>.grad_kernel, …"),
+        'class Arrays:\n    """A name to hang arrays on."""\n',
+        f"\n{PIECES}",
+        *([f"\n{GENERATOR}"] if needs_generator else []),
+        '\nwith np.load(__file__.removesuffix(".py") + ".npz") as file:\n    start = dict(file)\n',
+        "\n".join(script.setup),
+        "\nbatch = Arrays()\nbatch.rows = 0\n\n",
+        function("make_buffers(n)", "The arrays that a step on n rows writes.", ["batch.rows = n", *script.buffers]),
+        section("The training step."),
+        step_text(script),
+        section("The loop around it."),
+        train_text(script, trainer),
+        "",
+        main_text(epochs, batch_size, with_data),
+    ]
+    return "\n".join(parts)
+
+
+def header(trainer: Trainer, name: str) -> str:
+    """The docstring of the file."""
+    parts = [repr(trainer.loss) if not isinstance(trainer.loss, OwnLoss) else "", repr(trainer.optimizer)]
+    if trainer.clipping is not None:
+        parts.append(repr(trainer.clipping))
+    shape = repr(trainer.model).strip("<>").removeprefix("Sequential ")
+    table = "\n".join(f"    {line}".rstrip() for line in str(trainer.model.summary()).splitlines())
+    return f'''"""One training step in plain sight, and nothing but NumPy: {shape}.
+
+{chr(10).join(f"    {part}" for part in parts)}
+
+{table}
+
+Written by npdeep from a trainer after {trainer.iteration:,} updates; {name}.npz beside this file holds its weights, slots and
+generators. From there `step` and `train` go on to the same bits as npdeep. Step through it: python -m pdb {name}.py
+"""
+'''
+
+
+def section(text: str) -> str:
+    """A heading in the file."""
+    return f"\n\n{RULE}\n# {text}\n{RULE}"
+
+
+def function(signature: str, docstring: str, lines: list[str]) -> str:
+    """The text of a function."""
+    body = [f"    {line}".rstrip() for line in lines]
+    return "\n".join([f"def {signature}:", f'    """{docstring}"""', *body])
+
+
+def step_text(script: Script) -> str:
+    """The step as a function."""
+    about = f"One step on x (n, {script.model.input_size}), targets y and weights (n, 1) or None; returns loss plus penalties."
+    lines = ["rows = len(x)", "if rows != batch.rows:", "    make_buffers(rows)", *script.step, "", "return loss.value"]
+    return function("step(x, y, weight=None)", about, lines)
+
+
+def train_text(script: Script, trainer: Trainer) -> str:
+    """The loop as a function."""
+    place = f"spawn_key=({seeds.SHUFFLE}, training.epoch)"
+    lines = [
+        f"x = np.asarray(x, {script.dtype})",
+        *targets_line(script, trainer.loss),
+        "for _ in range(epochs):",
+        f"    order = np.random.default_rng(np.random.SeedSequence({trainer.seed}, {place})).permutation(len(x))",
+        "    total = 0.0",
+        "    for first in range(0, len(x), batch_size):",
+        "        index = order[first : first + batch_size]",
+        "        total += len(index) * step(x.take(index, axis=0), y.take(index, axis=0))",
+        "    training.epoch += 1",
+        '    print(f"epoch {training.epoch}: loss {total / len(x):.4f}")',
+    ]
+    counter = f"training = Arrays()\ntraining.epoch = {trainer.epoch}\n\n\n"
+    return counter + function("train(x, y, epochs, batch_size)", "So many more epochs, each in an order of its own.", lines)
+
+
+def main_text(epochs: int, batch_size: int, with_data: bool) -> str:
+    """What running the file does."""
+    call = f'    train(start["x"], start["y"], epochs={epochs}, batch_size={batch_size})'
+    note = '    print("this file was written without examples; import it and call train(x, y, epochs, batch_size)")'
+    return f'\nif __name__ == "__main__":\n{call if with_data else note}\n'
+
+
+def save(path: Path, text: str, start: dict[str, Array]) -> None:
+    """Both files; neither is there where one cannot be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = path.with_suffix(".npz")
+    try:
+        with open(arrays, "wb") as file:
+            np.savez_compressed(file, **start)  # type: ignore[arg-type]
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        arrays.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise
