@@ -63,6 +63,10 @@ class Augmentation(Described):
         changed = changed.astype(dtype, copy=False).reshape(x.shape)
         return changed.copy() if np.may_share_memory(changed, x) else changed
 
+    def check(self, x: Array) -> None:
+        """Raise ValueError where x is no batch of images for this augmentation."""
+        image_shape(self._name, "x", x, self.shape)
+
     def apply(self, images: Array, rng: np.random.Generator) -> Array:
         """What `change` makes of images (n, height, width, channels), checked."""
         if self.channels_needed not in (None, images.shape[3]):
@@ -447,6 +451,14 @@ def image_shape(owner: str, name: str, x: Array, shape: tuple[int, ...] | None) 
     if x.ndim not in (2, 3, 4):
         raise ValueError(
             f"{owner}: {name} must be flat or have the shape (n, height, width) or (n, height, width, channels), got {x.shape}"
+        )
+    told = None if shape is None else shape[: x.ndim - 1]
+    if x.ndim > 2 and told is not None and x.shape[1 : 1 + len(told)] != told:
+        raise ValueError(f"{owner}: was told that images have the shape {shape}, but {name} has the shape {x.shape}")
+    if x.ndim == 3 and shape is None and x.shape[2] in (3, 4) and x.shape[1] > x.shape[2]:
+        raise ValueError(
+            f"{owner}: {name} of shape {x.shape} looks like one colour image: write {name}[None]; "
+            f"if it is {len(x)} grey images, say shape={x.shape[1:]}"
         )
     if x.ndim == 2 and shape is None:
         raise ValueError(

@@ -29,6 +29,10 @@ def frozen_depth(model: Sequential) -> int:
     if not any(trainable):
         raise ValueError("fit: cache_frozen: every parameter is frozen, there is nothing to train; see model.unfreeze(...)")
     depth = trainable.index(True)
+    while depth and not model.layers[depth - 1].parameters:
+        depth -= 1                            # down to the highest frozen layer, and up again as far as nothing is drawn
+    while depth and not model.layers[depth].draws and depth < trainable.index(True):
+        depth += 1
     frozen = model.layers[:depth]
     for layer in frozen:
         if layer.draws:

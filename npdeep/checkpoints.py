@@ -24,6 +24,8 @@ from npdeep.kernels.arrays import Array
 FORMAT = "npdeep checkpoint"
 VERSION = 1
 HEADER = "header"
+MARKS = ({"float"}, {"mapping"})
+"""Keys of the dicts by which JSON says what it has no words for."""
 
 
 def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
@@ -132,11 +134,15 @@ def flush_folder(folder: Path) -> None:
 def plain(value: Any) -> Any:
     """The value as JSON can say it: what it has no numbers for as {"float": "nan"}, NumPy's scalars as Python's.
 
-    >>> plain({"best": np.float32(0.5), "loss": [1.0, math.inf]})
-    {'best': 0.5, 'loss': [1.0, {'float': 'inf'}]}
+    A mapping that JSON could not give back, with keys that are no strings or that look like such a mark, is a list of pairs.
+
+    >>> plain({"best": np.float32(0.5), "loss": [1.0, math.inf]}), plain({1: 0.5})
+    ({'best': 0.5, 'loss': [1.0, {'float': 'inf'}]}, {'mapping': [[1, 0.5]]})
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        if set(value) in MARKS or not all(isinstance(key, str) for key in value):
+            return {"mapping": [[plain(key), plain(item)] for key, item in value.items()]}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, np.generic):
@@ -145,12 +151,14 @@ def plain(value: Any) -> Any:
 
 
 def revived(item: dict[str, Any]) -> Any:
-    """A dict out of JSON, or the number that it stands for.
+    """A dict out of JSON, or what it stands for.
 
-    >>> revived({"float": "-inf"}), revived({"epoch": 3})
-    (-inf, {'epoch': 3})
+    >>> revived({"float": "-inf"}), revived({"mapping": [[1, 0.5]]}), revived({"epoch": 3})
+    (-inf, {1: 0.5}, {'epoch': 3})
     """
-    return float(item["float"]) if set(item) == {"float"} else item
+    if set(item) == {"float"}:
+        return float(item["float"])
+    return dict(item["mapping"]) if set(item) == {"mapping"} else item
 
 
 def parse_header(path: Path, raw: Array | None) -> dict[str, Any]:

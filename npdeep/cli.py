@@ -1,4 +1,4 @@
-"""The command line: npdeep lesson, train, check. Thin: each command calls what a script could call."""
+"""The command line. Thin: each command calls what a script could call."""
 
 import argparse
 import signal
@@ -20,6 +20,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code: 0 fine, 1 a check failed, 2 unfit arguments, 130 interrupted."""
     parsed = parser().parse_args(arguments)
+    parsed.given = [a.partition("=")[0] for a in (sys.argv[1:] if arguments is None else arguments) if a.startswith("--")]
     try:
         return int(parsed.command(parsed))
     except KeyboardInterrupt:
@@ -76,6 +77,9 @@ def lesson(given: argparse.Namespace) -> int:
 def train(given: argparse.Namespace) -> int:
     """Train a network, or go on with a run; write history.csv, plots and a checkpoint into the run folder."""
     if given.resume is not None:
+        others = [option for option in given.given if not "--resume".startswith(option) and not "--epochs".startswith(option)]
+        if others:
+            raise ValueError(f"a run goes on as it began: with --resume leave out {', '.join(others)}; only --epochs counts")
         folder, data, batch_size, trainer = runs.reopen(given.resume)
     else:
         folder, data, batch_size, trainer = runs.begin(given)

@@ -13,6 +13,10 @@ from npdeep.kernels.arrays import Array
 from npdeep.parameters import Arena, Parameter, chunks, trainable_spans
 
 
+class BadGradient(ValueError):
+    """Raised where a gradient holds NaN or inf and so has no norm, before any weight changes."""
+
+
 class Clipping(Described):
     """Base. `plan` is told which parameters are trainable, `clip` changes their gradients in place.
 
@@ -61,7 +65,7 @@ class Clipping(Described):
             grad = parameter.grad
             if grad is not None and not np.all(np.isfinite(grad)):
                 bad = tuple(int(i) for i in np.argwhere(~np.isfinite(grad))[0])
-                raise ValueError(
+                raise BadGradient(
                     f"{type(self).__name__}: the gradient of {parameter.name} holds {grad[bad]} at {bad} and has no norm; "
                     "no weight was changed. Look for the cause with nd.debug, lower the learning rate, or scale the inputs"
                 )

@@ -100,7 +100,7 @@ class MinMaxNorm(_AlongAxis):
 
 
 class UnitNorm(_AlongAxis):
-    """‖w‖ = 1.
+    """‖w‖ = 1; weights that are all 0 stay so.
 
     >>> w = np.array([[3.0], [4.0]])
     >>> UnitNorm().apply(w, np.empty(2)); w

@@ -1,5 +1,6 @@
 """Where `fit` gets its batches from: arrays, gathered in a new order every epoch, or an iterable of the user's."""
 
+import itertools
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
@@ -103,8 +104,6 @@ class IterableFeed:
     [(1, 2, None), (3, 4, None)]
     """
 
-    fingerprint = None
-
     def __init__(self, source: Iterable[Any], check: CheckBatch) -> None:
         self.source, self.check = source, check
 
@@ -112,10 +111,20 @@ class IterableFeed:
         """How many batches, where the source knows; else 0."""
         return len(self.source) if isinstance(self.source, Sized) else 0
 
+    @property
+    def fingerprint(self) -> tuple[Any, ...]:
+        """How many batches, where the source knows: an epoch begun with it goes on behind the batches that were done."""
+        return ("iterable", len(self))
+
     def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """Go through the source once. Raises ValueError where it has run dry, as a generator has after one epoch."""
+        """Go through the source once, from batch number `first` on; one that goes on by itself, as a generator does, is not
+        begun anew. Raises ValueError where it has run dry, as a generator has after one epoch.
+        """
         count = 0
-        for batch in self.source:
+        source = iter(self.source)
+        if source is not self.source:
+            count = sum(1 for _ in itertools.islice(source, first))
+        for batch in source:
             if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
                 raise TypeError(
                     f"fit: each batch must be (x, y) or (x, y, sample_weight), got {checks.describe(batch)}; "

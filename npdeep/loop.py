@@ -1,9 +1,11 @@
 """The loop around the training step: epochs, batches, callbacks, and the record of it all."""
 
+import math
 import time
 from typing import Any
 
 from npdeep.callbacks import Callback
+from npdeep.clipping import BadGradient
 from npdeep.datasets.batches import augmented
 from npdeep.feed import ArrayFeed, IterableFeed
 from npdeep.history import History
@@ -31,8 +33,8 @@ class FitLoop:
         trainer, history = self.trainer, History()
         trainer.stop_reason = ""
         trainer.last_epoch, trainer.steps_per_epoch = trainer.epoch + epochs, len(self.feed)
-        if trainer.iteration == 0:            # a callback may have watched another trainer before
-            for watcher in self.watchers:
+        for watcher in self.watchers:         # it may have watched another trainer before
+            if trainer.iteration == 0 or not any(watcher is known for known in trainer.last_watchers):
                 watcher.reset()
         trainer.hand_back_states(self.watchers)
         begun: list[Callback] = []
@@ -50,7 +52,7 @@ class FitLoop:
             history.stopped_because = trainer.history.stopped_because = trainer.stop_reason
             for watcher in begun:             # one that refused to begin has nothing to end
                 watcher.on_fit_end(trainer)
-            trainer.watchers = []
+            trainer.watchers, trainer.last_watchers = [], self.watchers
         return history
 
     def run_epoch(self) -> dict[str, Any]:
@@ -63,8 +65,12 @@ class FitLoop:
         for x, y, weight in self.feed.batches(trainer.epoch, first):
             if self.augment is not None:
                 x = self.augmented(x)
-            for _ in trainer.operations(x, y, weight):
-                pass
+            try:
+                for _ in trainer.operations(x, y, weight):
+                    pass
+            except BadGradient as error:
+                self.ask_about(error)
+                break
             trainer.batches_done += 1
             totals.add(trainer.last_loss, trainer.model.layers[-1].output, y)
             for watcher in self.after_step:
@@ -75,6 +81,13 @@ class FitLoop:
         trainer.epoch += 1
         trainer.batches_done, trainer.unfinished = 0, None
         return self.record(totals)
+
+    def ask_about(self, error: BadGradient) -> None:
+        """Clipping refused the gradient and the step was not made: where no callback stops the run, the error goes on."""
+        for watcher in self.watchers:
+            watcher.on_bad_gradient(self.trainer)
+        if not self.trainer.stop_reason:
+            raise error
 
     def begin_epoch(self) -> tuple[int, "Totals"]:
         """Where to begin and the sums so far: those of the interrupted epoch, if the batches are the same, else none."""
@@ -88,7 +101,8 @@ class FitLoop:
     def augmented(self, x: Array) -> Array:
         """The batch, changed by random numbers that belong to this epoch and this batch: nothing to save for a resumed run."""
         trainer = self.trainer
-        changed = augmented("fit", self.augment, x, self.seed, trainer.epoch, trainer.batches_done)
+        rows = x if isinstance(self.feed, ArrayFeed) else x.copy()    # a function may change them in place: not the user's own
+        changed = augmented("fit", self.augment, rows, self.seed, trainer.epoch, trainer.batches_done)
         checked: Array = trainer.model.check_examples("fit: augment", "x", changed)
         return checked
 
@@ -141,6 +155,6 @@ class Totals:
             self.sums[i] += n * metric.compute(outputs, targets)
 
     def means(self) -> dict[str, float]:
-        """The mean over all rows so far, by name."""
+        """The mean over all rows so far, by name; NaN where there was none."""
         names = ["loss", *(metric.name for metric in self.metrics)]
-        return {name: total / max(self.rows, 1) for name, total in zip(names, self.sums, strict=True)}
+        return {name: total / self.rows if self.rows else math.nan for name, total in zip(names, self.sums, strict=True)}

@@ -197,17 +197,22 @@ class Sequential(metaclass=Hinting):
 [<Parameter b/kernel (1, 1) float32>, <Parameter b/bias (1,) float32>])
         """
         chosen = select("freeze", self.parameters, scope)
-        trained = {p.name.rpartition("/")[0] for p in self.parameters if p.has_grad}
-        if all(p.name.rpartition("/")[0] in trained and not p.has_grad for p in chosen):
-            raise ValueError(
-                f"freeze: {scope!r} selects moving statistics alone ({', '.join(p.name for p in chosen)}), which are never "
-                f"trained; freeze the layer: model.freeze({chosen[0].name.partition('/')[0]!r})"
-            )
+        self._refuse_statistics("freeze", scope, chosen)
         return self._set_trainable(chosen, False)
 
     def unfreeze(self, scope: str | None = None) -> list[Parameter]:
         """Train the matching parameters again (None: all); return them. Raises ValueError where nothing matches."""
-        return self._set_trainable(select("unfreeze", self.parameters, scope), True)
+        chosen = select("unfreeze", self.parameters, scope)
+        self._refuse_statistics("unfreeze", scope, chosen)
+        return self._set_trainable(chosen, True)
+
+    def _refuse_statistics(self, owner: str, scope: Any, chosen: list[Parameter]) -> None:
+        trained = {p.name.rpartition("/")[0] for p in self.parameters if p.has_grad}
+        if all(p.name.rpartition("/")[0] in trained and not p.has_grad for p in chosen):
+            raise ValueError(
+                f"{owner}: {scope!r} selects moving statistics alone ({', '.join(p.name for p in chosen)}), which are never "
+                f"trained; {owner} the layer: model.{owner}({chosen[0].name.partition('/')[0]!r})"
+            )
 
     def _set_trainable(self, chosen: list[Parameter], trainable: bool) -> list[Parameter]:
         for parameter in chosen:
@@ -354,6 +359,8 @@ class Sequential(metaclass=Hinting):
         >>> bool(np.all(letters.layer("hidden1").kernel.value == digits.layer("hidden1").kernel.value))
         True
         """
+        if isinstance(layers, Layer):
+            raise TypeError("with_layers: layers must be a list of layers; put the layer in brackets: with_layers([...], keep)")
         kept = self.layers[: self.layers.index(self.layer(keep)) + 1]
         copies = [type(layer)(**layer.arguments()) for layer in kept]
         seed = seeds.derived(self.seed) if seed is None else seed

@@ -48,16 +48,26 @@ def select(owner: str, parameters: list[Parameter], scope: Any) -> list[Paramete
     Traceback (most recent call last):
     ValueError: freeze: no variable's name begins with a match of 'hiden'; there are hidden1/kernel
     """
+    chosen = set(select_names(owner, [p.name for p in parameters], scope))
+    return [p for p in parameters if p.name in chosen]
+
+
+def select_names(owner: str, names: list[str], scope: Any) -> list[str]:
+    """The names that `re.match` the scope; None selects all. Nothing selected raises and lists them.
+
+    >>> select_names("variables", ["hidden1/kernel", "outputs/kernel"], "out")
+    ['outputs/kernel']
+    """
     if scope is None:
-        return list(parameters)
+        return names
     if not isinstance(scope, str):
         raise TypeError(f"{owner}: scope must be a regular expression as a string, or None, got {checks.describe(scope)}")
     try:
         pattern = re.compile(scope)
     except re.error as error:
         raise ValueError(f"{owner}: scope {scope!r} is no regular expression: {error}") from None
-    chosen = [p for p in parameters if pattern.match(p.name)]
+    chosen = [name for name in names if pattern.match(name)]
     if not chosen:
-        names = ", ".join(p.name for p in parameters) or "none"
-        raise ValueError(f"{owner}: no variable's name begins with a match of {scope!r}; there are {names}")
+        there = ", ".join(names) or "none"
+        raise ValueError(f"{owner}: no variable's name begins with a match of {scope!r}; there are {there}")
     return chosen

@@ -23,6 +23,8 @@ GROUPS: dict[str, Iterable[type]] = {
     "schedules": schedules.KNOWN.values(),
 }
 BUILT_IN: dict[str, type] = {f"{group}.{kind.__name__}": kind for group, kinds in GROUPS.items() for kind in kinds}
+ARRAY = "array in this file"
+"""The key under which the header of a checkpoint names an array."""
 NAMES = {kind: name for name, kind in BUILT_IN.items()}
 
 
@@ -116,24 +118,26 @@ def split_arrays(state: Any, prefix: str, arrays: dict[str, np.ndarray[Any, Any]
 
     >>> arrays = {}
     >>> split_arrays({"best": 0.5, "w": np.zeros(2)}, "callbacks/0", arrays)
-    {'best': 0.5, 'w': {'array': 'callbacks/0/w'}}
+    {'best': 0.5, 'w': {'array in this file': 'callbacks/0/w'}}
     """
     if isinstance(state, np.ndarray):
         arrays[prefix] = state
-        return {"array": prefix}
+        return {ARRAY: prefix}
     if isinstance(state, Mapping):
-        return {str(key): split_arrays(value, f"{prefix}/{key}", arrays) for key, value in state.items()}
+        if ARRAY in state:
+            raise ValueError(f"checkpoint: {prefix} has the key {ARRAY!r}, which checkpoints use themselves; rename it")
+        return {key: split_arrays(value, f"{prefix}/{key}", arrays) for key, value in state.items()}
     return encode(state, prefix)
 
 
 def join_arrays(state: Any, arrays: Mapping[str, Any]) -> Any:
     """The state again, with its arrays put back.
 
-    >>> join_arrays({"w": {"array": "callbacks/0/w"}}, {"callbacks/0/w": np.zeros(2)})
+    >>> join_arrays({"w": {ARRAY: "callbacks/0/w"}}, {"callbacks/0/w": np.zeros(2)})
     {'w': array([0., 0.])}
     """
     if not isinstance(state, dict):
         return state
-    if set(state) == {"array"}:
-        return arrays[state["array"]]
+    if ARRAY in state:
+        return arrays[state[ARRAY]]
     return {key: join_arrays(value, arrays) for key, value in state.items()}

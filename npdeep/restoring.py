@@ -61,6 +61,10 @@ def restore_weights(
     stored = {name: array for name, array in arrays.items() if name.count("/") == 1}    # slots have two
     names = selected(owner, list(stored), scope, path)
     layer_names = check_rename(owner, rename, {n.partition("/")[0] for n in stored}, {n.partition("/")[0] for n in targets})
+    chosen_layers = {name.partition("/")[0] for name in names}
+    for old in layer_names:
+        if old not in chosen_layers:
+            raise ValueError(f"{owner}: rename names layer {old!r}, but scope {scope!r} selects nothing of it; widen the scope")
     spoken_for = set(layer_names.values())
     report = LoadReport()
     changes: list[tuple[Parameter, Array]] = []

@@ -39,8 +39,9 @@ from npdeep.layers import (
     PReLU,
     RReLU,
 )
+from npdeep.losses import KLDivergence
 from npdeep.model import Sequential, load_model
-from npdeep.trainer import Trainer
+from npdeep.trainer import Trainer, last_activation
 
 HELD_OUT = 500
 """So many of the sample's training digits are for validation."""
@@ -198,13 +199,16 @@ def describe_file(path: Path) -> list[str]:
 
 
 def evaluate_file(path: Path, source: str) -> dict[str, float]:
-    """Loss and metrics on the test digits; a file without a trainer is judged by softmax cross entropy and accuracy."""
+    """Loss and metrics on the test digits; a file without a trainer is judged by cross entropy and accuracy."""
     header, _ = checkpoints.read(path)
+    x, y = load_data(source)[2]
     if "trainer" in header:
-        trainer = Trainer.restore(path)
-    else:
-        trainer = Trainer(load_model(path), "softmax_cross_entropy", metrics=["accuracy"])
-    return trainer.evaluate(*load_data(source)[2])
+        return Trainer.restore(path).evaluate(x, y)
+    model = load_model(path)
+    last = last_activation(model)
+    if last is not None and last.activation in KLDivergence.needs:    # with one class certain it is the cross entropy
+        return Trainer(model, "kl_divergence", metrics=["accuracy"]).evaluate(x, np.eye(model.output_size)[y])
+    return Trainer(model, "softmax_cross_entropy", metrics=["accuracy"]).evaluate(x, y)
 
 
 @plots.in_house_style

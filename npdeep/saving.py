@@ -85,10 +85,11 @@ def slot_views(trainer: Any) -> dict[str, Array]:
 
 
 def save(trainer: Any, path: str | Path) -> Path:
-    """Write the trainer, its model and the states of the callbacks that are at work into one file."""
+    """Write the trainer, its model and the states of its callbacks, at work now or in the last fit, into one file."""
     state = trainer_state(trainer)
     arrays = {**state.pop("variables"), **state.pop("slots")}
-    watchers = [(type(watcher).__name__, watcher.state()) for watcher in trainer.watchers] or trainer.callback_states
+    at_work = trainer.watchers or ([] if trainer.callback_states else trainer.last_watchers)
+    watchers = [(watcher.identity, watcher.state()) for watcher in at_work] or trainer.callback_states
     header = {
         "model": trainer.model.description(),
         "trainer": {
@@ -101,9 +102,9 @@ def save(trainer: Any, path: str | Path) -> Path:
         "state": state,
         "history": {"records": trainer.history.records, "stopped_because": trainer.history.stopped_because},
         "callbacks": [
-            {"class": name, "state": objects.split_arrays(kept, f"callbacks/{i}/{name}", arrays)}
+            {"callback": name, "state": objects.split_arrays(kept, f"callbacks/{i}/{name.partition('(')[0]}", arrays)}
             for i, (name, kept) in enumerate(watchers)
-            if kept
+            if any(other for its_name, other in watchers if its_name == name)    # alike ones are told apart by their order
         ],
     }
     return checkpoints.write(path, header, arrays)
@@ -131,7 +132,7 @@ def restore(kind: Any, path: str | Path, loss: Any, own_metrics: Any, own: Any) 
     set_trainer_state(trainer, {**header["state"], "variables": variables, "slots": slots})
     trainer.history = restored_history(header)
     trainer.callback_states = [
-        (entry["class"], objects.join_arrays(entry["state"], arrays)) for entry in header["callbacks"]
+        (entry["callback"], objects.join_arrays(entry["state"], arrays)) for entry in header["callbacks"]
     ]
     return trainer
 

@@ -11,6 +11,7 @@ from npdeep import clipping as clippings
 from npdeep import losses as losses_
 from npdeep import metrics as metrics_
 from npdeep import optimizers as optimizers_
+from npdeep.augmentation import Augmentation
 from npdeep.caching import check_still_frozen, frozen_depth, frozen_outputs
 from npdeep.callbacks import Callback, progress
 from npdeep.datasets.batches import check_augment, pieces
@@ -24,6 +25,7 @@ from npdeep.loop import FitLoop, Totals
 from npdeep.losses import Loss, check_weights
 from npdeep.metrics import Metric
 from npdeep.model import Sequential
+from npdeep.naming import select_names
 from npdeep.parameters import trainable_spans
 from npdeep.penalized import parameter_event, penalty_pieces, total_penalty
 from npdeep.tables import Table
@@ -90,6 +92,7 @@ class Trainer(metaclass=Hinting):
         self.last_epoch = self.steps_per_epoch = 0
         self.unfinished: tuple[Any, Totals] | None = None
         self.watchers: list[Callback] = []
+        self.last_watchers: list[Callback] = []
         self.callback_states: list[tuple[str, dict[str, Any]]] = []
         self.first_layer = 0
         self.planned_version = -1
@@ -268,7 +271,9 @@ class Trainer(metaclass=Hinting):
             seed: by default the trainer's.
             augment: an object of nd.augmentation, or any function of (x, rng) that returns a changed batch.
             cache_frozen: True computes the outputs of the frozen lower layers once and trains on them: the same batches, and
-                the same weights up to the rounding of the frozen part. Refused where that part differs from step to step.
+                the same weights up to the rounding of the frozen part. Refused where that part differs from step to step. A
+                bias right below batch normalization has the gradient 0, and optimizers that divide by the gradient's size
+                (Adam, …) make steps of its rounding errors: there the two runs part; leave such a bias out (use_bias=False).
             callbacks: objects of nd.callbacks.
             verbose: True shows progress.
 
@@ -286,6 +291,8 @@ class Trainer(metaclass=Hinting):
         depth = frozen_depth(self.model) if cached else 0
         validation_data = self._check_validation(validation_data)
         feed = self._feed(x, y, batch_size, sample_weight, shuffle, seed, depth)
+        if isinstance(augment, Augmentation) and isinstance(feed, ArrayFeed):
+            augment.check(feed.x[:1])
         self.validation_data, self.watchers = validation_data, watchers
         self.first_layer, self.planned_version = depth, -1
         try:
@@ -385,7 +392,7 @@ class Trainer(metaclass=Hinting):
             metrics: your own metrics, where it was measured by some.
             own: classes of yours that model or optimizer use, as a list or by name.
 
-        The states of callbacks are given back to callbacks of the same classes at the next `fit`. Raises FileNotFoundError, or
+        At the next `fit` callbacks of the same class and arguments are given their states back. Raises FileNotFoundError, or
         ValueError, naming the file and the fault, where it is damaged, or what is missing.
 
         >>> import tempfile
@@ -407,19 +414,21 @@ class Trainer(metaclass=Hinting):
         saving.set_trainer_state(self, state, progress)
 
     def hand_back_states(self, watchers: Sequence[Callback]) -> None:
-        """Give restored states to the first callbacks of their classes; each state is given once."""
+        """Give restored states to callbacks of the same class and arguments; each state is given once."""
         for watcher in watchers:
-            for entry in self.callback_states:
-                if entry[0] == type(watcher).__name__:
-                    watcher.set_state(entry[1])
-                    self.callback_states.remove(entry)
+            for i, (identity, state) in enumerate(self.callback_states):
+                if identity == watcher.identity:
+                    if state:
+                        watcher.set_state(state)
+                    del self.callback_states[i]
                     break
 
     # ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
-    def variables(self) -> dict[str, Array]:
-        """All variables by name, live: parameters, moving statistics, the optimizer's slots, and the iteration.
+    def variables(self, scope: str | None = None) -> dict[str, Array]:
+        """Variables by name: parameters, moving statistics and the optimizer's slots, all live, and a copy of the iteration.
 
-        Slots are named as TensorFlow 1 lists them: hidden1/kernel/Momentum, hidden1/kernel/Adam_1.
+        Slots are named as TensorFlow 1 lists them: hidden1/kernel/Momentum, hidden1/kernel/Adam_1. scope: None for all, else a
+        regular expression that names must match at their start; raises ValueError, listing the names, where nothing does.
 
         >>> import npdeep as nd
         >>> model = nd.Sequential([nd.Dense(2, name="hidden1")], input_size=2)
@@ -427,7 +436,8 @@ class Trainer(metaclass=Hinting):
         ['hidden1/kernel', 'hidden1/bias', 'hidden1/kernel/Momentum', 'hidden1/bias/Momentum', 'iteration']
         """
         parameters = {p.name: p.value for p in self.model.parameters}
-        return {**parameters, **saving.slot_views(self), "iteration": np.array(self.iteration)}
+        found = {**parameters, **saving.slot_views(self), "iteration": np.array(self.iteration)}
+        return {name: found[name] for name in select_names("variables", list(found), scope)}
 
     def events(self) -> list[StepEvent]:
         """The operations of one training step, in order, without running them."""
@@ -471,7 +481,7 @@ class Trainer(metaclass=Hinting):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies plan anew, use the whole network, and no callback is at work in them."""
-        return {**vars(self), "first_layer": 0, "planned_version": -1, "watchers": []}
+        return {**vars(self), "first_layer": 0, "planned_version": -1, "watchers": [], "last_watchers": []}
 
     def __repr__(self) -> str:
         """One line."""

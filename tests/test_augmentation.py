@@ -656,3 +656,40 @@ def test_digits_can_be_learnt_from_moved_ones(digits):
     augment = A.Compose([A.Shift(2), A.Rotate(10), A.Zoom(0.1)], shape=(28, 28))
     trainer.fit(x[:1000], y[:1000], epochs=3, batch_size=50, augment=augment, verbose=False)
     assert trainer.evaluate(*test)["accuracy"] > 0.7
+
+
+def test_images_of_another_shape_than_was_told_are_refused():
+    with pytest.raises(ValueError, match=r"Shift: was told that images have the shape \(28, 28\), but x has .* \(5, 14, 14\)"):
+        nd.augmentation.Shift(1, shape=(28, 28))(np.zeros((5, 14, 14)))
+    assert nd.augmentation.Shift(1, shape=(28, 28))(np.zeros((5, 28, 28, 3))).shape == (5, 28, 28, 3)
+
+
+def test_one_colour_image_is_not_taken_for_many_grey_ones():
+    with pytest.raises(ValueError, match=r"one colour image: write x\[None\]; if it is 32 grey images, say shape=\(32, 3\)"):
+        nd.augmentation.Rotate(30)(np.zeros((32, 32, 3)))
+    assert nd.augmentation.Rotate(30, shape=(32, 3))(np.zeros((32, 32, 3))).shape == (32, 32, 3)
+
+
+def test_an_augmentation_that_was_not_told_the_shape_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "history.csv").write_text("old")
+    trainer = nd.Trainer(nd.Sequential([nd.Dense(2)], 16, seed=0), "softmax_cross_entropy")
+    with pytest.raises(ValueError, match="for flat rows say shape="):
+        trainer.fit(
+            np.zeros((4, 16)),
+            np.zeros(4, int),
+            augment=nd.augmentation.Shift(1),
+            callbacks=[nd.callbacks.CSVLogger(tmp_path / "history.csv")],
+            verbose=False,
+        )
+    assert (tmp_path / "history.csv").read_text() == "old"
+
+
+def test_a_function_that_changes_its_batch_in_place_leaves_the_users_batches_alone():
+    def add_one(batch, rng):
+        batch += 1
+        return batch
+
+    x, y = np.zeros((4, 3), np.float32), np.zeros(4, int)
+    trainer = nd.Trainer(nd.Sequential([nd.Dense(2)], 3, seed=0), "softmax_cross_entropy")
+    trainer.fit([(x, y)], epochs=3, augment=add_one, verbose=False)
+    assert not x.any()

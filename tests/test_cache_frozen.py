@@ -8,6 +8,7 @@ from helpers_training import CLASSES, WIDTH, bits, examples
 
 import npdeep as nd
 from npdeep import optimizers
+from npdeep.caching import frozen_depth
 from npdeep.callbacks import Callback, EarlyStopping, LambdaCallback
 
 Dense, Activation = nd.Dense, nd.Activation
@@ -268,7 +269,6 @@ REFUSED = {
         )
         for kind in NOISE
     },
-    "noise right below what is trained": (lambda: small(low(), nd.Dropout(0.1)), "low", "layer 'dropout' among the frozen"),
     "noise on the inputs": (lambda: small(nd.GaussianNoise(0.1), low()), "low", "layer 'gaussian_noise' among the frozen"),
     "statistics that go on": (
         lambda: small(low(), nd.BatchNormalization(name="bn", center=False, scale=False)),
@@ -322,6 +322,20 @@ def test_batch_normalization_whose_parameters_were_stopped_by_hand_is_told_to_be
         trainer.fit(*examples(20), cache_frozen=True, verbose=False)
     trainer.model.freeze("bn")
     trainer.fit(*examples(20), cache_frozen=True, verbose=False)
+
+
+def test_noise_above_the_frozen_layers_is_drawn_anew_at_every_step():
+    def made():
+        layers = [low(), nd.Activation("relu"), nd.Dropout(0.3), Dense(6, name="middle"), Dense(CLASSES, name="outputs")]
+        return nd.Trainer(nd.Sequential(layers, WIDTH, seed=0, dtype="float64"), "softmax_cross_entropy", "adam")
+
+    cached, plain = made(), made()
+    for trainer, flag in ((cached, True), (plain, False)):
+        trainer.model.freeze("low")
+        trainer.fit(*examples(40), epochs=3, batch_size=8, cache_frozen=flag, verbose=False)
+    assert frozen_depth(cached.model) == cached.model.layers.index(cached.model.layer("dropout"))
+    np.testing.assert_allclose(cached.model.arena.values, plain.model.arena.values, rtol=1e-12, atol=1e-14)
+    assert str(cached.model.generators()) == str(plain.model.generators())
 
 
 CHANGES = {

@@ -71,9 +71,14 @@ def test_any_header_comes_back(tmp_path_factory, content):
     assert repr(checkpoints.read(path)) == repr((content, {}))    # repr: NaN is not equal to itself
 
 
-def test_numpys_scalars_tuples_and_other_keys_are_taken_as_json_has_them(tmp_path):
+def test_dicts_that_look_like_marks_come_back_as_they_were(tmp_path):
+    content = {"state": {"float": 1.5}, "deep": [{"mapping": {"float": "inf"}}, {1: {"float": 2.0}, None: "x"}], "n": math.inf}
+    assert checkpoints.read(checkpoints.write(tmp_path / "a.npz", content, {}))[0] == content
+
+
+def test_numpys_scalars_and_tuples_are_taken_as_json_has_them(tmp_path):
     content = {"loss": np.float32(0.5), "n": np.int64(3), "flag": np.bool_(True), "pair": (1, 2.0), "ranks": {10: "a", 9: "b"}}
-    expected = {"loss": 0.5, "n": 3, "flag": True, "pair": [1, 2.0], "ranks": {"10": "a", "9": "b"}}
+    expected = {"loss": 0.5, "n": 3, "flag": True, "pair": [1, 2.0], "ranks": {10: "a", 9: "b"}}
     assert checkpoints.read(checkpoints.write(tmp_path / "a.npz", content, {}))[0] == expected
 
 

@@ -350,3 +350,19 @@ def test_without_a_file_the_usage_is_shown(capsys, command):
         cli.main([command])
     assert ended.value.code == 2
     assert f"usage: npdeep {command}" in capsys.readouterr().err
+
+
+def test_what_a_resumed_run_knows_already_is_refused(capsys, tmp_path):
+    code, _, err = run(capsys, "train", "--resume", tmp_path, "--epochs", 1, "--batch-size", 7, "--optimizer=sgd")
+    assert code == 2
+    assert "with --resume leave out --batch-size, --optimizer; only --epochs counts" in err
+
+
+def test_a_model_that_ends_in_a_softmax_is_judged_by_its_cross_entropy(capsys, tmp_path):
+    model = nd.Sequential([nd.Dense(10, name="outputs")], 784, seed=0)
+    path = model.save(tmp_path / "logits.npz")
+    ends = nd.Sequential([nd.Dense(10, name="outputs"), nd.Activation("softmax")], 784, seed=0)
+    ends.load_weights(path)
+    with_softmax = run(capsys, "evaluate", ends.save(tmp_path / "softmax.npz"))
+    assert with_softmax[0] == 0
+    assert with_softmax[1] == run(capsys, "evaluate", path)[1]

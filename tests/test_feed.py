@@ -91,7 +91,15 @@ def test_an_iterable_is_gone_through_once_an_epoch_and_each_batch_is_checked():
         assert batches[0][2] is None
         assert np.array_equal(batches[1][2], W[3:])
     assert check.rows == [3, 8, 3, 8]
-    assert feed.fingerprint is None
+    assert feed.fingerprint == ("iterable", 2)
+
+
+def test_an_epoch_of_an_iterable_goes_on_behind_the_batches_that_were_done_and_a_generator_where_it_is():
+    batches = [(X[:3], Y[:3]), (X[3:], Y[3:])]
+    (rest,) = IterableFeed(batches, Counting()).batches(0, first=1)
+    assert len(rest[0]) == len(X) - 3
+    assert list(IterableFeed(batches, Counting()).batches(0, first=2)) == []
+    assert len(list(IterableFeed(iter(batches), Counting()).batches(0, first=1))) == 2
 
 
 def test_a_generator_has_no_length_and_runs_dry():

@@ -10,7 +10,7 @@ import test_golden_optimizers as optimizers
 import test_golden_penalties as penalties
 from helpers_golden import cases
 
-DENORMALS_AND_OVERFLOW = {"flush_tiny", "sum_of_scaled_squares", "largest_magnitude"}
+DENORMALS_AND_OVERFLOW = {"flush_tiny", "sum_of_scaled_squares", "largest_magnitude", "scaled_norms_along"}
 RANDOM_NUMBERS = {"random_words", "keep_steps", "bits_for", "gaussian_mask", "gaussian_noise_forward"}
 
 WATCHED = [

@@ -325,3 +325,19 @@ def test_everything_goes_by_its_name_and_prints_as_one_would_write_it(module, na
 def test_senseless_arguments_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_norms_that_overflow_in_float32_are_shortened_all_the_same(axis):
+    w = np.array([[3e20, 0.5], [4e20, 0.25]], np.float32)
+    exact = w.astype(np.float64)
+    exact *= np.minimum(1, 2 / np.linalg.norm(exact, axis=axis, keepdims=True))
+    MaxNorm(2.0, axis=axis).apply(w, np.empty(4, np.float32))
+    np.testing.assert_allclose(w, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-18, 1e-20, 1e-30])
+def test_tiny_weights_reach_length_one_at_once(size):
+    w = np.array([[3.0, 1.0], [4.0, 1.0]], np.float32) * np.float32(size)
+    UnitNorm().apply(w, np.empty(4, np.float32))
+    np.testing.assert_allclose(w, [[0.6, math.sqrt(0.5)], [0.8, math.sqrt(0.5)]], rtol=1e-6)

@@ -224,12 +224,15 @@ def test_an_epoch_begun_with_other_batches_begins_anew(tmp_path, change):
     assert (trainer.epoch, trainer.batches_done) == (1, 0)
 
 
-def test_an_epoch_of_an_iterable_begins_anew(tmp_path):
+def test_an_epoch_of_an_iterable_goes_on_where_it_was(tmp_path):
     batches = [(X[i : i + 16], Y[i : i + 16]) for i in range(0, 50, 16)]
-    every_trainer().fit(batches, callbacks=[Checkpoint(tmp_path, keep=2, every=2)], verbose=False)
+    whole = every_trainer()
+    whole.fit(batches, callbacks=[Checkpoint(tmp_path, keep=2, every=2)], verbose=False)
     trainer = nd.Trainer.restore(tmp_path / "update-00000002.npz")
     history = trainer.fit(batches, verbose=False)
-    assert (trainer.iteration, trainer.epoch, history["updates"]) == (6, 1, [6])
+    assert (trainer.iteration, trainer.epoch, history["updates"]) == (4, 1, [4])
+    assert bits(trainer) == bits(whole)
+    assert history["loss"] == whole.history["loss"]
 
 
 def test_more_steps_by_hand_after_restoring(tmp_path):

@@ -610,3 +610,15 @@ def test_a_layer_of_the_old_model_cannot_be_put_into_the_new_one():
     model = network("hidden1", "hidden2", "outputs")
     with pytest.raises(ValueError, match="layer 'outputs' already belongs to a model; a layer serves one model"):
         model.with_layers([model.layer("outputs")], keep="hidden1")
+
+
+def test_calls_that_would_have_done_nothing_or_said_little(tmp_path):
+    layers = [nd.Dense(3, name="a"), nd.BatchNormalization(name="bn"), nd.Dense(2, name="b")]
+    model = nd.Sequential(layers, 4, seed=0)
+    with pytest.raises(TypeError, match=r"with_layers: layers must be a list of layers; put the layer in brackets"):
+        model.with_layers(nd.Dense(5), keep="a")
+    with pytest.raises(ValueError, match="unfreeze: 'bn/moving' selects moving statistics alone"):
+        model.unfreeze("bn/moving")
+    path = model.save(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match="rename names layer 'b', but scope 'a/' selects nothing of it"):
+        model.load_weights(path, scope="a/", rename={"b": "bn"})

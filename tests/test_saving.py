@@ -638,3 +638,35 @@ def test_the_summary_of_a_step_as_a_table():
         *(["penalty", "penalty"], ["clip", "clip"], ["update", "update"], ["constrain", "constrain"]),
     ]
     assert "m ← β·m − η·g, w ← w + m" in str(table)
+
+
+def test_a_state_goes_to_a_callback_made_with_the_same_arguments_alone(tmp_path):
+    run = {**RUN, "validation_data": (X, Y)}
+    trainer = plain_trainer(metrics=["accuracy"])
+    file = tmp_path / "a.npz"
+    at = at_update(4, lambda t: t.save(file))
+    trainer.fit(X, Y, epochs=2, callbacks=[nd.callbacks.EarlyStopping("val_accuracy", patience=9), at], **run)
+    restored_trainer = nd.Trainer.restore(file)
+    other = nd.callbacks.EarlyStopping("val_loss", patience=9)
+    history = restored_trainer.fit(X, Y, epochs=2, callbacks=[other], **run)
+    assert other.best == min(history["val_loss"])
+
+
+def test_the_states_of_the_last_fit_are_saved_after_it_too(tmp_path):
+    def plateau():
+        return nd.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=9.0)
+
+    whole, halves = plain_trainer(), plain_trainer()
+    whole.fit(X, Y, epochs=4, callbacks=[plateau()], **RUN)
+    halves.fit(X, Y, epochs=2, callbacks=[plateau()], **RUN)
+    resumed = restored(halves, tmp_path)
+    resumed.fit(X, Y, epochs=2, callbacks=[plateau()], **RUN)
+    assert bits(resumed) == bits(whole)
+    assert resumed.history["learning_rate"] == whole.history["learning_rate"]
+
+
+def test_variables_of_a_trainer_by_scope():
+    trainer = plain_trainer("momentum")
+    assert list(trainer.variables("hidden/kernel")) == ["hidden/kernel", "hidden/kernel/Momentum"]
+    with pytest.raises(ValueError, match="no variable's name begins with a match of 'hiden'; there are hidden/kernel, "):
+        trainer.variables("hiden")

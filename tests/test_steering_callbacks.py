@@ -178,10 +178,22 @@ def test_a_guard_looks_anew_at_every_trainer():
     assert (guard.origin, sound.iteration) == ("", 4)
 
 
-def test_clipping_to_a_norm_refuses_a_bad_gradient_before_the_guard_can_see_it():
+@pytest.mark.parametrize("clipping", ["clip_by_norm", "clip_by_global_norm"])
+def test_where_clipping_refuses_a_bad_gradient_the_guard_says_where_it_came_from(clipping):
+    trainer = nd.Trainer(plain_trainer().model, Spoilt(gradient=math.inf), clipping=clipping)
+    before = trainer.model.arena.values.copy()
+    guard = TerminateOnNaN()
+    history = trainer.fit(X, Y, epochs=3, callbacks=[guard], **RUN)
+    assert "the gradient that came down to outputs is the first array that went bad (backward)" in guard.origin
+    assert history.stopped_because == f"update 3: {guard.origin}"
+    assert (trainer.iteration, len(history)) == (2, 1)
+    assert np.array_equal(trainer.model.arena.values, before)
+
+
+def test_without_a_guard_the_refusal_of_clipping_ends_fit():
     trainer = nd.Trainer(plain_trainer().model, Spoilt(gradient=math.inf), clipping="clip_by_global_norm")
     with pytest.raises(ValueError, match=r"the gradient of .* holds .* and has no norm; no weight was changed"):
-        guarded(trainer)
+        trainer.fit(X, Y, **RUN)
     assert trainer.iteration == 2
 
 
@@ -189,6 +201,38 @@ def test_clipping_to_a_norm_refuses_a_bad_gradient_before_the_guard_can_see_it()
 def rows(path):
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_one_logger_for_two_trainers_begins_its_file_anew(tmp_path):
+    logger = CSVLogger(tmp_path / "a.csv")
+    for seed in (0, 1):
+        plain_trainer(seed=seed).fit(X, Y, epochs=2, callbacks=[logger], **RUN)
+    assert [row["epoch"] for row in rows(tmp_path / "a.csv")] == ["1", "2"]
+
+
+def test_a_resumed_run_leaves_the_files_of_others_alone(tmp_path):
+    keeper = Checkpoint(tmp_path / "run")
+    plain_trainer().fit(X, Y, epochs=2, callbacks=[CSVLogger(tmp_path / "a.csv"), keeper], **RUN)
+    other = tmp_path / "b.csv"
+    other.write_bytes((tmp_path / "a.csv").read_bytes() * 3)
+    (tmp_path / "elsewhere").mkdir()
+    foreign = tmp_path / "elsewhere" / keeper.files[0].name
+    foreign.write_text("not mine")
+    trainer = nd.Trainer.restore(keeper.files[0])
+    trainer.fit(X, Y, callbacks=[CSVLogger(other, append=True), Checkpoint(tmp_path / "elsewhere")], **RUN)
+    assert other.stat().st_size > 3 * (tmp_path / "a.csv").stat().st_size
+    assert foreign.read_text() == "not mine"
+
+
+def test_of_a_number_of_ones_own_it_must_be_said_which_way_is_better():
+    def f1(outputs, targets):
+        return 0.5
+
+    trainer = plain_trainer(metrics=[f1])
+    with pytest.raises(ValueError, match="EarlyStopping: is a large 'val_f1' good or bad"):
+        trainer.fit(X, Y, validation_data=(X, Y), callbacks=[nd.callbacks.EarlyStopping("val_f1")], **RUN)
+    told = nd.callbacks.EarlyStopping("val_f1", mode="max")
+    trainer.fit(X, Y, validation_data=(X, Y), callbacks=[told], **RUN)
 
 
 def test_a_row_an_epoch_in_full_precision_and_at_once(tmp_path):
@@ -347,7 +391,8 @@ def test_the_last_few_files_are_kept(tmp_path, arguments, kept):
 def test_the_best_few_files_are_kept(tmp_path, values, arguments, kept):
     results, monitor = iter(values), arguments.pop("monitor", "score")
     score = LambdaCallback(on_epoch_end=lambda trainer, record: record.update({monitor: next(results)}))
-    keeper = Checkpoint(tmp_path, monitor=monitor, **arguments)
+    mode = "min" if monitor == "score" else "auto"
+    keeper = Checkpoint(tmp_path, monitor=monitor, **{"mode": mode, **arguments})
     plain_trainer().fit(X, Y, epochs=5, callbacks=[score, keeper], **RUN)
     assert updates_in(tmp_path) == sorted(kept)
     assert [int(p.stem.removeprefix("update-")) for p in keeper.files] == kept
@@ -388,7 +433,7 @@ def scored(trainer, values, folder):
     """An epoch for each of these results; of the files the best two are kept."""
     results = iter(values)
     score = LambdaCallback(on_epoch_end=lambda trainer, record: record.update(score=next(results)))
-    keeper = Checkpoint(folder, monitor="score", keep=2)
+    keeper = Checkpoint(folder, monitor="score", keep=2, mode="min")
     trainer.fit(X, Y, epochs=len(values), callbacks=[score, keeper], **RUN)
     return keeper
 

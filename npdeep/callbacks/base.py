@@ -1,5 +1,6 @@
 """What all callbacks have in common, and the one made of functions."""
 
+import os
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,8 +25,21 @@ class Callback(Described):
     order: ClassVar[int] = 0
     """At each moment callbacks of a lower order are called first, whatever their places in the list."""
 
+    @property
+    def identity(self) -> str:
+        """To whom a checkpoint gives a state back: npdeep's own by class and arguments, a user's by class.
+
+        >>> Callback().identity
+        'Callback()'
+        """
+        name = type(self).__name__
+        if not type(self).__module__.startswith("npdeep."):
+            return name                       # its attributes may have moved on since they were arguments
+        given = self.arguments().items()
+        return f"{name}({', '.join(f'{key}={str(v) if isinstance(v, os.PathLike) else v!r}' for key, v in given)})"
+
     def reset(self) -> None:
-        """Forget what came before: called where a trainer that has made no update yet begins to fit."""
+        """Forget what came before: called at the start of fit, unless the trainer's last fit had this callback too."""
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must hold for this callback to go on as if never stopped: numbers, texts, arrays, nested dicts."""
@@ -42,6 +56,9 @@ class Callback(Described):
 
     def on_step_end(self, trainer: Any) -> None:
         """After an update; `trainer.last_loss` is its loss."""
+
+    def on_bad_gradient(self, trainer: Any) -> None:
+        """Where clipping refused a gradient that holds NaN or inf: stop the trainer here, or fit ends in the error."""
 
     def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
         """After an epoch and its evaluation; `record` is the new line of the history."""
@@ -84,20 +101,31 @@ class LambdaCallback(Callback):
 
 
 def direction(owner: str, monitor: str, mode: str) -> str:
-    """The mode, "auto" made "max" for accuracies and "min" for all else.
+    """The mode; "auto" becomes "max" for accuracies and "min" for losses and errors; of others `check_monitor` asks the user.
 
     >>> direction("EarlyStopping", "val_accuracy", "auto")
     'max'
     """
     mode = checks.choice(owner, "mode", mode, ("auto", "min", "max"))
-    return ("max" if "accuracy" in monitor else "min") if mode == "auto" else mode
+    if mode != "auto":
+        return mode
+    if "accuracy" in monitor:
+        return "max"
+    return "min" if "loss" in monitor or "error" in monitor else "auto"
 
 
-def check_monitor(owner: str, trainer: Any, monitor: str) -> None:
-    """At the start of fit: will `monitor` be recorded? Raises ValueError with all that will be, where it will not.
+def check_monitor(owner: str, trainer: Any, monitor: str, mode: str) -> None:
+    """At the start of fit: will `monitor` be recorded, and is it known which way is better? Raises ValueError where not.
 
     A callback of the user's own may add keys to the record; where there is one, the epoch's end must tell.
     """
+    check_recorded(owner, trainer, monitor)
+    if mode == "auto":
+        raise ValueError(f'{owner}: is a large {monitor!r} good or bad? say mode="max" or mode="min"')
+
+
+def check_recorded(owner: str, trainer: Any, monitor: str) -> None:
+    """Raise ValueError, with all that will be recorded, where `monitor` will not."""
     if any(isinstance(w, LambdaCallback) or not type(w).__module__.startswith("npdeep.") for w in trainer.watchers):
         return
     names = ["loss", *(metric.name for metric in trainer.metrics)]

@@ -16,7 +16,7 @@ class Checkpoint(Callback):
         keep: how many files are kept.
         monitor: None keeps the last ones; a key of the history keeps the best by it.
         every: save every so many updates, also in the middle of an epoch, instead of after every epoch. Not with a monitor.
-        mode: "min" where smaller is better, "max" where larger is; "auto" takes "max" for accuracies.
+        mode: "min" where smaller is better, "max" where larger is; "auto" knows losses, errors and accuracies.
 
     Attributes:
         files: the files that are there, the last or the best one first.
@@ -60,7 +60,7 @@ class Checkpoint(Callback):
     def on_fit_begin(self, trainer: Any) -> None:
         """What is monitored must be recorded."""
         if self.monitor is not None:
-            check_monitor("Checkpoint", trainer, self.monitor)
+            check_monitor("Checkpoint", trainer, self.monitor, self.mode)
 
     def on_step_end(self, trainer: Any) -> None:
         """Save, where it is time."""

@@ -78,6 +78,10 @@ class CSVLogger(Callback):
             raise TypeError(f"CSVLogger: path must be a string or a Path, got {checks.describe(path)}")
         self.path = Path(path)
         self.append = checks.flag("CSVLogger", "append", append)
+        self.reset()
+
+    def reset(self) -> None:
+        """No row yet."""
         self.columns: list[str] = []
         self.size_at_checkpoint: int | None = None
 

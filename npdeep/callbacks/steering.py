@@ -20,7 +20,7 @@ class ReduceLROnPlateau(Callback):
         min_delta: an improvement must be larger than this.
         cooldown: after a fall the count begins again with this epoch; 0 and 1 are the same, as in Keras.
         minimum: the rate never falls below this.
-        mode: "min" where smaller is better, "max" where larger is; "auto" takes "max" for accuracies.
+        mode: "min" where smaller is better, "max" where larger is; "auto" knows losses, errors and accuracies.
 
     Raises TypeError at the start of fit where the optimizer's learning rate is a schedule, ValueError where monitor is not
     recorded.
@@ -56,7 +56,7 @@ class ReduceLROnPlateau(Callback):
 
     def on_fit_begin(self, trainer: Any) -> None:
         """The learning rate must be a number, and the monitored one recorded."""
-        check_monitor("ReduceLROnPlateau", trainer, self.monitor)
+        check_monitor("ReduceLROnPlateau", trainer, self.monitor, self.mode)
         if isinstance(trainer.optimizer.learning_rate, Schedule):
             raise TypeError(
                 "ReduceLROnPlateau: the optimizer's learning rate is a schedule already; give the optimizer a number"
@@ -90,7 +90,7 @@ class EarlyStopping(Callback):
 
     The network is evaluated after every epoch, or every so many updates. A result that beats the best so far makes the
     network as it is then the winner: weights, moving statistics, optimizer slots, iteration and generators are kept in memory.
-    At the end of fit, however it ends, the winner is put back, bit for bit.
+    At the end of fit, however it ends, the winner is put back, bit for bit. Another call of fit looks for a winner of its own.
 
     Args:
         monitor: "val_loss", "val_accuracy", …: what `trainer.evaluate` gives for fit's validation_data, with "val_" before it;
@@ -98,7 +98,7 @@ class EarlyStopping(Callback):
         patience: stop after so many epochs without a new winner; with `every`, after so many updates.
         every: evaluate every so many updates instead of every epoch. The chapter: every=50, patience=2000.
         min_delta: a new winner must be better by more than this.
-        mode: "min" where smaller is better, "max" where larger is; "auto" takes "max" for accuracies.
+        mode: "min" where smaller is better, "max" where larger is; "auto" knows losses, errors and accuracies.
         restore: False leaves the network as it was when training stopped.
 
     Attributes:
@@ -133,6 +133,7 @@ class EarlyStopping(Callback):
         self.winner: dict[str, Any] | None = None
         self.value = math.inf
         self.best_iteration = self.waited = 0
+        self.continues = self.ended = False
 
     @property
     def best(self) -> float:
@@ -141,9 +142,17 @@ class EarlyStopping(Callback):
 
     def on_fit_begin(self, trainer: Any) -> None:
         """There must be something to evaluate. A checkpoint written right before the end of a run ends this one too."""
+        if not self.continues:                # each call of fit finds a winner of its own: data, weights, rate may be others
+            self.reset()
+        self.continues = self.ended = False
         if trainer.validation_data is None and (self.every is not None or self.monitor.startswith("val_")):
             raise ValueError("EarlyStopping: fit has no validation_data; hand it in: fit(..., validation_data=(x, y))")
-        check_monitor("EarlyStopping", trainer, self.monitor)
+        if self.every is not None and not self.monitor.startswith("val_"):
+            raise ValueError(
+                f"EarlyStopping: between epochs only the validation data are measured: with every={self.every} monitor must "
+                f'begin with "val_", got {self.monitor!r}'
+            )
+        check_monitor("EarlyStopping", trainer, self.monitor, self.mode)
         self.stop_where_due(trainer)
 
     def on_step_end(self, trainer: Any) -> None:
@@ -178,21 +187,22 @@ class EarlyStopping(Callback):
             )
 
     def on_fit_end(self, trainer: Any) -> None:
-        """Put the winner back; another call of fit is given new patience."""
-        if self.waited >= self.patience:
-            self.waited = 0
+        """Put the winner back."""
+        self.ended = True
         if self.restore and self.winner is not None:
             trainer.set_state(self.winner, progress=False)
 
     def state(self) -> dict[str, Any]:
-        """The winner and the counters."""
+        """The winner and the counters; nothing once fit has ended and the winner is back."""
+        if self.ended:
+            return {}
         counters = {"value": self.value, "best_iteration": self.best_iteration, "waited": self.waited}
         return counters if self.winner is None else {**counters, "winner": self.winner}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The winner and the counters."""
+        """The winner and the counters, with which the next fit goes on."""
         self.value, self.best_iteration, self.waited = state["value"], state["best_iteration"], state["waited"]
-        self.winner = state.get("winner")
+        self.winner, self.continues = state.get("winner"), True
 
 
 class TerminateOnNaN(Callback):
@@ -227,9 +237,17 @@ class TerminateOnNaN(Callback):
             sums = (trainer.last_loss, np.add.reduce(arena.grads), np.add.reduce(arena.values))
         if all(map(math.isfinite, sums)):
             return
+        self.name_it(trainer, trainer.iteration)
+
+    def on_bad_gradient(self, trainer: Any) -> None:
+        """Look, and stop: the update was not made."""
+        self.name_it(trainer, trainer.iteration + 1)
+
+    def name_it(self, trainer: Any, update: int) -> None:
+        """Stop, and say which array of the step with this number went bad first."""
         self.origin = first_bad_array(trainer)
         if self.origin:
-            trainer.stop(f"update {trainer.iteration:,}: {self.origin}")
+            trainer.stop(f"update {update:,}: {self.origin}")
 
 
 def first_bad_array(trainer: Any) -> str:
@@ -238,7 +256,7 @@ def first_bad_array(trainer: Any) -> str:
     for layer in trainer.model.layers:
         candidates += [("forward", p.name, p.value) for p in layer.parameters if not p.has_grad]
         candidates.append(("forward", f"the output of {layer.name}", layer.output))
-    candidates.append(("loss", "the loss", np.array(trainer.last_loss)))
+    candidates.append(("loss", "the loss", np.array(trainer.loss.value)))
     for layer in trainer.model.backward_layers:
         candidates.append(("backward", f"the gradient that came down to {layer.name}", layer.grad_output))
         candidates += [("backward", f"the gradient of {p.name}", p.wanted) for p in layer.parameters]

@@ -4,9 +4,14 @@
 axis 0 goes down the columns (the weights that come *into* a unit), axis 1 along the rows (those that go *out* of an input).
 """
 
+import math
+
 import numpy as np
 
 from npdeep.kernels.arrays import Array
+
+SMALL = 1e3
+"""Norms below so many times √tiny may have lost digits when their squares were summed."""
 
 
 def norms_along(W: Array, axis: int, norms: Array, t: Array) -> Array:
@@ -20,15 +25,35 @@ def norms_along(W: Array, axis: int, norms: Array, t: Array) -> Array:
     width = W.shape[1]
     rows = max(1, len(t) // width)
     norms.fill(0)
-    for start in range(0, len(W), rows):
-        block = W[start : start + rows]
-        squares = t[: block.size].reshape(block.shape)
-        np.multiply(block, block, out=squares)
-        if axis == 0:
-            norms += np.add.reduce(squares, axis=0, keepdims=True)
-        else:
-            np.add.reduce(squares, axis=1, keepdims=True, out=norms[start : start + rows])
-    return np.sqrt(norms, out=norms)
+    with np.errstate(over="ignore"):          # an overflow is dealt with below
+        for start in range(0, len(W), rows):
+            block = W[start : start + rows]
+            squares = t[: block.size].reshape(block.shape)
+            np.multiply(block, block, out=squares)
+            if axis == 0:
+                norms += np.add.reduce(squares, axis=0, keepdims=True)
+            else:
+                np.add.reduce(squares, axis=1, keepdims=True, out=norms[start : start + rows])
+    np.sqrt(norms, out=norms)
+    lowest, highest = np.minimum.reduce(norms, axis=None), np.maximum.reduce(norms, axis=None)
+    if SMALL * np.finfo(W.dtype).tiny ** 0.5 < lowest and math.isfinite(highest):
+        return norms
+    return scaled_norms_along(W, axis, norms)
+
+
+def scaled_norms_along(W: Array, axis: int, norms: Array) -> Array:
+    """‖W‖ = m ‖W/m‖ with m = max|W| along the axis: for weights whose squares overflow or vanish. A row of zeros has norm 0.
+
+    >>> scaled_norms_along(np.array([[3e30], [4e30]], np.float32), 0, np.empty((1, 1), np.float32)) / 1e30
+    array([[5.]], dtype=float32)
+    """
+    np.maximum.reduce(np.abs(W), axis=axis, keepdims=True, out=norms)
+    scale = np.where(norms == 0, 1, norms).astype(W.dtype)
+    scaled = W / scale
+    np.add.reduce(scaled * scaled, axis=axis, keepdims=True, out=norms)
+    np.sqrt(norms, out=norms)
+    norms *= scale
+    return norms
 
 
 def max_norm(W: Array, maximum: float, axis: int, norms: Array, t: Array) -> Array:
@@ -57,7 +82,7 @@ def min_max_norm(W: Array, minimum: float, maximum: float, rate: float, axis: in
     """
     norms_along(W, axis, norms, t)
     limits = np.minimum(np.maximum(norms, minimum), maximum)
-    np.maximum(norms, np.sqrt(np.finfo(W.dtype).tiny), out=norms)    # zero stays zero; squares below this vanish
+    np.maximum(norms, np.finfo(W.dtype).tiny, out=norms)     # zero stays zero
     limits /= norms
     limits *= rate
     limits += 1 - rate
