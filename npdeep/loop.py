@@ -66,8 +66,10 @@ class FitLoop:
             if self.augment is not None:
                 x = self.augmented(x)
             try:
-                for _ in trainer.operations(x, y, weight):
-                    pass
+                trainer.optimizer.check_schedules(trainer.iteration)
+                for event in trainer.operations(x, y, weight):
+                    if trainer.on_event is not None:
+                        trainer.on_event(event)
             except BadGradient as error:
                 self.ask_about(error)
                 break

@@ -1,6 +1,6 @@
 """The training step, and the door to the loop around it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,7 @@ class Trainer(metaclass=Hinting):
         self.callback_states: list[tuple[str, dict[str, Any]]] = []
         self.first_layer = 0
         self.planned_version = -1
+        self.on_event: Callable[[StepEvent], None] | None = None
         self._make_events()
 
     def _make_events(self) -> None:
@@ -121,11 +122,13 @@ class Trainer(metaclass=Hinting):
         backward outputs
         update update
         """
-        return self._undisturbed(self.operations(*self._check_batch("walk", x, y, sample_weight)))
+        return self._undisturbed(self.operations(*self._enter("walk", x, y, sample_weight)))
 
     def _undisturbed(self, operations: Iterator[StepEvent]) -> Iterator[StepEvent]:
         """The same events; raises where another pass has overwritten the buffers before the backward pass is through."""
         for event in operations:
+            if self.on_event is not None:
+                self.on_event(event)
             passes = self.model.passes
             yield event
             if self.model.passes != passes and event.stage in ("forward", "loss", "backward"):
@@ -144,20 +147,18 @@ class Trainer(metaclass=Hinting):
 
         Raises ValueError or TypeError for unfit arguments before anything changes.
         """
-        for _ in self.operations(*self._check_batch("step", x, y, sample_weight)):
-            pass
+        x, y, sample_weight = self._enter("step", x, y, sample_weight)
+        for event in self.operations(x, y, sample_weight):
+            if self.on_event is not None:     # nd.debug.break_when
+                self.on_event(event)
         return self.last_loss
 
     def operations(self, x: Array, y: Any, sample_weight: Array | None) -> Iterator[StepEvent]:
         """The training step on checked arrays: forward, loss, backward, penalty, clip, update, constrain."""
-        model = self.model
-        if self.planned_version != model.arena.version:
-            self.plan()
-        model.plan()                          # a backward pass down to the input may have changed it
-        self.optimizer.check_schedules(self.iteration)
+        model, version = self.model, self.model.arena.version
+        if model.prepared != (len(x), True) or model.planned != (version, False) or self.planned_version != version:
+            self.prepare(len(x))              # another number of rows, or what is frozen has changed
         model.passes += 1
-        if model.prepared != (len(x), True):
-            model.prepare(len(x), training=True)
 
         for layer in self.forward_layers:     # all of them, unless the lower ones were computed once (cache_frozen)
             x = layer.forward(x, training=True)
@@ -200,6 +201,15 @@ class Trainer(metaclass=Hinting):
         for parameter in self.constrained:
             parameter.constraint.apply(parameter.value, parameter.arena.scratch)
 
+    def prepare(self, rows: int) -> None:
+        """Plan what has changed and make the buffers for so many rows, so that the step itself only computes."""
+        model = self.model
+        if self.planned_version != model.arena.version:
+            self.plan()
+        model.plan()                          # a backward pass down to the input may have changed it
+        model.prepare(rows, training=True)
+        self.loss.prepare((rows, model.output_size), model.dtype)
+
     def plan(self) -> None:
         """Decide, once for every change of what is frozen, which parameters each stage works on."""
         model = self.model
@@ -222,6 +232,13 @@ class Trainer(metaclass=Hinting):
         self.planned_version = model.arena.version
 
     # ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────
+    def _enter(self, owner: str, x: Any, y: Any, sample_weight: Any) -> Batch:
+        """Everything that may fail or must be made first, so that the operations only compute."""
+        x, y, weight = self._check_batch(owner, x, y, sample_weight)
+        self.optimizer.check_schedules(self.iteration)
+        self.prepare(len(x))
+        return x, y, weight
+
     def _check_batch(self, owner: str, x: Any, y: Any, sample_weight: Any) -> tuple[Array, Any, Array | None]:
         if self.planned_version != self.model.arena.version:
             self.plan()                       # raises where there is nothing to train
@@ -231,7 +248,8 @@ class Trainer(metaclass=Hinting):
                 "or fit without cache_frozen"
             )
         x = self.model.check_examples(owner, "x", x)
-        return x, self._check_targets(owner, y, len(x)), check_weights(owner, sample_weight, len(x), self.model.dtype)
+        y = self._check_targets(owner, y, len(x))
+        return x, y, check_weights(owner, sample_weight, len(x), self.model.dtype)
 
     def _check_targets(self, owner: str, y: Any, n: int) -> Any:
         """The targets as the loss wants them; its errors say which of the user's arguments is meant."""
@@ -470,22 +488,32 @@ class Trainer(metaclass=Hinting):
         """
         return Table(["stage", "name", "formula"], [[e.stage, e.name, e.formula] for e in self.events()])
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """The parts of a trainer belong together: another loss, optimizer, clipping or model needs another trainer."""
-        if name in FIXED and name in vars(self):
-            raise AttributeError(
-                f"Trainer: {name} cannot be replaced, because the other parts hold on to it; make a new Trainer "
-                "(with the same model, to go on with its weights)"
-            )
-        super().__setattr__(name, value)
-
     def __getstate__(self) -> dict[str, Any]:
         """Copies plan anew, use the whole network, and no callback is at work in them."""
-        return {**vars(self), "first_layer": 0, "planned_version": -1, "watchers": [], "last_watchers": []}
+        return {**vars(self), "first_layer": 0, "planned_version": -1, "watchers": [], "last_watchers": [], "on_event": None}
 
     def __repr__(self) -> str:
         """One line."""
         return f"<Trainer of {self.model!r}: {self.loss!r}, {self.optimizer!r}, {self.iteration} updates>"
+
+
+class Fixed:
+    """A part of a trainer that is set once: the parts belong together. Reading it is reading the attribute, nothing more."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __set__(self, trainer: Any, value: Any) -> None:
+        if self.name in vars(trainer):
+            raise AttributeError(
+                f"Trainer: {self.name} cannot be replaced, because the other parts hold on to it; make a new Trainer "
+                "(with the same model, to go on with its weights)"
+            )
+        vars(trainer)[self.name] = value
+
+
+for part in FIXED:
+    setattr(Trainer, part, Fixed(part))
 
 
 def as_they_are(x: Any, y: Any, sample_weight: Any) -> Batch:

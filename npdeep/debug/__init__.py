@@ -3,14 +3,17 @@
 Nothing here changes a model or a trainer: everything works on copies.
 """
 
+from npdeep.debug.breaking import Breakpoint, break_when
 from npdeep.debug.gradient_check import GradientReport, gradient_check
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
 from npdeep.debug.unrolling import unroll
 
 __all__ = [
+    "Breakpoint",
     "GradientReport",
     "LearningRateRange",
+    "break_when",
     "flat_share",
     "gradient_check",
     "kernel_gradient_norms",

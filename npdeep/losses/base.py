@@ -91,7 +91,7 @@ class Loss(Described):
     def compute(self, outputs: Array, targets: Array, weight: Array | None) -> float:
         """L of checked arrays. weight: (n, 1) or None."""
         if outputs.shape != self.shape or outputs.dtype != self.grad_outputs.dtype:
-            self.allocate(outputs.shape, outputs.dtype)
+            self.prepare(outputs.shape, outputs.dtype)
         self.outputs, self.targets, self.weight = outputs, targets, weight
         self.value = weighted_mean(self.losses(outputs, targets), weight)
         return self.value
@@ -110,6 +110,11 @@ class Loss(Described):
         raise NotImplementedError
 
     # ── buffers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+    def prepare(self, shape: tuple[int, ...], dtype: Any) -> None:
+        """Make the buffers for outputs of this shape, where they are not there already."""
+        if shape != self.shape or dtype != self.grad_outputs.dtype:
+            self.allocate(shape, dtype)
+
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> None:
         """Buffers for outputs of this shape, or the first rows of larger ones."""
         n, units = shape

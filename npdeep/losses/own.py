@@ -33,6 +33,9 @@ class OwnLoss(Loss):
         """Whatever the user's loss understands."""
         return targets
 
+    def prepare(self, shape: tuple[int, ...], dtype: Any) -> None:
+        """It has no buffers of ours."""
+
     def compute(self, outputs: Array, targets: Array, weight: Array | None) -> float:
         """Ask the user's loss; a weight is handed on only where there is one."""
         self.outputs, self.targets, self.weight = outputs, targets, weight
