@@ -126,7 +126,7 @@ def holds_inf(array: Array) -> bool:
 
 
 def flat_units(event: StepEvent, limit: float) -> float:
-    """Of a forward event of an activation: the share of units whose slope is, in all rows, at most `limit` times the steepest."""
+    """Of a forward event of an activation: the share of units whose slope is at most `limit` times the steepest in all rows."""
     layer = event.layer
     if event.stage != "forward" or not isinstance(layer, Activation) or layer.rule.whole_row:
         return 0.0
