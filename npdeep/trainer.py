@@ -433,9 +433,8 @@ class Trainer(metaclass=Hinting):
         """The operations of one training step, in order, without running them."""
         if self.planned_version != self.model.arena.version:
             self.plan()
-        self.model.plan()
         forward = [layer.forward_event for layer in self.forward_layers]
-        backward = [layer.backward_event for layer in self.model.backward_layers]
+        backward = [layer.backward_event for layer in self.model.trained_layers()]
         return [
             *forward,
             self.loss_event,
@@ -476,6 +475,14 @@ class Trainer(metaclass=Hinting):
     def __repr__(self) -> str:
         """One line."""
         return f"<Trainer of {self.model!r}: {self.loss!r}, {self.optimizer!r}, {self.iteration} updates>"
+
+    def _repr_html_(self) -> str:
+        try:
+            operations = self.summary()
+        except ValueError as error:           # nothing to train: that is worth showing, but no error of the one who looks
+            return Table(["this trainer cannot train"], [[str(error)]], repr(self))._repr_html_()
+        operations.title = repr(self)
+        return operations._repr_html_()
 
 
 def as_they_are(x: Any, y: Any, sample_weight: Any) -> Batch:
