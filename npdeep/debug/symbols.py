@@ -36,8 +36,8 @@ def symbol(event: StepEvent, name: str) -> str:
         letter = _of_loss(event, name)
     else:
         word, of, _ = name.partition(" of ")
-        return WHOLE_STEP.get(word, word) if of else "w"
-    return letter if letter in event.formula else ""
+        letter = ("dw" if word == "grad" and event.stage == "penalty" else WHOLE_STEP.get(word, word)) if of else "w"
+    return letter if letter in event.formula or letter == WHOLE_STEP["change"] else ""
 
 
 def _of_layer(event: StepEvent, name: str) -> str:

@@ -139,7 +139,8 @@ function frameGrid(pen, { array, layout }) {
   pen.lineWidth = 1;
   pen.strokeStyle = "#666";
   pen.strokeRect(layout.left + 0.5, layout.top + 0.5, columns * wide - 1, rows * high - 1);
-  const everyRow = Math.ceil((1.1 * size) / high), everyColumn = Math.ceil((3.2 * size) / wide);
+  const roundStep = (least) => [1, 2, 5, 10, 20, 50, 100, 200].find((step) => step >= least) || 500;
+  const everyRow = roundStep((1.1 * size) / high), everyColumn = roundStep((2.8 * size) / wide);
   for (let r = 0; rows > 1 && r < rows; r += everyRow) {
     write(pen, r * array.every[0], layout.left - 5, layout.top + (r + 0.5) * high, size, "right", "#333");
   }
@@ -236,9 +237,9 @@ function arrayFigure(entry) {
 }
 
 function statisticsOf({ stats }) {
-  const bad = stats.not_finite !== "0";
-  const cells = Object.entries(stats).map(([name, text]) => make("td", { class: name === "not_finite" && bad ? "bad" : null }, dressed(text)));
-  const heads = Object.keys(stats).map((name) => make("th", { scope: "col" }, name.replace("_", " ")));
+  const bad = stats["not finite"] !== "0";
+  const cells = Object.entries(stats).map(([name, text]) => make("td", { class: name === "not finite" && bad ? "bad" : null }, dressed(text)));
+  const heads = Object.keys(stats).map((name) => make("th", { scope: "col" }, name));
   return make("div", { class: "statistics" }, make("table", {}, make("tr", {}, ...heads), make("tr", {}, ...cells)));
 }
 
@@ -249,10 +250,24 @@ function drawFigure(figure) {
   const ends = [`${beyond ? "≤ " : ""}${brief(-end)}`, `${beyond ? "≥ " : ""}${brief(end)}`];
   const bar = make("span", { class: "bar" }, ends[0], make("i"), ends[1]);
   scale.replaceChildren(array.largest > 0 ? bar : "every finite value is 0");
-  if (array.stats.not_finite !== "0") scale.append(make("span", { class: "bad" }, `black: ${array.stats.not_finite} not finite`));
+  if (array.stats["not finite"] !== "0") scale.append(make("span", { class: "bad" }, `black: ${array.stats["not finite"]} not finite`));
 }
 
 const redraw = () => figures.forEach(drawFigure);
+
+/** On the way down: what the layer kept from the way up, to look at beside its gradients. */
+function fromTheWayUp() {
+  const layer = data.layers.find(({ backward }) => backward === here);
+  if (!layer || layer.forward === null) return [];
+  const entries = data.operations[layer.forward].arrays, names = entries.map(({ name, symbol }) => symbol || name).join(", ");
+  const box = make("details", { class: "way-up" }, make("summary", {}, `From the way up: ${names}`));
+  box.addEventListener("toggle", () => {
+    if (!box.open || box.children.length > 1) return;
+    box.append(...entries.map(arrayFigure));
+    redraw();
+  });
+  return [box];
+}
 
 /** The kernel's text with line numbers; remarks and docstrings in another colour. */
 function showSource(operation) {
@@ -299,7 +314,7 @@ function show(index) {
     group = entry.group;
     return [...heading, arrayFigure(entry)];
   });
-  at("arrays").replaceChildren(...sections);
+  at("arrays").replaceChildren(...sections, ...fromTheWayUp());
   redraw();
   markMap();
   at("spoken").textContent = `${here + 1} of ${data.operations.length}: ${titleOf(operation)}. ${operation.formula.join("; ")}`;

@@ -94,7 +94,8 @@ def walk_page(
 def page_data(trainer: Trainer, content: "Content", batch: int, title: str | None, error: str) -> dict[str, Any]:
     """All that the page shows, as lists, dicts, strings and numbers."""
     model = trainer.model
-    widths = re.sub(r"^<Sequential \S+ | \S+>$", "", repr(model))
+    kernels = {p.name.rpartition("/")[0] for p in model.parameters if p.name.endswith("/kernel")}
+    widths = "-".join(str(n) for n in [model.input_size, *(a.output_size for a in model.layers if a.name in kernels)])
     place = {(operation["stage"], operation["name"]): i for i, operation in enumerate(content.operations)}
     layers = [
         {
@@ -232,7 +233,7 @@ def fill_in(data: dict[str, Any]) -> str:
         "SCRIPT": template("walk_page.js"),
         "DATA": json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", r"\u003c"),
     }
-    return re.sub("|".join(f"__{name}__" for name in parts), lambda found: parts[found[0].strip("_")], template("walk_page.html"))
+    return re.sub(f"__({'|'.join(parts)})__", lambda found: parts[found[1]], template("walk_page.html"))
 
 
 @functools.cache
