@@ -6,10 +6,12 @@ Nothing here changes a model or a trainer: everything works on copies.
 from npdeep.debug.gradient_check import GradientReport, gradient_check
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
+from npdeep.debug.terminal import TerminalWalk
 
 __all__ = [
     "GradientReport",
     "LearningRateRange",
+    "TerminalWalk",
     "flat_share",
     "gradient_check",
     "kernel_gradient_norms",

@@ -49,4 +49,5 @@ def _of_layer(event: StepEvent, name: str) -> str:
 
 def _of_loss(event: StepEvent, name: str) -> str:
     outputs = "p" if "dp = " in event.formula else "z"
-    return {"outputs": outputs, "targets": "y", "loss": "L", "grad_outputs": f"d{outputs}"}.get(name, "")
+    letters = {"outputs": outputs, "probabilities": "softmax(z)", "targets": "y", "loss": "L", "grad_outputs": f"d{outputs}"}
+    return letters.get(name, "")

@@ -249,7 +249,8 @@ function drawFigure(figure) {
   paint(canvas, figure);
   const ends = [`${beyond ? "≤ " : ""}${brief(-end)}`, `${beyond ? "≥ " : ""}${brief(end)}`];
   const bar = make("span", { class: "bar" }, ends[0], make("i"), ends[1]);
-  scale.replaceChildren(array.largest > 0 ? bar : "every finite value is 0");
+  const none = Number(array.stats["not finite"]) === array.shape.reduce((a, b) => a * b, 1);
+  scale.replaceChildren(none ? "no finite value" : array.largest > 0 ? bar : "every finite value is 0");
   if (array.stats["not finite"] !== "0") scale.append(make("span", { class: "bad" }, `black: ${array.stats["not finite"]} not finite`));
 }
 

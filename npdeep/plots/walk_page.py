@@ -18,7 +18,7 @@ import numpy as np
 from npdeep import checks
 from npdeep.debug.recorded import recorded
 from npdeep.debug.symbols import symbol
-from npdeep.events import StepEvent, statistics_in_words
+from npdeep.events import Formula, StepEvent, statistics_in_words
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer
 from npdeep.trainer import Trainer
@@ -26,7 +26,7 @@ from npdeep.trainer import Trainer
 WORDS = {
     "forward": "Forward: the numbers go up. The layer takes its input from below and makes its output.",
     "loss": "The top: how wrong are the outputs, and in which direction would each make it worse?",
-    "backward": "Backward: the gradient comes down. From ∂L/∂output the layer works out ∂L/∂ everything it used.",
+    "backward": "Backward: the gradient comes down. From ∂L/∂output the layer works out ∂L/∂parameters and ∂L/∂input.",
     "penalty": "What large weights cost is added to the loss, and its gradient to theirs.",
     "clip": "Gradients that are too long are cut down before they are used.",
     "update": "The optimizer moves every weight a little against its gradient.",
@@ -138,7 +138,7 @@ class Content:
                 "stage": event.stage,
                 "name": event.name,
                 "kind": "" if event.layer is None else kind_of(event.layer),
-                "words": WORDS[event.stage],
+                "words": words(event),
                 "formula": formula.lines,
                 "latex": formula.latex,
                 "arrays": shown,
@@ -171,6 +171,16 @@ class Content:
             self.known[code] = len(self.sources)
             self.sources.append(source_of(code))
         return self.known[code]
+
+
+def words(event: StepEvent) -> str:
+    """A sentence or two about what is going on.
+
+    >>> words(StepEvent("update", "update", None, Formula("w ← w − η·g"), dict))
+    'The optimizer moves every weight a little against its gradient.'
+    """
+    unwanted = event.stage == "backward" and "grad_input" not in event.arrays
+    return WORDS[event.stage] + (" Nothing below has anything to train: ∂L/∂input is left out." if unwanted else "")
 
 
 def kind_of(layer: Layer) -> str:
