@@ -10,7 +10,7 @@ import numpy as np
 from npdeep import checkpoints, checks, objects, seeds
 from npdeep.hints import ATTRIBUTES, Hinting
 from npdeep.kernels.arrays import Array
-from npdeep.layers.base import Layer
+from npdeep.layers.base import NOTHING_YET, Layer
 from npdeep.layers.batch_normalization import BatchNormalization
 from npdeep.naming import name_layers, select
 from npdeep.parameters import Arena, Parameter, allocate
@@ -94,6 +94,7 @@ class Sequential(metaclass=Hinting):
         self.prepare(len(x), training)
         self.passes += 1
         for layer in self.layers:
+            layer.grad_output = NOTHING_YET   # that of an earlier pass does not belong to this one
             x = layer.forward(x, training)
         return x
 

@@ -45,6 +45,7 @@ class Trainer(metaclass=Hinting):
     Attributes:
         iteration: how many updates were made. epoch: how many epochs were finished.
         last_loss: loss and penalties of the last step.
+        event: while a step is walked through, the event that `walk` yielded last; else None.
         history: the record of all epochs.
 
     Raises ValueError or TypeError where the parts do not fit together, for example a softmax layer under a softmax loss.
@@ -83,6 +84,7 @@ class Trainer(metaclass=Hinting):
         self.epoch = 0
         self.batches_done = 0
         self.last_loss = float("nan")
+        self.event: StepEvent | None = None
         self.history = History()
         self.validation_data: tuple[Array, Any] | None = None
         self.seconds = 0.0
@@ -122,14 +124,18 @@ class Trainer(metaclass=Hinting):
 
     def _undisturbed(self, operations: Iterator[StepEvent]) -> Iterator[StepEvent]:
         """The same events; raises where another pass has overwritten the buffers before the backward pass is through."""
-        for event in operations:
-            passes = self.model.passes
-            yield event
-            if self.model.passes != passes and event.stage in ("forward", "loss", "backward"):
-                raise ValueError(
-                    f"walk: after the event {event.stage} {event.name!r} the model was used for another pass, which overwrote "
-                    "what the rest of this step needs; look at event.arrays, or use model.copy() for passes in between"
-                )
+        try:
+            for event in operations:
+                passes, self.event = self.model.passes, event
+                yield event
+                if self.model.passes != passes and event.stage in ("forward", "loss", "backward"):
+                    raise ValueError(
+                        f"walk: after the event {event.stage} {event.name!r} the model was used for another pass, which "
+                        "overwrote what the rest of this step needs; look at event.arrays, or use model.copy() for passes in "
+                        "between"
+                    )
+        finally:
+            self.event = None
 
     def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """One training step at full speed; the same code as `walk`. Returns the loss, penalties included.
@@ -157,6 +163,7 @@ class Trainer(metaclass=Hinting):
             model.prepare(len(x), training=True)
 
         for layer in self.forward_layers:     # all of them, unless the lower ones were computed once (cache_frozen)
+            layer.grad_output = None          # that of an earlier step does not belong to this one
             x = layer.forward(x, training=True)
             yield layer.forward_event
 
@@ -470,7 +477,7 @@ class Trainer(metaclass=Hinting):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies plan anew, use the whole network, and no callback is at work in them."""
-        return {**vars(self), "first_layer": 0, "planned_version": -1, "watchers": []}
+        return {**vars(self), "first_layer": 0, "planned_version": -1, "watchers": [], "event": None}
 
     def __repr__(self) -> str:
         """One line."""

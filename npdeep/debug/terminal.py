@@ -3,20 +3,26 @@
 import cmd
 import copy
 import inspect
-import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
 
 from npdeep import checks
+from npdeep.debug.explain import explain
+from npdeep.debug.explain_update import explain_update
+from npdeep.debug.explanation import Explanation
 from npdeep.debug.recorded import recorded
 from npdeep.debug.symbols import symbol
 from npdeep.events import StepEvent, statistics_in_words
 from npdeep.kernels.arrays import Array
-from npdeep.tables import Table
 from npdeep.trainer import Trainer
 
-SHORT = {"n": "next", "b": "back", "j": "jump", "l": "list", "s": "show", "e": "explain", "f": "formula", "h": "help", "q": "quit"}
+COMMANDS = ("next", "back", "jump", "list", "show", "stats", "formula", "source", "explain", "help", "quit")
+
+SHORT = {name[0]: name for name in ("next", "back", "jump", "list", "show", "formula", "explain", "help", "quit")}
 
 WHOLE = 200
 """Arrays of no more elements than this are shown whole, larger ones by their corners."""
@@ -25,8 +31,8 @@ WHOLE = 200
 class TerminalWalk(cmd.Cmd):
     """One training step on a copy of a trainer, operation by operation, by commands typed or piped in; `run()` starts it.
 
-    Commands, each with its first letter as abbreviation: next (an empty line too), back, jump, list, show, stats, formula,
-    source, explain, help, quit. What was walked is kept: going back shows the numbers as they were.
+    Commands: next (or an empty line), back, jump, list, show, formula, explain, help, quit, which may be cut down to their
+    first letters, stats and source. What was walked is kept: going back shows the numbers as they were.
 
     Args:
         trainer: it stays as it is, to the bit.
@@ -35,7 +41,7 @@ class TerminalWalk(cmd.Cmd):
 
     Raises ValueError or TypeError where x or y do not fit.
 
-    >>> import io, npdeep as nd
+    >>> import io, sys, npdeep as nd
     >>> trainer = nd.Trainer(nd.Sequential([nd.Dense(1, name="out")], input_size=1, seed=0), "mean_squared_error")
     >>> TerminalWalk(trainer, [[2.0]], [[0.0]], stdin=io.StringIO("show x"), stdout=sys.stdout).run()
     One training step in 4 operations; h lists the commands.
@@ -112,7 +118,7 @@ class TerminalWalk(cmd.Cmd):
     def lettered(self, name: str) -> str:
         """An array's name, behind its letter in the formula."""
         letter = symbol(self.event, name)
-        return name if letter in ("", name) else f"{letter} = {name}"
+        return name if letter in ("", name.partition(" of ")[0]) else f"{letter} = {name}"
 
     def say(self, text: Any) -> None:
         """Print, with a line's end."""
@@ -139,7 +145,8 @@ class TerminalWalk(cmd.Cmd):
         if found:
             self.go(found[0])
         else:
-            self.say(f"no operation {line!r} here; list shows them, jump takes a number, a layer or a stage")
+            missing = f"no operation {line!r} in this step; " if line else ""
+            self.say(f"{missing}jump takes a number, a stage or a layer, or both: jump 3, jump update, jump backward dense")
 
     def places(self, line: str) -> list[int]:
         """The operations that are meant, those that lie ahead first."""
@@ -155,7 +162,9 @@ class TerminalWalk(cmd.Cmd):
             self.say(f"{'>' if i == self.here else ' '} {i + 1:2}  {self.title(i)}")
 
     def do_show(self, line: str) -> None:
-        """show [ARRAY]: an array by its name or letter (show kernel, show W), small ones whole; without a name, the operation."""
+        """show [ARRAY]: an array by its name or letter, as in show kernel or show W; small ones whole, of large ones the
+        corners. Without a name, the operation.
+        """
         if not line:
             self.show_event()
             return
@@ -192,7 +201,7 @@ class TerminalWalk(cmd.Cmd):
             self.say(f"{name}: {_in_a_line(self.event.arrays[name])}")
 
     def do_formula(self, line: str) -> None:
-        """formula: what was computed, line by line, and its LaTeX."""
+        """formula (or latex): what was computed, line by line, and its LaTeX."""
         for equation in self.event.formula.lines:
             self.say(f"  {equation}")
         self.say(f"LaTeX: {self.event.formula.latex}")
@@ -212,42 +221,42 @@ class TerminalWalk(cmd.Cmd):
         self.say("".join(lines).rstrip())
 
     def do_explain(self, line: str) -> None:
-        """explain UNIT [ROW]: a unit's numbers put into the formula. After the update: explain PARAMETER INDEX, as in
-        explain dense/kernel 3 4."""
+        """explain UNIT [ROW]: a unit's numbers put into the formula. From the penalty on: explain PARAMETER [INDEX], as in
+        explain dense/kernel 3 4, how a weight is updated.
+        """
         words = line.split()
         try:
-            if self.event.stage == "update":
-                self.say(self.explained_update(words))
-            elif self.event.layer is not None:
-                self.say(self.explained_layer(words))
+            if self.event.stage in ("forward", "loss", "backward"):
+                self.say(self.explained_unit(words))
             else:
-                self.say(f"explain knows layers and the update, not {self.event.stage!r}; jump to one of them")
-        except (ValueError, TypeError, IndexError) as error:
+                self.say(self.explained_weight(words))
+        except (ValueError, TypeError) as error:
             self.say(error)
 
-    def explained_layer(self, words: list[str]) -> Any:
-        """The explanation of a unit of this operation's layer, from a fresh walk up to here."""
+    def explained_unit(self, words: list[str]) -> Explanation:
+        """The explanation of a unit of this operation's layer (or of the loss), from a fresh walk up to here."""
         if not 1 <= len(words) <= 2 or not all(word.isdigit() for word in words):
             raise ValueError("explain takes the number of a unit and, if you like, of a row: explain 3, or explain 3 0")
-        from npdeep.debug.explain import explain
+        unit, row, *_ = [*map(int, words), 0]
+        with self.replayed(self.here) as twin:
+            return explain(twin.loss if self.event.layer is None else twin.model.layer(self.event.name), unit=unit, row=row)
 
-        unit, row = int(words[0]), int(words[1]) if len(words) == 2 else 0
-        return explain(self.replayed().model.layer(self.event.name), unit=unit, row=row)
+    def explained_weight(self, words: list[str]) -> Explanation:
+        """The explanation of one weight's update, from a fresh walk up to what came before it."""
+        if not words or not all(word.isdigit() for word in words[1:]):
+            raise ValueError("here explain takes a parameter and, if you like, an index: explain dense/kernel 3 4")
+        before = min(self.here, self.plan.index(("update", "update")) - 1)
+        with self.replayed(before) as twin:
+            return explain_update(twin, words[0], tuple(map(int, words[1:])) or None)
 
-    def explained_update(self, words: list[str]) -> Any:
-        """The explanation of one weight's update."""
-        if len(words) < 2 or not all(word.isdigit() for word in words[1:]):
-            raise ValueError("after the update, explain takes a parameter and an index: explain dense/kernel 3 4")
-        from npdeep.debug.explain import explain_update
-
-        return explain_update(self.replayed(), words[0], tuple(int(word) for word in words[1:]))
-
-    def replayed(self) -> Trainer:
-        """A copy of the trainer that has walked exactly to the operation that is being looked at."""
+    @contextmanager
+    def replayed(self, index: int) -> Iterator[Trainer]:
+        """A copy of the trainer that has walked to this operation and stands there."""
         twin = copy.deepcopy(self.trainer)
-        for _, _ in zip(range(self.here + 1), twin.walk(*self.batch), strict=False):
-            pass
-        return twin
+        events = twin.walk(*self.batch)
+        for _ in range(index + 1):
+            next(events)
+        yield twin
 
     def do_quit(self, line: str) -> bool:
         """quit: end."""
@@ -278,9 +287,10 @@ class TerminalWalk(cmd.Cmd):
     def do_help(self, line: str) -> None:
         """help: this list."""
         letters = {command: letter for letter, command in SHORT.items()}
-        for command in dict.fromkeys([*SHORT.values(), "stats", "latex", "source"]):
-            text = " ".join((getattr(self, f"do_{command}").__doc__ or "").split())
-            self.say(f"  {letters.get(command, ' ')}  {text}")
+        for command in COMMANDS:
+            words = " ".join((getattr(self, f"do_{command}").__doc__ or "").split())
+            lines = textwrap.wrap(words, 110, initial_indent=f"  {letters.get(command, ' ')}  ", subsequent_indent=" " * 9)
+            self.say("\n".join(lines))
 
     def completenames(self, text: str, *ignored: Any) -> list[str]:
         """Commands that begin like this."""

@@ -18,7 +18,7 @@ import numpy as np
 from npdeep import checks
 from npdeep.debug.recorded import recorded
 from npdeep.debug.symbols import symbol
-from npdeep.events import Formula, StepEvent, statistics_in_words
+from npdeep.events import StepEvent, statistics_in_words
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer
 from npdeep.trainer import Trainer
@@ -176,6 +176,7 @@ class Content:
 def words(event: StepEvent) -> str:
     """A sentence or two about what is going on.
 
+    >>> from npdeep.events import Formula
     >>> words(StepEvent("update", "update", None, Formula("w ← w − η·g"), dict))
     'The optimizer moves every weight a little against its gradient.'
     """
