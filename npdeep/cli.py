@@ -159,9 +159,16 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+class WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that says the default of every option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
     added: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", formatter_class=WithDefaults
     )
     added.set_defaults(command=command)
     return added

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from npdeep import checks, checkpoints, runs
+from npdeep import checkpoints, checks, runs
 from npdeep.kernels.arrays import Array
 from npdeep.model import load_model
 from npdeep.trainer import Trainer
