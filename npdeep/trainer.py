@@ -20,6 +20,7 @@ from npdeep.hints import Hinting, unknown_keywords
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, Dense
+from npdeep.layers.base import NOTHING_YET
 from npdeep.loop import FitLoop, Totals
 from npdeep.losses import Loss, check_weights
 from npdeep.metrics import Metric
@@ -163,7 +164,7 @@ class Trainer(metaclass=Hinting):
             model.prepare(len(x), training=True)
 
         for layer in self.forward_layers:     # all of them, unless the lower ones were computed once (cache_frozen)
-            layer.grad_output = None          # that of an earlier step does not belong to this one
+            layer.grad_output = NOTHING_YET   # that of an earlier step does not belong to this one
             x = layer.forward(x, training=True)
             yield layer.forward_event
 

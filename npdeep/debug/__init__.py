@@ -5,7 +5,7 @@ Nothing here changes a model or a trainer: everything works on copies.
 
 from npdeep.debug.explain import explain
 from npdeep.debug.explain_update import explain_update
-from npdeep.debug.explanation import Explanation
+from npdeep.debug.explanation import Explanation, Statement
 from npdeep.debug.gradient_check import GradientReport, gradient_check
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
@@ -15,6 +15,7 @@ __all__ = [
     "Explanation",
     "GradientReport",
     "LearningRateRange",
+    "Statement",
     "TerminalWalk",
     "explain",
     "explain_update",

@@ -45,8 +45,8 @@ EXPLAINED: list[tuple[type, Explain, Explain]] = [
 WITH_WEIGHTS = (Dense, Maxout, PReLU, BatchNormalization)
 
 MOVED = (
-    "the weights have changed since this pass: these are the numbers that they give now, with the same inputs and the same "
-    "gradient from above; to see the pass itself, explain at an event of trainer.walk, before the update"
+    "the weights have changed since this pass, and these are the numbers that they give now, for the same inputs and the same "
+    "gradient from above; to see the pass as it was, explain in trainer.walk, before the event update"
 )
 
 
@@ -76,11 +76,11 @@ def explain(layer: Any, unit: int = 0, row: int = 0, terms: int = 6, *, input: i
     out (Dense): unit 0, row 0 of 1
     forward: z = xW + b
       z[0] = Σₖ x[k]·W[k] + b
-        2·(−3)                     −6    k = 1
-        0.5·1                     0.5    k = 0
-        0.25·2                    0.5    k = 2
-                                    0    b, the bias
-        together                   −5
+        2·(−3)                         −6    k = 1
+        0.5·1                         0.5    k = 0
+        0.25·2                        0.5    k = 2
+        b, the bias                     0
+        together                       −5
     """
     if isinstance(layer, Loss):
         return explain_loss(layer, unit, row, checks.whole("explain", "terms", terms))
@@ -133,7 +133,7 @@ def as_of_now(layer: Layer) -> tuple[Layer, list[str]]:
     remarks = [] if np.array_equal(twin.output, layer.output, equal_nan=True) else [MOVED]
     if layer.grad_output is not None:
         for p, q in zip(layer.parameters, twin.parameters, strict=True):
-            if p.wanted is not None and not np.array_equal(p.wanted, q.wanted, equal_nan=True):
+            if p.wanted is not None and p.wanted.tobytes() != np.asarray(q.grad).tobytes():
                 remarks.append(f"the gradient in {p.name} is no longer this sum alone: a penalty or clipping came on top")
     return twin, remarks
 
@@ -156,7 +156,8 @@ def disagreement(parts: layers.Parts) -> list[str]:
     names = [str(part.name) for part in parts if not isinstance(part, str) and not part.agrees]
     if not names:
         return []
-    return [
+    remark = (
         f"{', '.join(names)}: the engine's number is not what the formula gives; either another pass has overwritten part of "
         "what it was computed from, or the kernel is wrong (nd.debug.gradient_check tells)"
-    ]
+    )
+    return [remark]

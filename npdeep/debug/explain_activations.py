@@ -99,12 +99,18 @@ def activation_backward(layer: Activation, at: Place) -> Parts:
         FORMULAS[layer.activation][1],
         numbers_of(layer, z, a),
         engine_slopes(layer, at.row)[at.unit],
+        slack=2 * jump_taken_off(layer),
     )
     if layer.grad_input is None:
         return ["backward: the slope f'(z); nobody below wants dz", slope]
-    numbers = {"da": layer.grad_output[at.row, at.unit], "slope": slope}
+    numbers: dict[str, Any] = {"da": layer.grad_output[at.row, at.unit], "slope": slope}
     dz = at.equation(Symbol("dz", at.unit), "da*slope", numbers, layer.grad_input[at.row, at.unit])
     return ["backward: dz = da·f'(z)", slope, dz]
+
+
+def jump_taken_off(layer: Activation) -> float:
+    """ELU's and SELU's kernels write 1 where z > 0 as α + (1 − α): how large is what they take off again?"""
+    return {"elu": abs(layer.values[0]) if layer.values else 0.0, "selu": SELU_SCALE * SELU_ALPHA}.get(layer.activation, 0.0)
 
 
 def engine_slopes(layer: Activation, row: int) -> Array:
@@ -137,7 +143,7 @@ def softmax(layer: Activation, at: Place) -> Parts:
     sign = "-" if layer.activation == "softmin" else ""
     z = row_of(layer.input, at)
     total, top = exponentials(z, at, sign)
-    numbers = {"z": z[at.unit], "top": top, "S": total}
+    numbers: dict[str, Any] = {"z": z[at.unit], "top": top, "S": total}
     formula = "exp(-(z - top))/S" if sign else "exp(z - top)/S"
     word = "smallest" if sign else "largest"
     a = at.equation(Symbol("a", at.unit), formula, numbers, layer.output[at.row, at.unit])
@@ -157,7 +163,7 @@ def softmax_backward(layer: Activation, at: Place) -> Parts:
     if layer.grad_input is None:
         return [heading, "nobody below wants dz"]
     total = weighted_da(layer, at)
-    numbers = {"da": layer.grad_output[at.row, at.unit], "a": layer.output[at.row, at.unit], "T": total}
+    numbers: dict[str, Any] = {"da": layer.grad_output[at.row, at.unit], "a": layer.output[at.row, at.unit], "T": total}
     formula = "-(a*(da - T))" if layer.activation == "softmin" else "a*(da - T)"
     return [heading, at.equation(Symbol("dz", at.unit), formula, numbers, layer.grad_input[at.row, at.unit]), total]
 
@@ -166,7 +172,7 @@ def log_softmax(layer: Activation, at: Place) -> Parts:
     """a = z − top − log S."""
     z = row_of(layer.input, at)
     total, top = exponentials(z, at, "")
-    numbers = {"z": z[at.unit], "top": top, "S": total}
+    numbers: dict[str, Any] = {"z": z[at.unit], "top": top, "S": total}
     a = at.equation(Symbol("a", at.unit), "z - top - log(S)", numbers, layer.output[at.row, at.unit])
     return [f"forward: {layer.forward_formula}; top, the largest z, is taken off so that nothing overflows", a, total]
 
@@ -178,7 +184,7 @@ def log_softmax_backward(layer: Activation, at: Place) -> Parts:
         return [heading, "nobody below wants dz"]
     terms = [at.term("da", {"da": da}, f"i = {i}") for i, da in enumerate(row_of(layer.grad_output, at))]
     total = at.sum("T", Formula("Σᵢ da[i]", r"\sum_i da_i"), terms)
-    numbers = {"da": layer.grad_output[at.row, at.unit], "a": layer.output[at.row, at.unit], "T": total}
+    numbers: dict[str, Any] = {"da": layer.grad_output[at.row, at.unit], "a": layer.output[at.row, at.unit], "T": total}
     return [heading, at.equation(Symbol("dz", at.unit), "da - exp(a)*T", numbers, layer.grad_input[at.row, at.unit]), total]
 
 
@@ -203,7 +209,7 @@ def sparsemax_backward(layer: Activation, at: Place) -> Parts:
     terms = [at.term("da", {"da": da[k]}, f"k = {k}") for k, value in enumerate(a) if value > 0]
     over = Formula("mean of da[k] over the support", r"\overline{da}_S")
     mean = at.sum("T", over, terms, over=max(1, len(terms)))
-    numbers = {"da": da[at.unit], "a": a[at.unit], "T": mean}
+    numbers: dict[str, Any] = {"da": da[at.unit], "a": a[at.unit], "T": mean}
     dz = at.equation(Symbol("dz", at.unit), "da - T if a > 0 else 0", numbers, layer.grad_input[at.row, at.unit])
     return [heading, dz, mean]
 

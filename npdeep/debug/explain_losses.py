@@ -1,6 +1,5 @@
 """Losses with numbers plugged in: of one row the single loss and its gradient, and the mean over all."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from npdeep.debug.explain_layers import Parts
 from npdeep.debug.explanation import Statement, Symbol
 from npdeep.debug.place import Place
 from npdeep.events import Formula
-from npdeep.losses import Hinge, KLDivergence, Loss, OwnLoss, SoftmaxCrossEntropy
+from npdeep.losses import Hinge, KLDivergence, Loss, SoftmaxCrossEntropy
 
 FORMULAS = {
     "MeanSquaredError": ("(z - y)**2", "2*(z - y)"),
@@ -32,18 +31,15 @@ MEAN = Formula("mean of the single losses ℓ", r"\tfrac1m \sum \ell")
 
 def loss_parts(loss: Loss, at: Place) -> Parts:
     """The loss of one row, its gradient, and the mean."""
-    if isinstance(loss, OwnLoss):
-        return own_loss(loss, at)
-    explain: Callable[[Any, Place], Parts]
     if isinstance(loss, SoftmaxCrossEntropy):
-        explain = softmax_cross_entropy
+        parts = softmax_cross_entropy(loss, at)
     elif isinstance(loss, KLDivergence):
-        explain = kl_divergence
+        parts = kl_divergence(loss, at)
     elif type(loss).__name__ in FORMULAS:
-        explain = single
+        parts = single(loss, at)
     else:
         return own_loss(loss, at)
-    return [f"forward: {loss.formula}", *explain(loss, at), mean(loss, at)]
+    return [f"forward: {loss.formula}", *parts, mean(loss, at)]
 
 
 def mean(loss: Loss, at: Place) -> Statement:

@@ -8,7 +8,7 @@ import numpy as np
 
 from npdeep import checks, schedules
 from npdeep.debug.explanation import Equation, Explanation, Statement, Symbol
-from npdeep.debug.expressions import names_in
+from npdeep.debug.expressions import names_in, short
 from npdeep.debug.place import Place, index_within
 from npdeep.optimizers import (
     SGD,
@@ -20,7 +20,6 @@ from npdeep.optimizers import (
     Momentum,
     Nadam,
     Nesterov,
-    Optimizer,
     RMSProp,
 )
 from npdeep.parameters import Parameter
@@ -162,7 +161,7 @@ def element(parameter: Parameter, grad: Any, index: Any) -> tuple[int, ...]:
     if len(given) != len(shape):
         example = "0" if len(shape) == 1 else "(" + ", ".join("0" for _ in shape) + ")"
         raise ValueError(
-            f"explain_update: index must have {len(shape)} {'number' if len(shape) == 1 else 'numbers'}, for example {example}, "
+            f"explain_update: index must have {len(shape)} {'number' if len(shape) == 1 else 'numbers'}, such as {example}, "
             f"because {parameter.name} has the shape {shape}; got {index!r}"
         )
     of = f"{parameter.name} has the shape {shape}"
@@ -222,7 +221,7 @@ def numbers_before(twin: Trainer, parameter: Parameter, where: tuple[int, ...]) 
 
 def listed(numbers: dict[str, Any]) -> str:
     """Names and numbers in one line."""
-    return ", ".join(f"{Symbol(name)} {value:.4g}" for name, value in numbers.items())
+    return ", ".join(f"{Symbol(name)} {short(value)}" for name, value in numbers.items())
 
 
 def replayed(twin: Trainer, parameter: Parameter, where: tuple[int, ...], before: dict[str, Any]) -> list[Equation]:
@@ -238,7 +237,8 @@ def replayed(twin: Trainer, parameter: Parameter, where: tuple[int, ...], before
     known = dict(before)
     for i in (1, 2):
         if f"beta_{i}" in known:              # computed in double precision, whatever the weights are
-            known[f"correction_{i}"] = Equation(f"correction_{i}", f"1 - beta_{i}**t", {f"beta_{i}": known[f"beta_{i}"], "t": t})
+            beta = f"beta_{i}"
+            known[f"correction_{i}"] = Equation(f"correction_{i}", f"1 - {beta}**t", {beta: known[beta], "t": t})
     steps = rule(optimizer)
     for k, (name, formula) in enumerate(steps):
         last = name not in [later for later, _ in steps[k + 1 :]]
@@ -254,10 +254,8 @@ def replayed(twin: Trainer, parameter: Parameter, where: tuple[int, ...], before
 def own_rule(at: Place, before: dict[str, Any], after: dict[str, float]) -> list[Equation]:
     """An optimizer that npdeep does not know: what it changed each number by."""
     names = [name for name in after if name != "w"]
-    return [
-        at.equation(name, f"{name} + change", {name: before[name], "change": after[name] - before[name]}, after[name], arrow=True)
-        for name in [*names, "w"]
-    ]
+    changes = {name: {name: before[name], "change": after[name] - before[name]} for name in [*names, "w"]}
+    return [at.equation(name, f"{name} + change", numbers, after[name], arrow=True) for name, numbers in changes.items()]
 
 
 def constrained(twin: Trainer, parameter: Parameter, where: tuple[int, ...]) -> list[str]:

@@ -103,7 +103,7 @@ class Equation(Statement):
         name: of what is computed, a `Symbol` or a string.
         formula: a Python expression in the names of numbers.
         numbers: by name; what was computed before may stand for its number.
-        value: the engine's result, or None. eps: the distance of its numbers at 1.
+        value: the engine's result, or None. eps: the distance of its numbers at 1. tiny: what to allow besides.
         words: a remark behind it. arrow: it overwrites what is there, m ← β·m − η·g.
 
     >>> print(*Equation("z", "x*W + b", {"x": 0.5, "W": -3.0, "b": 1.0}, -0.5).text())
@@ -126,7 +126,7 @@ class Equation(Statement):
         self.value = None if value is None else float(value)
         self.words, self.arrow = words, arrow
         self.sum, self.bound = evaluate(formula, self.numbers, eps)
-        self.bound += tiny
+        self.bound += 2 * eps * abs(self.sum) + tiny    # constants that a kernel has worked out beforehand
 
     def text(self) -> list[str]:
         """name = formula = formula with numbers = value."""

@@ -93,7 +93,8 @@ def names_in(formula: str) -> set[str]:
     >>> sorted(names_in("x*W + exp(b)"))
     ['W', 'b', 'x']
     """
-    return {node.id for node in ast.walk(parse(formula)) if isinstance(node, ast.Name) and node.id not in FUNCTIONS}
+    found = {node.id for node in ast.walk(parse(formula)) if isinstance(node, ast.Name)}
+    return found - {*FUNCTIONS, "max", "min"}
 
 
 # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -118,7 +119,8 @@ def evaluate(formula: str, numbers: Mapping[str, Value], eps: float) -> Value:
 def _value(node: Any, numbers: Mapping[str, Value], eps: float) -> Value:
     match node:
         case ast.Constant():
-            return float(node.value), 0.0
+            constant: Any = node.value
+            return float(constant), 0.0
         case ast.Name():
             return numbers[node.id]
         case ast.UnaryOp():
@@ -129,7 +131,7 @@ def _value(node: Any, numbers: Mapping[str, Value], eps: float) -> Value:
         case ast.IfExp():
             return _value(node.body if holds(node.test, numbers) else node.orelse, numbers, eps)
         case ast.Call():
-            return _called(node.func.id, [_value(a, numbers, eps) for a in node.args], eps)
+            return _called(str(ast.unparse(node.func)), [_value(a, numbers, eps) for a in node.args], eps)
     raise TypeError(f"a formula cannot hold {ast.dump(node)}")
 
 
@@ -215,7 +217,8 @@ class Text:
         """A branch of the tree."""
         match node:
             case ast.Constant():
-                return self.number(node.value)
+                constant: Any = node.value
+                return self.number(constant)
             case ast.Name():
                 return (self.name(node.id), ATOM) if numbers is None else self.number(numbers[node.id][0])
             case ast.UnaryOp():
@@ -277,7 +280,7 @@ class Text:
         if function == "log1p":
             return f"log(1 + {inner})", ATOM
         if function == "sqrt":
-            return (f"√{inner}" if inner.isalnum() else f"√({inner})"), POWER
+            return (f"√{inner}" if len(inner) <= 2 else f"√({inner})"), POWER
         return f"{function}({inner})", ATOM
 
 
@@ -292,7 +295,8 @@ class Python(Text):
 
     def number(self, value: float) -> Piece:
         """A number with all its digits."""
-        return repr(value), SUM if repr(value).startswith("-") else ATOM
+        digits = repr(value)
+        return digits, SUM if digits.startswith("-") else ATOM
 
     def name(self, name: str) -> str:
         """The name itself."""
@@ -329,7 +333,9 @@ class Latex(Text):
         """Four digits, powers of ten written out."""
         text = short(value).replace("−", "-").replace("inf", r"\infty").replace("nan", r"\mathrm{NaN}")
         mantissa, power, exponent = text.partition("e")
-        return (rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if power else text), SUM if value < 0 else PRODUCT if power else ATOM
+        if power:
+            return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", SUM if value < 0 else PRODUCT
+        return text, SUM if value < 0 else ATOM
 
     def name(self, name: str) -> str:
         """A Greek letter, a letter, or a word in upright letters."""

@@ -38,10 +38,11 @@ class Place:
         value: Any = None,
         words: str = "",
         arrow: bool = False,
+        slack: float = 0.0,
     ) -> Equation:
-        """An equation in the engine's precision."""
+        """An equation in the engine's precision. slack: the size of numbers that the kernel adds and takes off again."""
         kind = np.finfo(self.dtype)
-        return Equation(name, formula, numbers, value, float(kind.eps), words, float(kind.tiny), arrow)
+        return Equation(name, formula, numbers, value, float(kind.eps), words, kind.tiny + slack * kind.eps, arrow)
 
     def term(self, formula: str, numbers: Mapping[str, Number], label: str, last: bool = False) -> Term:
         """A term in the engine's precision."""
