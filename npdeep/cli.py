@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 import npdeep as nd
-from npdeep import runs
+from npdeep import runs, walks
 from npdeep.callbacks import Callback, progress
 
 INTERRUPTED = 130
@@ -131,6 +131,16 @@ def check(given: argparse.Namespace) -> int:
     return 0 if good else 1
 
 
+def walk(given: argparse.Namespace) -> int:
+    """Walk through one training step: by commands, or as a page to click through."""
+    trainer, x, y = walks.prepare(given)
+    if given.html is None:
+        nd.debug.TerminalWalk(trainer, x, y).run()
+    else:
+        print(f"wrote {nd.plots.walk_page(trainer, x, y, given.html)}; open it in a browser, and go on with the arrow keys")
+    return 0
+
+
 DATA = "'sample' (in the package), 'mnist' (found or downloaded) or a folder with the four MNIST files"
 
 
@@ -149,12 +159,20 @@ def parser() -> argparse.ArgumentParser:
     _check_arguments(_add(commands, "check", check, "compare hand-derived gradients with central differences"))
     _file_argument(_add(commands, "summary", summary, "print what a checkpoint file holds"))
     _evaluate_arguments(_add(commands, "evaluate", evaluate, "measure the model in a checkpoint file on test digits"))
+    _walk_arguments(_add(commands, "walk", walk, "walk through one training step, in the terminal or as a page (--html)"))
     return top
+
+
+class WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that says the default of every option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
 
 
 def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
     added: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", formatter_class=WithDefaults
     )
     added.set_defaults(command=command)
     return added
@@ -188,6 +206,20 @@ def _train_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--folder", type=Path, default=Path("runs/run"), help="for history.csv, plots, checkpoint; numbered if not empty"
     )
+
+
+def _walk_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--html", type=Path, metavar="FILE", help="write the step as a page to click through, as in step.html")
+    p.add_argument(
+        "--file", type=Path, metavar="CHECKPOINT", help="walk on with the trainer or model in this file (.npz), not a new one"
+    )
+    network = p.add_argument_group("a new network")
+    network.add_argument("--layers", type=int, nargs="*", metavar="UNITS", help="units of the hidden layers (default: 30)")
+    network.add_argument("--activation", metavar="NAME", help="of the hidden layers (default: relu)")
+    network.add_argument("--optimizer", metavar="NAME", help="for example momentum or adam (default: sgd)")
+    network.add_argument("--seed", type=int, help="for weights and noise (default: 42)")
+    p.add_argument("--data", default="sample", help=DATA)
+    p.add_argument("--batch-size", type=int, default=8, help="digits in the step: the first so many of the training digits")
 
 
 def _check_arguments(p: argparse.ArgumentParser) -> None:

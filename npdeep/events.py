@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from npdeep.kernels.arrays import Array
+from npdeep.tables import Table
 
 STAGES = ("forward", "loss", "backward", "penalty", "clip", "update", "constrain")
 
@@ -30,6 +31,21 @@ class Formula(str):
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle both forms."""
         return Formula, (str(self), self.latex)
+
+    @property
+    def lines(self) -> list[str]:
+        """One equation a line: parted at the commas and semicolons that stand outside all brackets.
+
+        >>> Formula("dW = xᵀdz, db = Σ dz").lines, Formula("a = max(z, 0) where z > 1, else 0").lines
+        (['dW = xᵀdz', 'db = Σ dz'], ['a = max(z, 0) where z > 1, else 0'])
+        """
+        lines, depth, start = [], 0, 0
+        for i, sign in enumerate(self):
+            depth += (sign in "([{") - (sign in ")]}")
+            if depth == 0 and self[i : i + 2] in (", ", "; ") and not self.startswith("else", i + 2):
+                lines.append(self[start:i])
+                start = i + 2
+        return [*lines, self[start:]]
 
 
 Operation = Callable[[], tuple[Formula, Callable[..., Any] | None]]
@@ -94,8 +110,15 @@ class StepEvent:
         >>> kept.arrays
         {'x': array([0.])}
         """
-        kept = _Kept({name: array.copy() for name, array in self.arrays.items()})
-        return StepEvent(self.stage, self.name, self.layer, self.formula, kept, self.kernel)
+        return self.with_arrays({name: array.copy() for name, array in self.arrays.items()})
+
+    def with_arrays(self, arrays: dict[str, Array]) -> "StepEvent":
+        """The same event, showing these arrays for good.
+
+        >>> StepEvent("loss", "loss", None, Formula("ℓ"), dict).with_arrays({"x": np.zeros(1)}).arrays
+        {'x': array([0.])}
+        """
+        return StepEvent(self.stage, self.name, self.layer, self.formula, _Kept(arrays), self.kernel)
 
     def stats(self) -> dict[str, dict[str, float]]:
         """Per array: mean, std, min, max, norm, the share of zeros, and how many elements are not finite.
@@ -129,6 +152,23 @@ class StepEvent:
         """The same line between angle brackets."""
         return f"<StepEvent {self}>"
 
+    def table(self) -> Table:
+        """One row an array: its shape, what is in it, and its statistics.
+
+        >>> print(StepEvent("forward", "demo", None, Formula("a"), lambda: {"a": np.array([3.0, 0.0])}).table())
+        forward demo: a
+        array  shape  dtype    mean  std  min  max  norm  zeros  not finite
+        ─────  ─────  ───────  ────  ───  ───  ───  ────  ─────  ──────────
+        a      (2,)   float64   1.5  1.5    0    3     3  50.0%           0
+        """
+        rows = [
+            [name, array.shape, array.dtype, *statistics_in_words(array).values()] for name, array in self.arrays.items()
+        ]
+        return Table(["array", "shape", "dtype", *STATISTICS], rows, f"{self.stage} {self.name}: {self.formula}")
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
 
 class _Kept:
     """A reader of arrays that were copied: a class, so that a kept event can be pickled."""
@@ -159,6 +199,20 @@ def statistics(array: Array) -> dict[str, float]:
         "zeros": float(np.mean(values == 0)) if values.size else 0.0,
         "not_finite": float(values.size - np.count_nonzero(np.isfinite(values))),
     }
+
+
+STATISTICS = ("mean", "std", "min", "max", "norm", "zeros", "not finite")
+
+
+def statistics_in_words(array: Array) -> dict[str, str]:
+    """The statistics of an array to read: four digits, the share of zeros in per cent.
+
+    >>> statistics_in_words(np.array([1.0, 0.0]))["zeros"], statistics_in_words(np.array([np.inf]))["mean"]
+    ('50.0%', '–')
+    """
+    *numbers, zeros, not_finite = statistics(array).values()
+    shown = [f"{number:.4g}" if np.isfinite(number) else "–" for number in numbers]
+    return dict(zip(STATISTICS, [*shown, f"{zeros:.1%}", f"{not_finite:.0f}"], strict=True))
 
 
 def norm(array: Array) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from npdeep import checkpoints, checks, objects, seeds
 from npdeep.hints import ATTRIBUTES, Hinting
 from npdeep.kernels.arrays import Array
-from npdeep.layers.base import Layer
+from npdeep.layers.base import NOTHING_YET, Layer
 from npdeep.layers.batch_normalization import BatchNormalization
 from npdeep.naming import name_layers, select
 from npdeep.parameters import Arena, Parameter, allocate
@@ -94,6 +94,7 @@ class Sequential(metaclass=Hinting):
         self.prepare(len(x), training)
         self.passes += 1
         for layer in self.layers:
+            layer.grad_output = NOTHING_YET   # that of an earlier pass does not belong to this one
             x = layer.forward(x, training)
         return x
 
@@ -155,13 +156,24 @@ class Sequential(metaclass=Hinting):
         """Decide how far down a backward pass goes: to the lowest layer with something to train, or to the input."""
         if self.planned == (self.arena.version, input_gradient):
             return
-        trainable = [any(p.trainable for p in layer.parameters) for layer in self.layers]
-        lowest = trainable.index(True) if any(trainable) else len(self.layers)
+        trained = self.trained_layers()
+        lowest = len(self.layers) - len(trained)
         for index, layer in enumerate(self.layers):
             layer.passes_gradient = input_gradient or index > lowest
-        self.backward_layers = list(reversed(self.layers[0 if input_gradient else lowest :]))
+        self.backward_layers = list(reversed(self.layers)) if input_gradient else trained
         self.planned = (self.arena.version, input_gradient)
         self.prepared = None
+
+    def trained_layers(self) -> list[Layer]:
+        """The layers that a backward pass goes through: from the top down to the lowest one with something to train.
+
+        >>> import npdeep as nd
+        >>> model = nd.Sequential([nd.Activation("relu", name="first"), nd.Dense(1, name="out")], input_size=1)
+        >>> [layer.name for layer in model.trained_layers()]
+        ['out']
+        """
+        trainable = [any(p.trainable for p in layer.parameters) for layer in self.layers]
+        return list(reversed(self.layers[trainable.index(True) :])) if any(trainable) else []
 
     # ── parameters ────────────────────────────────────────────────────────────────────────────────────────────────────
     def layer(self, name: str) -> Any:
@@ -422,6 +434,9 @@ class Sequential(metaclass=Hinting):
         """One line."""
         widths = "-".join(str(w) for w in [self.input_size, *(layer.output_size for layer in self.layers if layer.parameters)])
         return f"<Sequential {self.name} {widths} {self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
 
 
 def load_model(path: str | Path, own: Any = None) -> Sequential:

@@ -21,6 +21,7 @@ from npdeep.hints import Hinting, unknown_keywords
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, Dense
+from npdeep.layers.base import NOTHING_YET
 from npdeep.loop import FitLoop, Totals
 from npdeep.losses import Loss, check_weights
 from npdeep.metrics import Metric
@@ -47,6 +48,7 @@ class Trainer(metaclass=Hinting):
     Attributes:
         iteration: how many updates were made. epoch: how many epochs were finished.
         last_loss: loss and penalties of the last step.
+        event: while a step is walked through, the event that `walk` yielded last; else None.
         history: the record of all epochs.
 
     Raises ValueError or TypeError where the parts do not fit together, for example a softmax layer under a softmax loss.
@@ -85,6 +87,7 @@ class Trainer(metaclass=Hinting):
         self.epoch = 0
         self.batches_done = 0
         self.last_loss = float("nan")
+        self.event: StepEvent | None = None
         self.history = History()
         self.validation_data: tuple[Array, Any] | None = None
         self.seconds = 0.0
@@ -126,16 +129,20 @@ class Trainer(metaclass=Hinting):
 
     def _undisturbed(self, operations: Iterator[StepEvent]) -> Iterator[StepEvent]:
         """The same events; raises where another pass has overwritten the buffers before the backward pass is through."""
-        for event in operations:
-            if self.on_event is not None:
-                self.on_event(event)
-            passes = self.model.passes
-            yield event
-            if self.model.passes != passes and event.stage in ("forward", "loss", "backward"):
-                raise ValueError(
-                    f"walk: after the event {event.stage} {event.name!r} the model was used for another pass, which overwrote "
-                    "what the rest of this step needs; look at event.arrays, or use model.copy() for passes in between"
-                )
+        try:
+            for event in operations:
+                if self.on_event is not None:
+                    self.on_event(event)
+                passes, self.event = self.model.passes, event
+                yield event
+                if self.model.passes != passes and event.stage in ("forward", "loss", "backward"):
+                    raise ValueError(
+                        f"walk: after the event {event.stage} {event.name!r} the model was used for another pass, which "
+                        "overwrote what the rest of this step needs; look at event.arrays, or use model.copy() for passes in "
+                        "between"
+                    )
+        finally:
+            self.event = None
 
     def step(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """One training step at full speed; the same code as `walk`. Returns the loss, penalties included.
@@ -161,6 +168,7 @@ class Trainer(metaclass=Hinting):
         model.passes += 1
 
         for layer in self.forward_layers:     # all of them, unless the lower ones were computed once (cache_frozen)
+            layer.grad_output = NOTHING_YET   # that of an earlier step does not belong to this one
             x = layer.forward(x, training=True)
             yield layer.forward_event
 
@@ -461,9 +469,8 @@ class Trainer(metaclass=Hinting):
         """The operations of one training step, in order, without running them."""
         if self.planned_version != self.model.arena.version:
             self.plan()
-        self.model.plan()
         forward = [layer.forward_event for layer in self.forward_layers]
-        backward = [layer.backward_event for layer in self.model.backward_layers]
+        backward = [layer.backward_event for layer in self.model.trained_layers()]
         return [
             *forward,
             self.loss_event,
@@ -490,11 +497,20 @@ class Trainer(metaclass=Hinting):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies plan anew, use the whole network, and no callback is at work in them."""
-        return {**vars(self), "first_layer": 0, "planned_version": -1, "watchers": [], "last_watchers": [], "on_event": None}
+        idle: dict[str, Any] = {"watchers": [], "last_watchers": [], "on_event": None, "event": None}
+        return {**vars(self), **idle, "first_layer": 0, "planned_version": -1}
 
     def __repr__(self) -> str:
         """One line."""
         return f"<Trainer of {self.model!r}: {self.loss!r}, {self.optimizer!r}, {self.iteration} updates>"
+
+    def _repr_html_(self) -> str:
+        try:
+            operations = self.summary()
+        except ValueError as error:           # nothing to train: that is worth showing, but no error of the one who looks
+            return Table(["this trainer cannot train"], [[str(error)]], repr(self))._repr_html_()
+        operations.title = repr(self)
+        return operations._repr_html_()
 
 
 class Fixed:

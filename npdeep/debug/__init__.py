@@ -4,16 +4,25 @@ Nothing here changes a model or a trainer: everything works on copies.
 """
 
 from npdeep.debug.breaking import Breakpoint, break_when
+from npdeep.debug.explain import explain
+from npdeep.debug.explain_update import explain_update
+from npdeep.debug.explanation import Explanation, Statement
 from npdeep.debug.gradient_check import GradientReport, gradient_check
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
+from npdeep.debug.terminal import TerminalWalk
 from npdeep.debug.unrolling import unroll
 
 __all__ = [
     "Breakpoint",
+    "Explanation",
     "GradientReport",
     "LearningRateRange",
+    "Statement",
+    "TerminalWalk",
     "break_when",
+    "explain",
+    "explain_update",
     "flat_share",
     "gradient_check",
     "kernel_gradient_norms",

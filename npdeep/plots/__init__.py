@@ -8,6 +8,7 @@ from npdeep.plots.gradients import gradient_flow, gradient_history
 from npdeep.plots.images import contact_sheet
 from npdeep.plots.networks import network
 from npdeep.plots.style import in_house_style, new_axes, new_grid, save
+from npdeep.plots.walk_page import walk_page
 
 __all__ = [
     "Figure",
@@ -24,4 +25,5 @@ __all__ = [
     "new_axes",
     "new_grid",
     "save",
+    "walk_page",
 ]

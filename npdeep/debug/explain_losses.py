@@ -1,0 +1,120 @@
+"""Losses with numbers plugged in: of one row the single loss and its gradient, and the mean over all."""
+
+from typing import Any
+
+import numpy as np
+
+from npdeep.debug.explain_activations import exponentials
+from npdeep.debug.explain_layers import Parts
+from npdeep.debug.explanation import Statement, Symbol
+from npdeep.debug.place import Place
+from npdeep.events import Formula
+from npdeep.losses import Hinge, KLDivergence, Loss, SoftmaxCrossEntropy
+
+FORMULAS = {
+    "MeanSquaredError": ("(z - y)**2", "2*(z - y)"),
+    "MeanAbsoluteError": ("abs(z - y)", "1 if z > y else (-1 if z < y else 0)"),
+    "Huber": (
+        "(z - y)**2/2 if abs(z - y) <= delta else delta*abs(z - y) - delta**2/2",
+        "min(max(z - y, -delta), delta)",
+    ),
+    "LogCosh": ("abs(z - y) + log1p(exp(-2*abs(z - y))) - log(2)", "tanh(z - y)"),
+    "Poisson": ("z - y*log(z + epsilon)", "1 - y/(z + epsilon)"),
+    "BinaryCrossEntropy": ("max(z, 0) - z*y + log1p(exp(-abs(z)))", "1/(1 + exp(-z)) - y"),
+    "Hinge": ("max(0, 1 - y*z)", "-y if y*z < 1 else 0"),
+    "SquaredHinge": ("max(0, 1 - y*z)**2", "-2*y*max(0, 1 - y*z)"),
+}
+"""ℓ and ∂ℓ/∂z of one element by the name of the loss: z the output, y the target."""
+
+MEAN = Formula("mean of the single losses ℓ", r"\tfrac1m \sum \ell")
+
+
+def loss_parts(loss: Loss, at: Place) -> Parts:
+    """The loss of one row, its gradient, and the mean."""
+    if isinstance(loss, SoftmaxCrossEntropy):
+        parts = softmax_cross_entropy(loss, at)
+    elif isinstance(loss, KLDivergence):
+        parts = kl_divergence(loss, at)
+    elif type(loss).__name__ in FORMULAS:
+        parts = single(loss, at)
+    else:
+        return own_loss(loss, at)
+    return [f"forward: {loss.formula}", *parts, mean(loss, at)]
+
+
+def mean(loss: Loss, at: Place) -> Statement:
+    """L from all single losses."""
+    terms = [
+        at.term("ell", {"ell": ell}, f"row {i}" + (f", unit {j}" if loss.loss.shape[1] > 1 else ""))
+        for i, row in enumerate(loss.loss.tolist())
+        for j, ell in enumerate(row)
+    ]
+    return at.sum("L", MEAN, terms, loss.value, over=len(terms))
+
+
+def weighted(loss: Loss, at: Place, formula: str, numbers: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The formula times the row's sample weight, where there is one."""
+    if loss.weight is None:
+        return formula, numbers
+    return f"({formula})*w", {**numbers, "w": float(loss.weight[at.row, 0])}
+
+
+def gradient(loss: Loss, at: Place, unit: int, formula: str, numbers: dict[str, Any], words: str = "") -> Statement:
+    """∂L/∂z: ∂ℓ/∂z over the number of losses, times the weight."""
+    inner, given = weighted(loss, at, formula, {**numbers, "m": float(loss.loss.size)})
+    return at.equation(Symbol("dz", unit), f"({inner})/m", given, loss.grad_outputs[at.row, unit], words=words)
+
+
+def single(loss: Loss, at: Place) -> Parts:
+    """One element: output and target of the unit."""
+    y = loss.signs(loss.targets) if isinstance(loss, Hinge) else loss.targets
+    numbers = {"z": loss.outputs[at.row, at.unit], "y": y[at.row, at.unit]}
+    numbers |= {name: value for name, value in loss.arguments().items() if name in ("delta", "epsilon")}
+    value, slope = FORMULAS[type(loss).__name__]
+    ell = at.equation(Symbol("ell", at.unit), *weighted(loss, at, value, numbers), loss.loss[at.row, at.unit])
+    return [ell, "backward: m is the number of single losses", gradient(loss, at, at.unit, slope, numbers)]
+
+
+def softmax_cross_entropy(loss: SoftmaxCrossEntropy, at: Place) -> Parts:
+    """Exponentials, their sum, the probabilities, −Σ q·log p, and p − q over n for the classes that feel most."""
+    z, q = loss.outputs[at.row].tolist(), loss.q[at.row].tolist()
+    total, top = exponentials(z, at, "")
+    surprise = [k for k, share in enumerate(q) if share > 0]
+    terms = [at.term(*weighted(loss, at, "-(q*(z - top - log(S)))", {"q": q[k], "z": z[k], "top": top, "S": total}), f"k = {k}")
+             for k in surprise]  # fmt: skip
+    name, over = Symbol("ell", at.row), Formula("−Σₖ q[k]·log p[k], log p[k] = z[k] − top − log S", r"-\sum_k q_k \log p_k")
+    ell = at.sum(name, over, terms, loss.loss[at.row, 0])
+    steepest = np.argsort(-np.abs(loss.grad_outputs[at.row]), kind="stable")[: max(1, at.shown)].tolist()
+    chosen = [*steepest, *([at.unit] if at.unit not in steepest else [])]
+    parts: Parts = [ell, total]
+    slopes: Parts = ["backward: dz = (p − q)/m, m is the number of rows; the classes that feel it most"]
+    for k in chosen:
+        numbers = {"z": z[k], "top": top, "S": total}
+        p = at.equation(Symbol("p", k), "exp(z - top)/S", numbers, loss.probabilities[at.row, k])
+        parts.append(p)
+        slopes.append(gradient(loss, at, k, "p - q", {"p": p, "q": q[k]}, "the target" if q[k] == max(q) else ""))
+    return [*parts, *slopes]
+
+
+def kl_divergence(loss: KLDivergence, at: Place) -> Parts:
+    """Σ y·log(y/p) over the classes with y > 0, and −y/p over n."""
+    p, y = loss.outputs[at.row].tolist(), loss.targets[at.row].tolist()
+    numbers = [{"p": a, "y": b, "epsilon": loss.epsilon} for a, b in zip(p, y, strict=True)]
+    terms = [
+        at.term(*weighted(loss, at, "y*log(y/max(p, epsilon))", given), f"k = {k}")
+        for k, given in enumerate(numbers)
+        if given["y"] > 0
+    ]
+    name, over = Symbol("ell", at.row), Formula("Σₖ y[k]·log(y[k]/p[k])", r"\sum_k y_k \log(y_k/p_k)")
+    ell = at.sum(name, over, terms, loss.loss[at.row, 0])
+    slope = gradient(loss, at, at.unit, "-(y/p) if p >= epsilon else 0", numbers[at.unit])
+    return [ell, "backward: dp = −y/p over m, the number of rows", slope]
+
+
+def own_loss(loss: Loss, at: Place) -> Parts:
+    """A loss that npdeep does not know: its number and its gradient."""
+    value = at.equation("L", "L", {"L": loss.value}, loss.value, words="as the loss computed it")
+    if loss.grad_outputs is None:
+        return [f"forward: {loss.formula}", value]
+    dz = loss.grad_outputs[at.row, at.unit]
+    return [f"forward: {loss.formula}", value, at.equation(Symbol("dz", at.unit), "dz", {"dz": dz}, dz)]

@@ -1,0 +1,47 @@
+"""What `npdeep walk` walks through: a trainer, new or from a file, and a batch of digits."""
+
+from typing import Any
+
+from npdeep import checkpoints, checks, runs
+from npdeep.kernels.arrays import Array
+from npdeep.model import load_model
+from npdeep.trainer import Trainer
+
+NETWORK = {"layers": [30], "activation": "relu", "optimizer": "sgd", "seed": 42}
+"""A network small enough to be read, with the plainest update."""
+
+
+def prepare(given: Any) -> tuple[Trainer, Array, Array]:
+    """Trainer, examples and labels from the arguments of `npdeep walk`. Raises ValueError where they do not fit together."""
+    chosen = {name: getattr(given, name) for name in NETWORK if getattr(given, name) is not None}
+    if given.file is not None and chosen:
+        options = ", ".join(f"--{name}" for name in chosen)
+        raise ValueError(f"the network in --file is as it was saved: leave out {options}, or --file")
+    trainer = build(**{**NETWORK, **chosen}) if given.file is None else restored(given.file)
+    size = checks.whole("walk", "batch_size", given.batch_size)
+    (x, y), _, _ = runs.load_data(given.data)
+    if size > len(x):
+        raise ValueError(f"walk: batch_size must be no more than the {len(x):,} training digits, got {size}")
+    width = trainer.model.input_size
+    if width != x.shape[1]:
+        raise ValueError(
+            f"the network in {given.file} takes {width} numbers an example, a digit has {x.shape[1]}; walk through it in "
+            "Python: nd.debug.TerminalWalk(trainer, x, y).run(), or nd.plots.walk_page(trainer, x, y, 'step.html')"
+        )
+    return trainer, x[:size], y[:size]
+
+
+def build(layers: list[int], activation: str, optimizer: str, seed: int) -> Trainer:
+    """A new network for digits, with its trainer.
+
+    >>> build([5], "tanh", "sgd", seed=0)
+    <Trainer of <Sequential sequential 784-5-10 float32>: SoftmaxCrossEntropy(label_smoothing=0.0), \
+SGD(learning_rate=0.01), 0 updates>
+    """
+    return Trainer(runs.build_model(layers, activation, seed=seed), "softmax_cross_entropy", runs.build_optimizer(optimizer))
+
+
+def restored(file: Any) -> Trainer:
+    """The trainer in a checkpoint, or, round a model alone, one with softmax cross entropy and plain gradient descent."""
+    header, _ = checkpoints.read(file)
+    return Trainer.restore(file) if "trainer" in header else Trainer(load_model(file), "softmax_cross_entropy", "sgd")
