@@ -7,7 +7,8 @@ from npdeep.debug.epsilon_sweep import EpsilonSweep, epsilon_sweep
 from npdeep.debug.explain import explain
 from npdeep.debug.explain_update import explain_update
 from npdeep.debug.explanation import Explanation, Statement
-from npdeep.debug.gradient_check import GradientReport, Kink, gradient_check
+from npdeep.debug.gradient_check import gradient_check
+from npdeep.debug.gradient_report import GradientReport, Kink
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
 
