@@ -123,10 +123,17 @@ def evaluate(given: argparse.Namespace) -> int:
 def check(given: argparse.Namespace) -> int:
     """Compare the gradients of a named network with central differences; exit code 1 where they differ."""
     names = list(runs.CHECKED) if given.network == "all" else [given.network]
+    if given.figure is not None and len(names) > 1:
+        raise ValueError("--figure draws one network: name it in place of 'all'")
     good = True
     for name in names:
         report = runs.check_network(name, seed=given.seed, tolerance=given.tolerance)
         print(f"{name}: {runs.CHECKED[name].what}\n{report}\n")
+        sweep = nd.debug.epsilon_sweep(*runs.checked_network(name, given.seed)) if given.sweep else None
+        if sweep is not None:
+            print(f"{sweep}\n")
+        if given.figure is not None:
+            print(f"wrote {runs.draw_check(given.figure, report, sweep)}")
         good = good and bool(report)
     return 0 if good else 1
 
@@ -231,6 +238,8 @@ def _check_arguments(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--seed", type=int, default=0, help="for weights and examples")
     p.add_argument("--tolerance", type=float, default=1e-6, help="largest relative error that passes")
+    p.add_argument("--sweep", action="store_true", help="also try steps from 1e-1 to 1e-12, and say which suits best")
+    p.add_argument("--figure", type=Path, metavar="FILE.png", help="draw the agreement of both gradients (and the sweep)")
 
 
 def _file_argument(p: argparse.ArgumentParser) -> None:

@@ -24,7 +24,9 @@ from npdeep import (
 from npdeep.callbacks import Callback
 from npdeep.clipping import ClipByGlobalNorm
 from npdeep.datasets.mnist import Split
-from npdeep.debug.gradient_check import GradientReport, gradient_check
+from npdeep.debug.epsilon_sweep import EpsilonSweep
+from npdeep.debug.gradient_check import gradient_check
+from npdeep.debug.gradient_report import GradientReport
 from npdeep.layers import (
     GLU,
     Activation,
@@ -285,16 +287,36 @@ CHECKED = {
 """Networks by the name that `npdeep check` takes: the ones above, and one around every activation."""
 
 
-def check_network(name: str, seed: int = 0, tolerance: float = 1e-6) -> GradientReport:
-    """The gradient check of a named network on random examples.
+def checked_network(name: str, seed: int = 0) -> tuple[Sequential, str, Any, Any]:
+    """A named network for a gradient check, its loss, and random examples: (model, loss, x, y).
 
-    >>> bool(check_network("dense"))
-    True
+    >>> model, loss, x, y = checked_network("dense")
+    >>> loss, x.shape, y.shape
+    ('softmax_cross_entropy', (8, 5), (8,))
     """
     network = CHECKED[checks.choice("check", "network", name, CHECKED)]
     seed = seeds.check_seed("check", seed)
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((8, 5))
     y = rng.standard_normal((8, 3)) if network.loss == "mean_squared_error" else rng.integers(0, 3, 8)
-    model = Sequential(network.build(), input_size=5, seed=seed, dtype="float64")
-    return gradient_check(model, network.loss, x, y, tolerance=tolerance)
+    return Sequential(network.build(), input_size=5, seed=seed, dtype="float64"), network.loss, x, y
+
+
+def check_network(name: str, seed: int = 0, tolerance: float = 1e-6) -> GradientReport:
+    """The gradient check of a named network on random examples.
+
+    >>> bool(check_network("dense"))
+    True
+    """
+    return gradient_check(*checked_network(name, seed), tolerance=tolerance)
+
+
+@plots.in_house_style
+def draw_check(path: Path, report: GradientReport, sweep: EpsilonSweep | None = None) -> Path:
+    """A picture of a gradient check, and of a sweep beside it where there is one."""
+    panels = 1 if sweep is None else 2
+    figure, axes = plots.new_grid(1, panels, (10 * panels, 6.5))
+    plots.gradient_agreement(report, ax=axes[0])
+    if sweep is not None:
+        plots.epsilon_sweep(sweep, ax=axes[1])
+    return plots.save(figure, path)

@@ -4,10 +4,12 @@ Nothing here changes a model or a trainer: everything works on copies.
 """
 
 from npdeep.debug.breaking import Breakpoint, break_when
+from npdeep.debug.epsilon_sweep import EpsilonSweep, epsilon_sweep
 from npdeep.debug.explain import explain
 from npdeep.debug.explain_update import explain_update
 from npdeep.debug.explanation import Explanation, Statement
-from npdeep.debug.gradient_check import GradientReport, gradient_check
+from npdeep.debug.gradient_check import gradient_check
+from npdeep.debug.gradient_report import GradientReport, Kink
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
 from npdeep.debug.terminal import TerminalWalk
@@ -15,12 +17,15 @@ from npdeep.debug.unrolling import unroll
 
 __all__ = [
     "Breakpoint",
+    "EpsilonSweep",
     "Explanation",
     "GradientReport",
+    "Kink",
     "LearningRateRange",
     "Statement",
     "TerminalWalk",
     "break_when",
+    "epsilon_sweep",
     "explain",
     "explain_update",
     "flat_share",

@@ -99,7 +99,7 @@ def activation_backward(layer: Activation, at: Place) -> Parts:
         FORMULAS[layer.activation][1],
         numbers_of(layer, z, a),
         engine_slopes(layer, at.row)[at.unit],
-        slack=2 * jump_taken_off(layer),
+        slack=2 * at.eps * jump_taken_off(layer),
     )
     if layer.grad_input is None:
         return ["backward: the slope f'(z); nobody below wants dz", slope]

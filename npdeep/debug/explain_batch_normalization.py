@@ -4,6 +4,7 @@ import numpy as np
 
 from npdeep.debug.explain_layers import Parts, over_rows, row_terms
 from npdeep.debug.explanation import Equation, Statement, Symbol
+from npdeep.debug.expressions import short
 from npdeep.debug.place import Place
 from npdeep.events import Formula
 from npdeep.layers import BatchNormalization
@@ -37,7 +38,7 @@ def batch_normalization(layer: BatchNormalization, at: Place) -> Parts:
         numbers["beta"] = float(layer.beta.value[at.unit])
     formula = ("gamma*x_hat" if layer.scale else "x_hat") + (" + beta" if layer.center else "")
     y = at.equation(Symbol("y", at.unit), formula, numbers, layer.output[at.row, at.unit])
-    moving = [f"{p.name.rpartition('/')[2]} {p.value[at.unit]:.4g}" for p in (layer.moving_mean, layer.moving_variance)]
+    moving = [f"{p.name.rpartition('/')[2]} {short(p.value[at.unit])}" for p in (layer.moving_mean, layer.moving_variance)]
     kept = "left alone" if layer.used_moving_statistics else f"v ← {layer.momentum:g}·v + {1 - layer.momentum:g}·batch"
     return [heading, y, x_hat, *statistics, f"the moving statistics are now: {', '.join(moving)} ({kept})"]
 

@@ -1,7 +1,6 @@
 """An optimizer's step for one weight, with its numbers plugged in."""
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,29 +9,10 @@ from npdeep import checks, schedules
 from npdeep.debug.explanation import Equation, Explanation, Statement, Symbol
 from npdeep.debug.expressions import names_in, short
 from npdeep.debug.place import Place, index_within
-from npdeep.optimizers import (
-    SGD,
-    AdaDelta,
-    AdaGrad,
-    Adam,
-    AdaMax,
-    AdamW,
-    Momentum,
-    Nadam,
-    Nesterov,
-    RMSProp,
-)
+from npdeep.debug.update_rules import RULES
+from npdeep.optimizers import Momentum, Nadam, Nesterov, Optimizer, RMSProp
 from npdeep.parameters import Parameter
 from npdeep.trainer import Trainer
-
-Rule = list[tuple[str, str]]
-"""What is computed, in order: names and formulas. A name stands for its old number until it was computed anew."""
-
-MEAN = ("m", "beta_1*m + (1 - beta_1)*g")
-SQUARES = ("v", "beta_2*v + (1 - beta_2)*g**2")
-FADING = ("s", "rho*s + (1 - rho)*g**2")
-M_HAT = ("m_hat", "m/correction_1")
-LAST = ("w", "w - step")
 
 NEXT = (
     "what the next update makes of the gradient that is there; after a whole step that gradient has been used already: to see "
@@ -42,50 +22,6 @@ USED = (
     "the update of this step was made before this: what is shown is one more with the same gradient; to see an update that is "
     "about to be made, ask one event earlier, or ask a copy.deepcopy(trainer) that was made there"
 )
-
-
-def adam(optimizer: Adam) -> Rule:
-    """Adam, AdamW, and both with AMSGrad."""
-    decay = [("w", "w*(1 - learning_rate*weight_decay)")] if isinstance(optimizer, AdamW) else []
-    largest = [("largest_v", "max(largest_v, v)"), ("v_hat", "largest_v/correction_2")]
-    v_hat = largest if optimizer.amsgrad else [("v_hat", "v/correction_2")]
-    return [*decay, MEAN, SQUARES, M_HAT, *v_hat, ("step", "learning_rate*m_hat/(sqrt(v_hat) + epsilon)"), LAST]
-
-
-def rmsprop(optimizer: RMSProp) -> Rule:
-    """RMSProp, with its two options."""
-    mean = [("mean", "rho*mean + (1 - rho)*g")] if optimizer.centered else []
-    spread = "max(s - mean**2, 0)" if optimizer.centered else "s"
-    last = [("m", "momentum*m + step"), ("w", "w - m")] if "m" in optimizer.slot_names else [LAST]
-    return [FADING, *mean, ("step", f"learning_rate*g/sqrt({spread} + epsilon)"), *last]
-
-
-RULES: dict[type, Callable[[Any], Rule]] = {
-    SGD: lambda _: [("step", "learning_rate*g"), LAST],
-    Momentum: lambda _: [("m", "momentum*m - learning_rate*g"), ("w", "w + m")],
-    Nesterov: lambda _: [("m", "momentum*m - learning_rate*g"), ("w", "w - learning_rate*g + next_momentum*m")],
-    AdaGrad: lambda _: [("s", "s + g**2"), ("step", "learning_rate*g/sqrt(s + epsilon)"), LAST],
-    RMSProp: rmsprop,
-    AdaDelta: lambda _: [
-        FADING,
-        ("step", "g*sqrt((d + epsilon)/(s + epsilon))"),
-        ("d", "rho*d + (1 - rho)*step**2"),
-        ("w", "w - learning_rate*step"),
-    ],
-    Adam: adam,
-    AdamW: adam,
-    AdaMax: lambda _: [
-        MEAN, ("u", "max(beta_2*u, abs(g))"), M_HAT, ("step", "learning_rate*m_hat/(u + epsilon)"), LAST
-    ],
-    Nadam: lambda _: [
-        MEAN,
-        SQUARES,
-        ("m_hat", "next_mu*m/(1 - mu_product*next_mu) + (1 - mu)*g/(1 - mu_product)"),
-        ("v_hat", "v/correction_2"),
-        ("step", "learning_rate*m_hat/(sqrt(v_hat) + epsilon)"),
-        LAST,
-    ],
-}  # fmt: skip
 
 
 def explain_update(trainer: Trainer, parameter: Any, index: Any = None) -> Explanation:
@@ -245,10 +181,17 @@ def replayed(twin: Trainer, parameter: Parameter, where: tuple[int, ...], before
         used = {n: known[n] for n in known if n in names_in(formula)}
         made += [number for n, number in used.items() if n.startswith("correction")]
         old = name in before
-        equation = at.equation(name, formula, used, after.get(name) if last else None, arrow=old)
+        flushed = flushed_below(optimizer, name, t) if after.get(name) == 0 else 0.0
+        words = f"smaller than {flushed:.1e}, and set to 0" if flushed else ""
+        equation = at.equation(name, formula, used, after.get(name) if last else None, words, arrow=old, slack=flushed)
         made.append(equation)
         known[name] = equation
     return made
+
+
+def flushed_below(optimizer: Optimizer, name: str, t: int) -> float:
+    """Below which size update t sets elements of this slot to 0, so that they never become denormal; 0 where it does not."""
+    return optimizer.decaying_slots().get(name, (0.0, 0.0))[1] if t % optimizer.flush_every == 0 else 0.0
 
 
 def own_rule(at: Place, before: dict[str, Any], after: dict[str, float]) -> list[Equation]:

@@ -356,4 +356,4 @@ class Explanation:
 
 def _words(text: str) -> str:
     """Words inside LaTeX."""
-    return re.sub(r"([#$%&_{}])", r"\\\1", text).replace("\\text", "").replace("^", r"\^{}")
+    return re.sub(r"([#$%&_{}])", r"\\\1", text).replace("^", r"\^{}")

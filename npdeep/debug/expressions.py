@@ -280,7 +280,7 @@ class Text:
         if function == "log1p":
             return f"log(1 + {inner})", ATOM
         if function == "sqrt":
-            return (f"√{inner}" if len(inner) <= 2 else f"√({inner})"), POWER
+            return (f"√{inner}" if len(inner) <= 2 or inner.replace(".", "").isdigit() else f"√({inner})"), POWER
         return f"{function}({inner})", ATOM
 
 

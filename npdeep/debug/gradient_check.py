@@ -2,106 +2,18 @@
 
 import copy
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from npdeep import checks, losses
+from npdeep.debug.gradient_report import Comparison, GradientReport, place
 from npdeep.kernels.arrays import Array
+from npdeep.layers import BatchNormalization
 from npdeep.model import Sequential
-from npdeep.tables import Table
 
 STEP = 6e-6
 """Near the cube root of float64's epsilon, where the errors of truncation and of rounding are equally small."""
-
-
-@dataclass
-class Comparison:
-    """One parameter (or the input): analytic against central differences.
-
-    Attributes:
-        name: of the parameter, or "input".
-        checked, size: how many of how many elements were compared.
-        error: ‖analytic − numeric‖/max(‖analytic‖, ‖numeric‖) over the compared elements, kinks left out.
-        worst: index of the element that differs most. analytic, numeric: its two values.
-        kinks: how many elements sit on a kink, where left and right differences disagree and the analytic one lies between.
-        verdict: "ok"; "WRONG"; or "too small to tell": they differ, but by no more than the rounding of the loss makes of a
-            difference, because the gradient itself is about as small as that.
-    """
-
-    name: str
-    checked: int
-    size: int
-    error: float
-    worst: tuple[int, ...]
-    analytic: float
-    numeric: float
-    kinks: int
-    verdict: str
-
-
-@dataclass
-class GradientReport:
-    """The result of a gradient check, one comparison a parameter. Prints as a table; true where nothing is wrong."""
-
-    tolerance: float
-    comparisons: list[Comparison] = field(default_factory=list)
-
-    @property
-    def error(self) -> float:
-        """The largest relative error, of the parameters whose gradient is large enough to tell."""
-        return max((c.error for c in self.comparisons if c.verdict != "too small to tell"), default=0.0)
-
-    @property
-    def worst(self) -> Comparison:
-        """The parameter that differs most, of those whose gradient is large enough to tell (or else of all)."""
-        telling = [c for c in self.comparisons if c.verdict != "too small to tell"] or self.comparisons
-        return max(telling, key=lambda c: c.error)
-
-    @property
-    def wrong(self) -> list[Comparison]:
-        """The parameters whose gradient does not agree."""
-        return [c for c in self.comparisons if c.verdict == "WRONG"]
-
-    def __bool__(self) -> bool:
-        """Is no gradient wrong?"""
-        return not self.wrong
-
-    def summary(self) -> str:
-        """One sentence."""
-        if self.wrong:
-            return f"{self.worst.name} does not agree: {self.worst.error:.1e} is above {self.tolerance:g}"
-        small = sum(c.verdict == "too small to tell" for c in self.comparisons)
-        if small == len(self.comparisons):
-            return "all gradients are too small for differences to tell whether they are right"
-        rest = f", but for {small} that are too small for differences to tell" if small else ""
-        return f"all gradients agree with central differences to {self.tolerance:g}{rest}"
-
-    def table(self) -> Table:
-        """One row a parameter."""
-        rows = [
-            [
-                c.name,
-                f"{c.checked}/{c.size}",
-                f"{c.error:.1e}",
-                "[" + ", ".join(map(str, c.worst)) + "]",
-                f"{c.analytic:.9g}",
-                f"{c.numeric:.9g}",
-                c.kinks or "",
-                c.verdict,
-            ]
-            for c in self.comparisons
-        ]
-        header = ["gradient of", "checked", "relative error", "worst element", "analytic", "numeric", "kinks", "verdict"]
-        return Table(header, rows, notes=[self.summary()])
-
-    def __repr__(self) -> str:
-        """The table."""
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
 
 def gradient_check(
@@ -119,8 +31,10 @@ def gradient_check(
 
     (L(w + h) − L(w − h))/2h for up to max_elements elements of each parameter and of the input, drawn from the seed. A
     float64 copy of the model is used; dropout masks and all other noise are the same in every evaluation; the model itself is
-    not touched. Where the two one-sided differences disagree and the analytic gradient lies between them, the element is
-    counted as a kink and left out.
+    not touched. Batch normalization computes mean and variance of the batch anew every time, because they move with the
+    weights; where it uses the moving statistics (frozen), these are held. Where the two one-sided differences disagree and
+    the analytic gradient lies between them, the element is
+    counted as a kink, told of in words, and left out. `epsilon_sweep` shows how the step h was chosen.
 
     Args:
         model: a `Sequential`; what is frozen is left out.
@@ -139,18 +53,36 @@ def gradient_check(
     >>> bool(report), report.error < 1e-8
     (True, True)
     """
-    if not isinstance(model, Sequential):
-        raise TypeError(f"gradient_check: model must be a Sequential, got {checks.describe(model)}")
+    check_trainable("gradient_check", model)
     max_elements = checks.whole("gradient_check", "max_elements", max_elements)
-    if not any(p.trainable for p in model.parameters):
-        raise ValueError("gradient_check: the model has nothing to train: every parameter is frozen, or there is none")
     report = GradientReport(checks.number("gradient_check", "tolerance", tolerance, above=0))
     probe = Probe(model.copy("float64"), copy.deepcopy(losses.get(loss)), x, y, sample_weight, report.tolerance)
+    report.remarks = what_is_held(probe.model)
     rng = np.random.default_rng(seed)
     for name, values, grad in probe.targets():
         chosen = rng.choice(values.size, min(max_elements, values.size), replace=False)
         report.comparisons.append(compare(name, probe, values, grad, np.sort(chosen)))
     return report
+
+
+def check_trainable(owner: str, model: Any) -> None:
+    """Refuse what is no model, and a model with nothing to train."""
+    if not isinstance(model, Sequential):
+        raise TypeError(f"{owner}: model must be a Sequential, got {checks.describe(model)}")
+    if not any(p.trainable for p in model.parameters):
+        raise ValueError(f"{owner}: the model has nothing to train: every parameter is frozen, or there is none")
+
+
+def what_is_held(model: Sequential) -> list[str]:
+    """In words: which noise and which statistics are the same in every evaluation, and which are computed anew."""
+    noise = [str(layer.name) for layer in model.layers if layer.draws]
+    normalizing = [layer for layer in model.layers if isinstance(layer, BatchNormalization)]
+    anew, held = ([str(b.name) for b in normalizing if b.use_moving_statistics is moving] for moving in (False, True))
+    return [
+        *([f"the same noise in every evaluation: {', '.join(noise)}"] if noise else []),
+        *([f"mean and variance of the batch computed anew in every evaluation: {', '.join(anew)}"] if anew else []),
+        *([f"moving statistics held: {', '.join(held)}"] if held else []),
+    ]
 
 
 class Probe:
@@ -164,11 +96,14 @@ class Probe:
         self.y = loss.check_targets(y, len(self.x), model.output_size, model.dtype)
         self.weight = losses.check_weights("gradient_check", sample_weight, len(self.x), model.dtype)
         self.states = [layer.rng.bit_generator.state for layer in model.layers]
+        self.statistics = [(p, p.value.copy()) for p in model.parameters if not p.has_grad]
 
     def value(self) -> float:
-        """Loss and penalties, with the same noise every time."""
+        """Loss and penalties, with the same noise and the same moving statistics every time."""
         for layer, state in zip(self.model.layers, self.states, strict=True):
             layer.rng.bit_generator.state = state
+        for statistic, before in self.statistics:
+            statistic.value = before
         outputs = self.model.forward(self.x, training=True)
         return self.loss.compute(outputs, self.y, self.weight) + self.penalty(with_gradient=False)
 
@@ -181,6 +116,17 @@ class Probe:
                 dw = p.grad.reshape(-1) if with_gradient and p.trainable and p.grad is not None else None
                 total += p.regularizer.penalty(w, dw, np.empty_like(w))
         return total
+
+    def nudge(self, values: Array, k: int, h: float) -> tuple[float, float]:
+        """The loss with element k moved up and down by h; the element is put back."""
+        flat = values.reshape(-1)
+        kept = flat[k]
+        flat[k] = kept + h
+        above = self.value()
+        flat[k] = kept - h
+        below = self.value()
+        flat[k] = kept
+        return above, below
 
     def targets(self) -> list[tuple[str, Array, Array]]:
         """Name, values (live) and analytic gradient (a copy) of every trainable parameter and of the input."""
@@ -201,13 +147,8 @@ def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) 
     here = probe.value()
     numeric, left, right, noise = np.empty((4, len(chosen)))
     for i, k in enumerate(chosen):
-        kept = flat[k]
-        h = STEP * max(1.0, abs(kept))
-        flat[k] = kept + h
-        above = probe.value()
-        flat[k] = kept - h
-        below = probe.value()
-        flat[k] = kept
+        h = STEP * max(1.0, abs(flat[k]))
+        above, below = probe.nudge(values, k, h)
         numeric[i] = (above - below) / (2 * h)
         left[i], right[i] = (here - below) / h, (above - here) / h
         # what the rounding of L makes of a quotient; a small L is the difference of logarithms and logits of the size of 1
@@ -225,11 +166,12 @@ def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) 
         len(chosen),
         values.size,
         error,
-        tuple(int(j) for j in np.unravel_index(chosen[worst], values.shape)),
+        place(int(chosen[worst]), values.shape),
         float(analytic[worst]),
         float(numeric[worst]),
         int(np.count_nonzero(kink)),
         verdict,
+        *(values.shape, chosen, analytic, numeric, left, right, kink),
     )
 
 

@@ -30,6 +30,16 @@ class Place:
     input: int | None
     dtype: Any
 
+    @property
+    def eps(self) -> float:
+        """The distance of the engine's numbers at 1."""
+        return float(np.finfo(self.dtype).eps)
+
+    @property
+    def tiny(self) -> float:
+        """Its smallest normal number."""
+        return float(np.finfo(self.dtype).tiny)
+
     def equation(
         self,
         name: str | Symbol,
@@ -40,21 +50,19 @@ class Place:
         arrow: bool = False,
         slack: float = 0.0,
     ) -> Equation:
-        """An equation in the engine's precision. slack: the size of numbers that the kernel adds and takes off again."""
-        kind = np.finfo(self.dtype)
-        return Equation(name, formula, numbers, value, float(kind.eps), words, kind.tiny + slack * kind.eps, arrow)
+        """An equation in the engine's precision. slack: what to allow besides rounding."""
+        return Equation(name, formula, numbers, value, self.eps, words, self.tiny + slack, arrow)
 
     def term(self, formula: str, numbers: Mapping[str, Number], label: str, last: bool = False) -> Term:
         """A term in the engine's precision."""
-        return Term(formula, numbers, label, float(np.finfo(self.dtype).eps), last)
+        return Term(formula, numbers, label, self.eps, last)
 
     def sum(
         self, name: str | Symbol, symbolic: Formula, terms: Sequence[Term], value: Any = None, over: int = 1
     ) -> Sum:
         """A sum in the engine's precision."""
-        kind = np.finfo(self.dtype)
         name = Symbol(name) if isinstance(name, str) else name
-        return Sum(name, symbolic, terms, value, float(kind.eps), self.shown, over, float(kind.tiny))
+        return Sum(name, symbolic, terms, value, self.eps, self.shown, over, self.tiny)
 
     def input_or_largest(self, sizes: Any) -> int:
         """The input that was asked for, or that of largest magnitude.

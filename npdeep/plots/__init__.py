@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 
 from npdeep.plots.activations import activation, activation_histograms, activations
 from npdeep.plots.curves import learning_curves, learning_rate_range
+from npdeep.plots.gradient_checks import epsilon_sweep, gradient_agreement
 from npdeep.plots.gradients import gradient_flow, gradient_history
 from npdeep.plots.images import contact_sheet
 from npdeep.plots.networks import network
@@ -16,6 +17,8 @@ __all__ = [
     "activation_histograms",
     "activations",
     "contact_sheet",
+    "epsilon_sweep",
+    "gradient_agreement",
     "gradient_flow",
     "gradient_history",
     "in_house_style",
