@@ -3,16 +3,22 @@
 Nothing here changes a model or a trainer: everything works on copies.
 """
 
+from npdeep.debug.descent import SURFACES, Surface, descend
 from npdeep.debug.gradient_check import GradientReport, gradient_check
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
+from npdeep.debug.predictions import predictions
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
 
 __all__ = [
+    "SURFACES",
     "GradientReport",
     "LearningRateRange",
+    "Surface",
+    "descend",
     "flat_share",
     "gradient_check",
     "kernel_gradient_norms",
     "learning_rate_range",
+    "predictions",
     "snapshot",
 ]
