@@ -17,6 +17,10 @@ from npdeep.plots.style import COLORS, in_house_style, new_axes, new_grid
 def activation(name: str, ax: Axes | None = None, limit: float = 5.0, **parameters: float) -> Axes:
     """f(z) and f'(z) of one activation for −limit ≤ z ≤ limit. Raises ValueError for softmax and kin, which need whole rows.
 
+    Read the dashed line: where it is near 0 no gradient passes.
+
+    Figure: tutorials/figures/activation.png
+
     >>> ax = activation("elu")
     >>> [line.get_label() for line in ax.get_lines()[-2:]]
     ['f(z)', "f'(z)"]
@@ -40,6 +44,10 @@ def activations(
     names: Sequence[str] = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu"), axes: Any = None
 ) -> Figure:
     """A panel for each activation, with its derivative and the derivative's largest value; axes: one for each, to draw into.
+
+    Read the dashed line: where it is near 0 no gradient passes, and where it stays below 1 the gradient shrinks in every layer.
+
+    Figure: tutorials/figures/activations.png
 
     >>> len(activations(["sigmoid", "relu"]).axes)
     2
@@ -73,7 +81,9 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
         layers: which of the activation layers, by position; all by default.
         axes: as many axes as layers, to draw into.
 
-    After figure 6 of Glorot & Bengio (2010).
+    After figure 6 of Glorot & Bengio (2010). `layer_histograms` draws the gradients beside them.
+
+    Figure: tutorials/figures/activation_histograms.png
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(4), nd.Activation("tanh")], input_size=2, seed=0)
