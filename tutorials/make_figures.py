@@ -15,6 +15,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
 import npdeep as nd
 
@@ -24,7 +25,7 @@ FIGURES: dict[str, Callable[[], object]] = {}
 
 def figure(draw):
     """Register what draws the figure of its own name."""
-    FIGURES[f"{draw.__name__}.png"] = draw
+    FIGURES[f"{draw.__name__}.png"] = nd.plots.in_house_style(draw)
     return draw
 
 
@@ -111,7 +112,7 @@ def optimizer_paths():
 def optimizer_paths_beale():
     """The same on a plain with steep walls."""
     o = nd.optimizers
-    walkers = {"SGD": o.SGD(0.01), "momentum": o.Momentum(0.005, 0.9), "RMSProp": o.RMSProp(0.02), "Adam": o.Adam(0.1)}
+    walkers = {"SGD": o.SGD(0.01), "momentum": o.Momentum(0.001, 0.9), "RMSProp": o.RMSProp(0.02), "Adam": o.Adam(0.1)}
     return nd.plots.optimizer_paths(walkers, "beale", steps=200)
 
 
@@ -145,7 +146,7 @@ def update_ratios():
 def activation_histograms():
     """Four tanh layers with weights from a uniform distribution that is too narrow."""
     (x, _), _ = digits()
-    return nd.plots.activation_histograms(narrow_tanh().model, x[:300])
+    return nd.plots.activation_histograms(narrow_tanh().model, x[:300], layers=[0, 1, 2, 4])
 
 
 @figure
@@ -173,7 +174,7 @@ def saturation():
     """Eight sigmoid layers whose weights are too wide."""
     (x, _), _ = digits()
     _, axes = nd.plots.new_grid(1, 2, (14, 4.6))
-    nd.plots.saturation(digit_network((100,) * 6, "sigmoid", "naive"), x[:300], axes[0])
+    nd.plots.saturation(digit_network((100,) * 6, "sigmoid", "random_normal"), x[:300], axes[0])
     relu = digit_network((100,) * 6, "relu")
     for layer in relu.model.layers[:-1:2]:
         layer.bias.value = np.where(np.arange(layer.output_size) < 25, -30.0, 0.0)
@@ -188,7 +189,7 @@ def saturation():
 def weight_images():
     """What the lowest layer has learnt."""
     (x, y), _ = digits()
-    trainer = digit_network((40,), "relu", optimizer="adam")
+    trainer = digit_network((40,), "elu", optimizer="adam")
     trainer.model.layers[0].kernel.value *= 0.1
     trainer.fit(x, y, epochs=6, batch_size=50, verbose=False)
     return nd.plots.weight_images(trainer.model.layers[0], units=range(24))
@@ -274,6 +275,13 @@ def training(folder):
     return nd.plots.animate_training(record, folder / "training.gif")
 
 
+def write(drawn, path):
+    """As a PNG of 256 colours, a third as large as one of all."""
+    nd.plots.save(drawn, path)
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def main(arguments=None):
     """Draw them all, or those named."""
     parser = argparse.ArgumentParser(description="Draws every figure that the docstrings of nd.plots name.")
@@ -285,7 +293,7 @@ def main(arguments=None):
     for name, draw in FIGURES.items():
         if given.only is None or name in given.only:
             drawn = draw()
-            nd.plots.save(getattr(drawn, "figure", drawn), given.folder / name)
+            write(getattr(drawn, "figure", drawn), given.folder / name)
             plt.close("all")
             print(f"{time.perf_counter() - started:6.1f} s  {name}")
     if given.only is None or "training.gif" in given.only:

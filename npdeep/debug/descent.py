@@ -68,7 +68,7 @@ def rosenbrock_gradient(w: Array) -> Array:
 
 
 SURFACES = {
-    "bowl": Surface("0.05 a² + b²", bowl, bowl_gradient, (-4.0, 1.0), (0.0, 0.0), (-4.5, 1.5, -1.3, 1.5)),
+    "bowl": Surface("A bowl, 0.05 a² + b²", bowl, bowl_gradient, (-4.0, 1.0), (0.0, 0.0), (-4.5, 1.5, -1.3, 1.5)),
     "beale": Surface("Beale's function", beale, beale_gradient, (1.0, 1.5), (3.0, 0.5), (-0.5, 4.2, -1.5, 2.0)),
     "rosenbrock": Surface(
         "Rosenbrock's valley", rosenbrock, rosenbrock_gradient, (-1.2, 1.0), (1.0, 1.0), (-1.7, 1.7, -0.5, 2.2)

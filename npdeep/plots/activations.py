@@ -97,7 +97,7 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
         raise ValueError("activation_histograms: the model has no elementwise activation layer")
     chosen = range(len(hidden)) if layers is None else layers
     if axes is None:
-        figure, axes = new_grid(1, len(chosen), (2.6 * len(chosen) + 1, 3.4), sharey=True)
+        figure, axes = new_grid(1, len(chosen), (3.2 * len(chosen) + 0.6, 3.6), sharey=True)
         axes[0].set_ylabel("share of outputs")
     else:
         figure = axes[0].figure
@@ -108,4 +108,5 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
         ax.hist(values.ravel(), bins=edges, weights=np.full(values.size, 1 / values.size), color=COLORS[0])
         ax.set_title(f"layer {i + 1}\nspread over examples {spread_over_examples(values):.1g}")
         ax.set_xlabel("output")
+        ax.locator_params(axis="x", nbins=4)
     return figure

@@ -100,18 +100,16 @@ class _Ridges:
     def __init__(self, ax: Axes, records: list[Histograms], n: int) -> None:
         self.ax, self.n = ax, n
         self.drawn: list[Any] = []
-        bins = records[0].shares.shape[1]
-        filled = [record.ranges[record.shares.sum(axis=1) > 0] for record in records]
-        ends = np.concatenate([ranges for ranges in filled if len(ranges)] or [np.array([[-0.5, 0.5]])])
-        low, high = float(ends.min()), float(ends.max())
+        ends = [end for record in records for i in range(n) for end in worth_drawing(record, i)] or [-0.5, 0.5]
+        low, high = min(ends), max(ends)
         ax.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
         ax.set_ylim(0.8, n + 1.05)
         ax.set_yticks([i + 1 for i in spread_out(n, 10)])
         for i in range(n):
             ax.axhline(i + 1, color="0.6", linewidth=0.8)
-        self.bins = bins
 
     def draw(self, record: Histograms) -> None:
+        """One record in place of the one before."""
         for artist in self.drawn:
             artist.remove()
         self.drawn = []
@@ -126,6 +124,17 @@ class _Ridges:
                 self.drawn.append(
                     self.ax.text(0.01, i + 1.1, text, transform=self.ax.get_yaxis_transform(), fontsize=11, va="bottom")
                 )
+
+
+def worth_drawing(record: Histograms, layer: int) -> list[float]:
+    """From where to where a layer's histogram is higher than a five-hundredth of its top; nothing for an empty one.
+
+    >>> worth_drawing(Histograms(np.array([[0.0, 0.0, 0.5, 0.5]]), np.array([[0.0, 4.0]])), 0)
+    [2.0, 4.0]
+    """
+    shares, edges = record.shares[layer], record.edges(layer)
+    high = np.flatnonzero(shares > 0.002 * shares.max())
+    return [float(edges[high[0]]), float(edges[high[-1] + 1])] if high.size else []
 
 
 def _page(film: FuncAnimation, fps: int) -> str:

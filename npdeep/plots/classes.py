@@ -61,6 +61,7 @@ def decision_boundary(classifier: Any, x: Any, y: Any, ax: Axes | None = None, *
         mine = y == k
         style: Any = {"marker": MARKERS[k % len(MARKERS)], "color": COLORS[k % len(COLORS)], "edgecolor": "white", "s": 46}
         ax.scatter(x[mine, 0], x[mine, 1], linewidth=0.7, label=f"class {k}", zorder=3, **style)
+    ax.locator_params(nbins=6)
     ax.set_xlabel("first input")
     ax.set_ylabel("second input")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -68,8 +69,8 @@ def decision_boundary(classifier: Any, x: Any, y: Any, ax: Axes | None = None, *
 
 
 def _pale(k: int) -> Array:
-    """The ground of class k: its colour thinned with white, more for every second class, so that neighbours differ in grey."""
-    color, share = np.array(to_rgb(COLORS[k % len(COLORS)])), (0.38, 0.16)[k % 2]
+    """The ground of class k: its colour thinned with white, by different shares, so that neighbours differ in grey too."""
+    color, share = np.array(to_rgb(COLORS[k % len(COLORS)])), (0.45, 0.12, 0.27)[k % 3]
     return 1 - share * (1 - color)
 
 
@@ -113,10 +114,10 @@ def confusion_matrix(
     side = max(5.0, 0.95 * classes + 1.5)
     ax = new_axes(ax, (side + 0.5, side))
     ax.grid(False)
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ax.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)     # the root, for small shares to be seen
     for (row, column), count in np.ndenumerate(counts):
         share = f"\n{_percent(shares[row, column])}" if count else ""
-        color = "white" if shares[row, column] > 0.55 else "black" if count else "0.5"
+        color = "white" if shares[row, column] > 0.3 else "black" if count else "0.5"
         ax.text(column, row, f"{count:,}{share}", ha="center", va="center", fontsize=13, color=color)
     for k in range(classes):
         ax.add_patch(Rectangle((k - 0.48, k - 0.48), 0.96, 0.96, fill=False, edgecolor="black", linewidth=2))
@@ -190,5 +191,6 @@ def misclassified(
     else:
         ax.text(0.5, 0.5, "nothing wrong", ha="center", va="center", transform=ax.transAxes)
         ax.axis("off")
-    ax.set_title(f"{len(wrong):,} of {len(x):,} wrong" + (f"; the {len(shown)} surest" if len(shown) < len(wrong) else ""))
+    surest = f", the {len(shown)} surest" if len(shown) < len(wrong) else ""
+    ax.set_title(f"{len(wrong):,} of {len(x):,} wrong{surest}" + (" (true → chosen, probability)" if len(shown) else ""))
     return ax

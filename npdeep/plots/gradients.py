@@ -138,7 +138,8 @@ def update_ratios(record: RecordUpdates, ax: Axes | None = None) -> Axes:
     for i, (name, row) in enumerate(zip(record.layers, ratios, strict=True)):
         if i in named:
             label = name if np.isfinite(row).any() else f"{name} (does not move)"
-            style = {**look(named.index(i), marked=True), "markersize": 6, "markevery": max(1, len(row) // 10), "zorder": 3}
+            k, every = named.index(i), max(1, len(row) // 8)
+            style = {**look(k, marked=True), "markersize": 7, "markevery": (k * every // 7, every), "zorder": 3}
             ax.plot(record.updates, row, label=label, **style)
         else:
             ax.plot(record.updates, row, color="0.75", linewidth=1, label="_others")
@@ -152,7 +153,7 @@ def update_ratios(record: RecordUpdates, ax: Axes | None = None) -> Axes:
     seen = ratios[np.isfinite(ratios)]
     ax.set_ylim(min([2e-5, *seen / 2]), max([5e-2, *seen * 2]))
     ax.set_xlabel("update")
-    ax.set_ylabel("step / length of the weights")
+    ax.set_ylabel("step / weights, ‖Δw‖ / ‖w‖")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return ax
 

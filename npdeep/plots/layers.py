@@ -85,6 +85,8 @@ def _lines(ax: Axes, arrays: list[Array], chosen: Sequence[int]) -> None:
         style = {**look(k, marked=True), "markevery": (2 * k, 12), "markersize": 6}
         ax.plot((edges[:-1] + edges[1:]) / 2, shares, label=label, **style)
     ax.set_ylim(bottom=0)
+    ax.locator_params(axis="x", nbins=5)
+    ax.ticklabel_format(axis="x", style="sci", scilimits=(-2, 4), useMathText=True)
 
 
 @in_house_style
@@ -132,6 +134,7 @@ def saturation(network: Any, x: Any, ax: Axes | None = None) -> Axes:
         below = below + heights
     ax.set_xticks(positions[spread_out(len(positions), 12)])
     ax.set_ylim(0, 1)
+    ax.set_axisbelow(True)
     ax.set_xlabel("hidden layer (1 = nearest the input)")
     ax.set_ylabel("share of activations")
     handles, labels = ax.get_legend_handles_labels()

@@ -74,6 +74,7 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = (8, 5)) -> Axes:
     return ax
 
 
+@in_house_style
 def new_grid(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, list[Axes]]:
     """A figure of rows × columns axes, listed row by row.
 

@@ -66,7 +66,7 @@ def optimizer_paths(
     ax.set_ylim(surface.limits[2:])
     ax.set_xlabel("first weight")
     ax.set_ylabel("second weight")
-    ax.set_title(f"{surface.name}: {steps} updates")
+    ax.set_title(f"{surface.name}, {steps} updates")
     ax.legend()
     return ax
 
