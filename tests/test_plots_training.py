@@ -231,7 +231,7 @@ def test_a_run_that_became_nan_leaves_a_gap():
 def test_schedules_are_drawn_update_by_update():
     cycle = nd.schedules.OneCycle(1.0, 100)
     ax = nd.plots.schedules({"cycle": cycle, "plain": 0.1}, 120, log=True)
-    assert ax.get_lines()[0].get_ydata() == [cycle(t) for t in range(120)]
+    assert list(ax.get_lines()[0].get_ydata()) == [cycle(t) for t in range(120)]
     assert list(ax.get_lines()[0].get_xdata()) == list(range(120))
     assert set(ax.get_lines()[1].get_ydata()) == {0.1}
     assert ax.get_lines()[0].get_linestyle() != ax.get_lines()[1].get_linestyle()

@@ -44,8 +44,8 @@ def gradient_flow(trainer: Trainer, x: Any, y: Any, ax: Axes | None = None) -> A
 def gradient_history(record: RecordGradients, ax: Axes | None = None) -> Axes:
     """‖∂L/∂kernel‖ of every layer through training: a line for each recorded update, from the first (dark) to the last (light).
 
-    record: a callback that was handed to fit. Lines that rise by powers of ten from left to right are gradients that vanish on
-    their way to the input. Raises ValueError where nothing was recorded.
+    record: a callback that was handed to fit. Read each line from right to left: where it falls by powers of ten, the gradients
+    vanish on their way to the input. Raises ValueError where nothing was recorded.
 
     Figure: tutorials/figures/gradient_history.png
 

@@ -32,7 +32,8 @@ def contact_sheet(
         shape: (height, width) or (height, width, channels) of an image, where images are flat rows.
 
     Grey is drawn from black (0) to white (1; 255 for uint8), pixel by pixel. Where values lie beyond, the smallest of all is
-    black and the largest white. Look for images that are turned, cut or labelled wrongly before a network learns from them.
+    black and the largest white. Read it before a network learns from it: are images turned, cut or
+    labelled wrongly?
 
     Figure: tutorials/figures/contact_sheet.png
 
