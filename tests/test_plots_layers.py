@@ -108,6 +108,13 @@ def test_saturation_by_model_equals_that_by_trainer_and_reads_twenty_layers():
     assert len(plt.gca().get_xticks()) <= 12
 
 
+def test_saturation_leaves_generators_and_statistics_untouched():
+    trainer = every_trainer()
+    before = bits(trainer)
+    nd.plots.saturation(trainer, X)
+    assert bits(trainer) == before
+
+
 def test_saturation_refuses():
     with pytest.raises(TypeError, match="saturation: the first argument must be a Sequential or a Trainer, got an array"):
         nd.plots.saturation(X, X)
