@@ -29,13 +29,14 @@ def test_layer_histograms_count_outputs_and_gradients_of_one_step():
     assert bits(trainer) == before
     hidden = [layer for layer in nd.debug.snapshot(trainer, X, Y).layers if isinstance(layer, nd.Activation)]
     for ax, arrays in zip(figure.axes, ([a.output for a in hidden], [a.grad_input for a in hidden]), strict=True):
-        numbers = np.concatenate([a.ravel() for a in arrays])
+        numbers = np.concatenate([a[a != 0] for a in arrays], dtype=np.float64)
         edges = np.linspace(numbers.min(), numbers.max(), 51)
         for line, array in zip(ax.get_lines(), arrays, strict=True):
-            np.testing.assert_allclose(line.get_ydata(), np.histogram(array, edges)[0] / array.size)
+            counts = np.histogram(array[array != 0].astype(np.float64), edges)[0]
+            np.testing.assert_allclose(line.get_ydata(), counts / array.size)
             np.testing.assert_allclose(line.get_xdata(), (edges[1:] + edges[:-1]) / 2, atol=1e-7)
-            assert sum(line.get_ydata()) == pytest.approx(1)
-    assert [t.get_text() for t in figure.axes[1].get_legend().get_texts()] == ["layer 1", "layer 2"]
+            assert sum(line.get_ydata()) == pytest.approx(np.mean(array != 0))
+    assert [t.get_text()[:7] for t in figure.axes[1].get_legend().get_texts()] == ["layer 1", "layer 2"]
 
 
 def test_sizes_of_gradients_are_drawn_as_powers_of_ten_without_the_zeros():
@@ -46,6 +47,8 @@ def test_sizes_of_gradients_are_drawn_as_powers_of_ten_without_the_zeros():
     (line,) = figure.axes[1].get_lines()
     assert sum(line.get_ydata()) == pytest.approx(sizes.size / layer.grad_input.size)
     assert 0 < sizes.size < layer.grad_input.size
+    zeros = 100 * (1 - sizes.size / layer.grad_input.size)
+    assert line.get_label() == f"layer 2 ({zeros:.0f} % are 0 or not finite)"
     assert sizes.min() <= min(line.get_xdata()) < max(line.get_xdata()) <= sizes.max()
     assert figure.axes[1].get_xlabel() == "log₁₀ |∂L/∂z|"
 
@@ -61,9 +64,13 @@ def test_a_layer_that_no_gradient_reaches_and_one_of_constants():
     trainer.model.freeze("dense$|dense/")
     figure = nd.plots.layer_histograms(trainer, X, Y)
     figure.canvas.draw()
-    assert [t.get_text() for t in figure.axes[1].get_legend().get_texts()] == ["layer 1 (no gradient: frozen)", "layer 2"]
+    labels = [[t.get_text() for t in ax.get_legend().get_texts()] for ax in figure.axes]
+    assert labels[0] == [f"layer {i} (100 % are 0 or not finite)" for i in (1, 2)]
+    assert labels[1][0] == "layer 1 (no gradient: frozen)"
     assert sum(figure.axes[1].get_lines()[0].get_ydata()) == 0
-    assert max(figure.axes[0].get_lines()[1].get_ydata()) == 1         # all outputs are 0: one bin
+    trainer.model.layer("dense_1").bias.value = 2.0
+    figure = nd.plots.layer_histograms(trainer, X, Y, [1])
+    assert max(figure.axes[0].get_lines()[0].get_ydata()) == 1         # all outputs are tanh(2): one bin
 
 
 def test_histograms_refuse():
@@ -177,7 +184,8 @@ def test_records_are_histograms_of_a_step_at_that_moment():
     for k, update in enumerate(record.updates):
         for i, layer in enumerate(expected[update]):
             sizes = np.abs(layer.grad_input[layer.grad_input != 0].astype(np.float64))
-            for histograms, numbers in ((record.activations[k], layer.output), (record.gradients[k], np.log10(sizes))):
+            outputs = layer.output[layer.output != 0]
+            for histograms, numbers in ((record.activations[k], outputs), (record.gradients[k], np.log10(sizes))):
                 edges = histograms.edges(i)
                 assert (edges[0], edges[-1], len(edges)) == (numbers.min(), numbers.max(), 8)
                 counts = np.histogram(numbers.astype(np.float64), 7, (edges[0], edges[-1]))[0]
@@ -300,7 +308,7 @@ def test_a_film_of_a_run_that_became_nan(tmp_path):
     film = nd.plots.animate_training(record)
     film._draw_frame(len(record.updates) - 1)
     texts = [text.get_text() for ax in plt.gcf().axes for text in ax.texts]
-    assert texts == ["100% are 0 or not finite"] * 4
+    assert texts == ["100 % are 0 or not finite"] * 4
     film._draw_was_started = True
 
 

@@ -24,7 +24,8 @@ class RecordLayers(Callback):
     Attributes:
         layers: names of the elementwise activation layers, lowest first.
         updates: after how many updates each record was made. losses: the loss of the examples then, without penalties.
-        activations, gradients: one `Histograms` a record; those of the gradients are of log₁₀|∂L/∂z|.
+        activations, gradients: one `Histograms` a record; those of the gradients are of log₁₀|∂L/∂z|. Exact zeros, of which
+            ReLU makes many, lie in no bin, nor does what is not finite.
 
     z is what goes into an activation, a what comes out. Raises ValueError or TypeError at the start of fit where x and y do
     not fit the trainer, or where its model has no elementwise activation. `nd.plots.animate_training` shows the records.
@@ -92,7 +93,7 @@ class RecordLayers(Callback):
             self.layers = [str(layer.name) for layer in hidden]
             self.updates.append(trainer.iteration)
             self.losses.append(loss)
-            self.activations.append(Histograms.of([layer.output for layer in hidden], self.bins))
+            self.activations.append(Histograms.of([without_zeros(layer.output) for layer in hidden], self.bins))
             self.gradients.append(Histograms.of([powers_of_ten(slope) for slope in slopes], self.bins))
 
     def state(self) -> dict[str, Any]:
@@ -154,6 +155,16 @@ def histogram(array: Array, bins: int) -> tuple[Array, tuple[float, float]]:
         low, high = low - 0.5, high + 0.5
     counts = np.histogram(finite, bins, (low, high))[0]
     return counts / max(numbers.size, 1), (low, high)
+
+
+def without_zeros(array: Array) -> Array:
+    """The numbers in float64; a 0 becomes NaN, which histograms leave out.
+
+    >>> without_zeros(np.array([0.0, 2.0]))
+    array([nan,  2.])
+    """
+    numbers = np.asarray(array, np.float64)
+    return np.where(numbers == 0, np.nan, numbers)
 
 
 def powers_of_ten(array: Array) -> Array:

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from npdeep import checks
 from npdeep.callbacks.layers import Histograms, RecordLayers
 from npdeep.plots.gradients import check_record
-from npdeep.plots.style import COLORS, in_house_style, new_grid, spread_out
+from npdeep.plots.style import COLORS, in_house_style, layer_ticks, new_grid
 
 GLYPHS = {
-    "minus": "−", "plus": "+", "fast-backward": "⏮", "step-backward": "◂", "play": "▶", "pause": "⏸", "step-forward": "▸",
-    "fast-forward": "⏭",
+    "minus": "−", "plus": "+", "fast-backward": "|◀", "step-backward": "◂", "play": "▶", "pause": "||", "step-forward": "▸",
+    "fast-forward": "▶|",
 }
 """What stands on the buttons of a page; matplotlib would fetch pictures for them from the net."""
 
@@ -36,8 +36,8 @@ def animate_training(record: RecordLayers, path: str | Path | None = None, fps: 
 
     Read each row as a histogram of one layer, the lowest layer at the bottom, all rows scaled to the same height. Right, a row
     further to the left has smaller gradients, a power of ten a step: watch whether the lower layers fall behind the upper
-    ones. Left, rows that pile up at their ends saturate. Raises ValueError where nothing was recorded or for another kind of
-    file, OSError where the file cannot be written.
+    ones. Left, rows that pile up at their ends saturate. Exact zeros (ReLU's) are left out and counted in words. Raises
+    ValueError where nothing was recorded or for another kind of file, OSError where the file cannot be written.
 
     Figure: tutorials/figures/training.gif
 
@@ -80,8 +80,8 @@ def _film(record: RecordLayers, fps: int) -> tuple[Figure, FuncAnimation]:
     n = len(record.layers)
     figure, axes = new_grid(1, 2, (12, 5.5 if n <= 10 else 8))
     title = figure.suptitle(" ", fontsize=16)
-    left = _Ridges(axes[0], record.activations, n)
-    right = _Ridges(axes[1], record.gradients, n)
+    left = _Ridges(axes[0], record.activations, n, "right")
+    right = _Ridges(axes[1], record.gradients, n, "left")
     axes[0].set_xlabel("output a of the activation")
     axes[1].set_xlabel("size of the gradient, log₁₀ |∂L/∂z|")
     axes[0].set_ylabel("hidden layer (1 = nearest the input)")
@@ -95,16 +95,16 @@ def _film(record: RecordLayers, fps: int) -> tuple[Figure, FuncAnimation]:
 
 
 class _Ridges:
-    """Histograms one above the other, a row a layer."""
+    """Histograms one above the other, a row a layer; words stand at one side."""
 
-    def __init__(self, ax: Axes, records: list[Histograms], n: int) -> None:
-        self.ax, self.n = ax, n
+    def __init__(self, ax: Axes, records: list[Histograms], n: int, side: str) -> None:
+        self.ax, self.n, self.side = ax, n, side
         self.drawn: list[Any] = []
         ends = [end for record in records for i in range(n) for end in worth_drawing(record, i)] or [-0.5, 0.5]
         low, high = min(ends), max(ends)
         ax.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
         ax.set_ylim(0.8, n + 1.05)
-        ax.set_yticks([i + 1 for i in spread_out(n, 10)])
+        ax.set_yticks(layer_ticks(n))
         for i in range(n):
             ax.axhline(i + 1, color="0.6", linewidth=0.8)
 
@@ -120,10 +120,10 @@ class _Ridges:
             self.drawn.append(self.ax.stairs(tops, edges, baseline=i + 1, fill=True, color=color, alpha=0.55))
             self.drawn.append(self.ax.stairs(tops, edges, baseline=i + 1, color="black", linewidth=1))
             if shares.sum() < 0.995:
-                text = f"{1 - shares.sum():.0%} are 0 or not finite"
-                self.drawn.append(
-                    self.ax.text(0.01, i + 1.1, text, transform=self.ax.get_yaxis_transform(), fontsize=11, va="bottom")
-                )
+                text = f"{100 * (1 - shares.sum()):.0f} % are 0 or not finite"
+                place, across = 0.01 if self.side == "left" else 0.99, self.ax.get_yaxis_transform()
+                words = self.ax.text(place, i + 1.1, text, transform=across, fontsize=11, ha=self.side, va="bottom")
+                self.drawn.append(words)
 
 
 def worth_drawing(record: Histograms, layer: int) -> list[float]:

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch, Rectangle
 from npdeep.callbacks import Callback, RecordGradients, RecordUpdates
 from npdeep.checks import describe
 from npdeep.debug.snapshot import kernel_gradient_norms, snapshot
-from npdeep.plots.style import COLORS, in_house_style, look, new_axes, spread_out
+from npdeep.plots.style import COLORS, in_house_style, layer_ticks, look, new_axes, spread_out
 from npdeep.trainer import Trainer
 
 
@@ -107,7 +107,7 @@ def gradient_heat_map(record: RecordGradients, ax: Axes | None = None) -> Axes:
     bar = ax.figure.colorbar(image, ax=ax)
     bar.set_label("norm of the kernel's gradient")
     ax.set_xticks([i + 1 for i in spread_out(columns, 6)], [f"{record.updates[i]:,}" for i in spread_out(columns, 6)])
-    ax.set_yticks([i + 1 for i in spread_out(layers, 10)])
+    ax.set_yticks(layer_ticks(layers))
     ax.set_xlabel("update")
     ax.set_ylabel("layer (1 = nearest the input)")
     return ax
@@ -175,5 +175,4 @@ def _layer_axis(ax: Axes, names: list[str]) -> None:
     ax.set_yscale("log")
     ax.set_xlabel("layer (1 = nearest the input)")
     ax.set_ylabel("norm of the kernel's gradient")
-    step = 1 if len(names) <= 12 else -(-len(names) // 12)
-    ax.set_xticks(range(1, len(names) + 1, step))
+    ax.set_xticks(layer_ticks(len(names)))

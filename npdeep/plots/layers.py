@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from npdeep.callbacks.layers import powers_of_ten
+from npdeep.callbacks.layers import powers_of_ten, without_zeros
 from npdeep.checks import describe, whole
 from npdeep.debug.predictions import model_of
 from npdeep.debug.snapshot import flat_share, hidden_activations, snapshot
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
-from npdeep.plots.style import in_house_style, look, new_axes, new_grid, spread_out
+from npdeep.plots.style import in_house_style, layer_ticks, look, new_axes, new_grid, spread_out
 from npdeep.trainer import Trainer
 
 BINS = 50
@@ -38,8 +38,9 @@ def layer_histograms(
     (right) keep their spread from layer to layer. Where gradients vanish, the lines of the lower layers stand up as spikes at
     0; where units saturate, activations pile up at the two ends. After figures 6 and 7 of Glorot & Bengio (2010).
 
-    z is what goes into an activation. Bins are common to all lines; each line sums to 1, less what is not finite and, where
-    log is True, less exact zeros. Raises ValueError or TypeError where x and y do not fit or there is no such layer.
+    z is what goes into an activation. Bins are common to all lines; each line sums to 1, less exact zeros (of which ReLU makes
+    many; the legend counts them) and what is not finite. Raises ValueError or TypeError where x and y do not fit or there is
+    no such layer.
 
     Figure: tutorials/figures/layer_histograms.png
 
@@ -56,17 +57,20 @@ def layer_histograms(
     hidden = _check_hidden(owner, hidden_activations(trainer.model))
     chosen = spread_out(len(hidden), MOST) if layers is None else _check_layers(owner, layers, len(hidden))
     hidden = hidden_activations(snapshot(trainer, x, y))
-    outputs = [hidden[i].output for i in chosen]
-    gradients = [np.zeros(0) if hidden[i].grad_input is None else np.asarray(hidden[i].grad_input) for i in chosen]
+    outputs = [without_zeros(hidden[i].output) for i in chosen]
+    slopes = [np.zeros(0) if hidden[i].grad_input is None else np.asarray(hidden[i].grad_input) for i in chosen]
+    gradients = [powers_of_ten(slope) if log else without_zeros(slope) for slope in slopes]
     if axes is None:
         axes = new_grid(1, 2, (12, 4.8))[1]
     _lines(axes[0], outputs, chosen)
-    _lines(axes[1], [powers_of_ten(g) for g in gradients] if log else gradients, chosen)
+    _lines(axes[1], gradients, chosen)
     axes[0].set_xlabel("output a of the activation")
     axes[1].set_xlabel("log₁₀ |∂L/∂z|" if log else "gradient ∂L/∂z")
     axes[0].set_ylabel("share of outputs")
     axes[1].set_ylabel("share of gradients")
     axes[1].legend()
+    if any("(" in str(line.get_label()) for line in axes[0].get_lines()):
+        axes[0].legend()
     figure: Figure = axes[0].figure
     return figure
 
@@ -81,9 +85,11 @@ def _lines(ax: Axes, arrays: list[Array], chosen: Sequence[int]) -> None:
     edges = np.linspace(low, high, BINS + 1)
     for k, (i, array, part) in enumerate(zip(chosen, arrays, finite, strict=True)):
         shares = np.histogram(part, edges)[0] / max(array.size, 1)
-        label = f"layer {i + 1}" + ("" if array.size else " (no gradient: frozen)")
+        left_out = 1 - part.size / max(array.size, 1)
+        note = f" ({100 * left_out:.0f} % are 0 or not finite)" if left_out >= 0.005 else ""
+        note = note if array.size else " (no gradient: frozen)"
         style = {**look(k, marked=True), "markevery": (2 * k, 12), "markersize": 6}
-        ax.plot((edges[:-1] + edges[1:]) / 2, shares, label=label, **style)
+        ax.plot((edges[:-1] + edges[1:]) / 2, shares, label=f"layer {i + 1}{note}", **style)
     ax.set_ylim(bottom=0)
     ax.locator_params(axis="x", nbins=5)
     ax.ticklabel_format(axis="x", style="sci", scilimits=(-2, 4), useMathText=True)
@@ -132,7 +138,7 @@ def saturation(network: Any, x: Any, ax: Axes | None = None) -> Axes:
     for label, heights, style in parts:
         ax.bar(positions, heights, bottom=below, width=0.75, linewidth=1, label=label, **style)
         below = below + heights
-    ax.set_xticks(positions[spread_out(len(positions), 12)])
+    ax.set_xticks(layer_ticks(len(positions)))
     ax.set_ylim(0, 1)
     ax.set_axisbelow(True)
     ax.set_xlabel("hidden layer (1 = nearest the input)")

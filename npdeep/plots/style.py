@@ -109,6 +109,15 @@ def spread_out(n: int, most: int = 7) -> list[int]:
     return [round(float(place)) for place in np.linspace(0, n - 1, most)]
 
 
+def layer_ticks(n: int, most: int = 12) -> list[int]:
+    """Numbers of layers from 1 to n to write at an axis: every one, or every second, third, … so that they are few enough.
+
+    >>> layer_ticks(3), layer_ticks(20, most=5)
+    ([1, 2, 3], [1, 5, 9, 13, 17])
+    """
+    return list(range(1, n + 1, -(-n // most)))
+
+
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure as an image and close it; return the path."""
     figure.savefig(path, dpi=100)
