@@ -122,6 +122,15 @@ def test_saturation_leaves_generators_and_statistics_untouched():
     assert bits(trainer) == before
 
 
+def test_a_layer_of_nan_has_words_in_place_of_its_bar():
+    trainer = deep(2)
+    trainer.model.layer("dense_1").bias.value[0] = np.nan
+    ax = nd.plots.saturation(trainer, X)
+    bars = np.array([bar.get_height() for bar in ax.patches]).reshape(3, 2).sum(axis=0)
+    assert bars.tolist() == [1, 0]
+    assert [(text.get_text(), text.get_position()[0]) for text in ax.texts] == [("not finite", 2)]
+
+
 def test_saturation_refuses():
     with pytest.raises(TypeError, match="saturation: the first argument must be a Sequential or a Trainer, got an array"):
         nd.plots.saturation(X, X)

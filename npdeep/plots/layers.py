@@ -108,8 +108,8 @@ def saturation(network: Any, x: Any, ax: Axes | None = None) -> Axes:
         ax: axes to draw into.
 
     Read the dark part first: it should be next to nothing. Flat for some examples is how ReLU works (about half); for a sigmoid
-    or tanh it is saturation, and above a third a cause of vanishing gradients. Raises ValueError or TypeError where x does not
-    fit or the model has no elementwise activation.
+    or tanh it is saturation, and above a third a cause of vanishing gradients. A layer into which NaN or infinity goes has words
+    in place of its bar. Raises ValueError or TypeError where x does not fit or the model has no elementwise activation.
 
     Figure: tutorials/figures/saturation.png
 
@@ -125,19 +125,22 @@ def saturation(network: Any, x: Any, ax: Axes | None = None) -> Axes:
     twin = model.copy()
     with np.errstate(over="ignore", invalid="ignore"):     # weights of a run that has diverged
         twin.forward(x, training=True)
-        shares = np.array([flat_share(layer) for layer in hidden_activations(twin)])
-    flat, dead = shares[:, 0], shares[:, 1]
+        flat, dead = np.array([flat_share(layer) for layer in hidden_activations(twin)]).T
+    wrecked = np.array([not np.isfinite(layer.input).all() for layer in hidden_activations(twin)])
     ax = new_axes(ax, (9, 5))
-    positions = np.arange(1, len(shares) + 1)
+    positions = np.arange(1, len(flat) + 1)
     parts: Any = (
         ("dead: flat for all examples", dead, {"color": "black"}),
         ("flat for this example", flat - dead, {"facecolor": "#E69F00", "hatch": "///", "edgecolor": "black"}),
         ("passes the gradient on", 1 - flat, {"facecolor": "#cfe3f1", "edgecolor": "black"}),
     )
-    below = np.zeros(len(shares))
-    for label, heights, style in parts:
+    below = np.zeros(len(flat))
+    for label, share, style in parts:
+        heights = np.where(wrecked, 0.0, share)
         ax.bar(positions, heights, bottom=below, width=0.75, linewidth=1, label=label, **style)
         below = below + heights
+    for position in positions[wrecked]:
+        ax.text(position, 0.5, "not finite", rotation=90, ha="center", va="center", fontsize=12)
     ax.set_xticks(layer_ticks(len(positions)))
     ax.set_ylim(0, 1)
     ax.set_axisbelow(True)
