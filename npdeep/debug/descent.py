@@ -98,7 +98,10 @@ def descend(optimizer: Any, gradient: Callable[[Array], Any], start: Any, steps:
     checks.finite("descend", "start", begin)
     if not callable(gradient):
         raise TypeError(f"descend: gradient must be a function of the place, got {checks.describe(gradient)}")
-    pattern = optimizers.get(optimizer)
+    try:
+        pattern = optimizers.get(optimizer)
+    except (ValueError, TypeError) as error:  # it speaks for the trainer
+        raise type(error)(str(error).replace("Trainer", "descend", 1)) from None
     walker = type(pattern)(**pattern.arguments())
     w = Parameter("w", begin.shape)
     walker.bind(allocate([w], np.float64))

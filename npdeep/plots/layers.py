@@ -108,8 +108,8 @@ def saturation(network: Any, x: Any, ax: Axes | None = None) -> Axes:
         ax: axes to draw into.
 
     Read the dark part first: it should be next to nothing. Flat for some examples is how ReLU works (about half); for a sigmoid
-    or tanh it is saturation, and above a third a cause of vanishing gradients. A layer into which NaN or infinity goes has words
-    in place of its bar. Raises ValueError or TypeError where x does not fit or the model has no elementwise activation.
+    or tanh it is saturation, and above a third a cause of vanishing gradients. A layer into which NaN or infinity goes has
+    words in place of its bar. Raises ValueError or TypeError where x does not fit or the model has no elementwise activation.
 
     Figure: tutorials/figures/saturation.png
 
