@@ -94,6 +94,17 @@ def test_histograms_share_their_bins_and_add_up_to_one(trainer, batch):
         nd.plots.activation_histograms(nd.Sequential([nd.Dense(2)], 4), batch[0])
 
 
+def test_histograms_of_many_layers_stand_in_rows_and_leave_out_what_is_not_finite():
+    layers = [layer for _ in range(8) for layer in (nd.Dense(3), nd.Activation("relu"))]
+    model = nd.Sequential(layers, input_size=4, seed=0)
+    model.layers[0].bias.value[0] = np.nan
+    figure = nd.plots.activation_histograms(model, np.ones((5, 4)))
+    visible = [ax for ax in figure.axes if ax.get_visible()]
+    assert [ax.get_title()[:7] for ax in visible] == [f"layer {i}" for i in range(1, 9)]
+    assert len(figure.axes) == 10
+    assert sum(bar.get_height() for bar in visible[0].patches) == pytest.approx(2 / 3)
+
+
 @pytest.mark.parametrize("x", ["updates", "epoch", "seconds"])
 def test_learning_curves_draw_what_was_recorded(trainer, batch, x):
     history = trainer.fit(*batch, epochs=3, validation_data=batch, verbose=False)

@@ -2,8 +2,9 @@
 
 from npdeep.callbacks.base import Callback, LambdaCallback
 from npdeep.callbacks.checkpoint import Checkpoint
+from npdeep.callbacks.layers import RecordLayers
 from npdeep.callbacks.progress import PlainProgress, ProgressBar, progress
-from npdeep.callbacks.recording import CSVLogger, RecordGradients
+from npdeep.callbacks.recording import CSVLogger, RecordGradients, RecordUpdates
 from npdeep.callbacks.steering import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "PlainProgress",
     "ProgressBar",
     "RecordGradients",
+    "RecordLayers",
+    "RecordUpdates",
     "ReduceLROnPlateau",
     "TerminateOnNaN",
     "progress",

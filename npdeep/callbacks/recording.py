@@ -5,9 +5,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from npdeep import checks
 from npdeep.callbacks.base import Callback
 from npdeep.events import norm
+from npdeep.kernels.arrays import Array
 
 
 class RecordGradients(Callback):
@@ -45,10 +48,10 @@ class RecordGradients(Callback):
 
     def record(self, trainer: Any) -> None:
         """The norms as they are now."""
-        kernels = [p for p in trainer.model.parameters if p.name.endswith("/kernel")]
-        self.layers = [p.name.rpartition("/")[0] for p in kernels]
+        watched = kernels(trainer)
+        self.layers = [p.name.rpartition("/")[0] for p in watched]
         self.updates.append(trainer.iteration)
-        self.norms.append([norm(p.grad) for p in kernels])
+        self.norms.append([norm(p.grad) for p in watched])
 
     def state(self) -> dict[str, Any]:
         """The records so far."""
@@ -57,6 +60,92 @@ class RecordGradients(Callback):
     def set_state(self, state: dict[str, Any]) -> None:
         """The records so far."""
         self.layers, self.updates, self.norms = state["layers"], state["updates"], state["norms"]
+
+
+class RecordUpdates(Callback):
+    """Records how far an update moves the kernel of every layer, as a share of its length: ‖w after − w before‖/‖w before‖.
+
+    About 1e-3 is healthy as a rule of thumb; far below, a layer hardly learns, far above, it is thrown about.
+
+    Args:
+        every: record the first update, then every so many.
+
+    Attributes:
+        layers: names of the layers that have a kernel, lowest first.
+        updates: which update each record is of. ratios: one list of ratios a record; 0 where a kernel is frozen, inf for one
+            that was all zeros before the update.
+
+    A record is of the whole of one update, constraints included, in float64. Where one is due the kernels are copied just
+    before it; the other updates cost nothing. The last update is recorded only where its turn has come.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(1, use_bias=False, kernel_initializer="ones")], input_size=1)
+    >>> trainer = nd.Trainer(model, "mean_squared_error", nd.optimizers.SGD(0.25))
+    >>> record = RecordUpdates(every=1)
+    >>> _ = trainer.fit([[1.0]], [[0.0]], epochs=2, callbacks=[record], verbose=False)    # w: 1, 0.5, 0.25
+    >>> record.updates, record.ratios
+    ([1, 2], [[0.5], [0.5]])
+    """
+
+    def __init__(self, every: int = 100) -> None:
+        self.every = checks.whole("RecordUpdates", "every", every)
+        self.reset()
+
+    def reset(self) -> None:
+        """No records yet."""
+        self.layers: list[str] = []
+        self.updates: list[int] = []
+        self.ratios: list[list[float]] = []
+        self.before: list[Array] | None = None
+
+    def on_epoch_begin(self, trainer: Any) -> None:
+        """Copy the kernels, where the next update is to be recorded: other callbacks may have changed them between epochs."""
+        self.copy_if_due(trainer)
+
+    def on_step_end(self, trainer: Any) -> None:
+        """Record, where the kernels before this update are known."""
+        if self.before is not None:
+            self.record(trainer)
+        self.copy_if_due(trainer)
+
+    def copy_if_due(self, trainer: Any) -> None:
+        """Keep the kernels as they are before the next update, or nothing where it is not its turn."""
+        due = trainer.iteration % self.every == 0
+        self.before = [kernel.value.copy() for kernel in kernels(trainer)] if due else None
+
+    def record(self, trainer: Any) -> None:
+        """The ratios of the update that was just made."""
+        after = kernels(trainer)
+        assert self.before is not None
+        self.layers = [p.name.rpartition("/")[0] for p in after]
+        self.updates.append(trainer.iteration)
+        self.ratios.append([move_ratio(old, p.value) for old, p in zip(self.before, after, strict=True)])
+
+    def state(self) -> dict[str, Any]:
+        """The records so far. The kernels before the next update are those of the checkpoint."""
+        return {"layers": self.layers, "updates": self.updates, "ratios": self.ratios}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """The records so far."""
+        self.layers, self.updates, self.ratios = state["layers"], state["updates"], state["ratios"]
+
+
+def kernels(trainer: Any) -> list[Any]:
+    """The kernels of the model, lowest first."""
+    return [p for p in trainer.model.parameters if p.name.endswith("/kernel")]
+
+
+def move_ratio(before: Array, after: Array) -> float:
+    """‖after − before‖/‖before‖ in float64; 0 where nothing has moved, inf where all was 0 before.
+
+    >>> move_ratio(np.array([3.0, 4.0]), np.array([3.0, 4.5])), move_ratio(np.zeros(2), np.ones(2))
+    (0.1, inf)
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        moved, length = norm(np.subtract(after, before, dtype=np.float64)), norm(before)
+    if moved == 0:
+        return 0.0
+    return moved / length if length != 0 else float("inf")
 
 
 class CSVLogger(Callback):

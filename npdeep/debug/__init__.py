@@ -4,13 +4,15 @@ Nothing here changes a model or a trainer: everything works on copies.
 """
 
 from npdeep.debug.breaking import Breakpoint, break_when
+from npdeep.debug.descent import SURFACES, Surface, descend
 from npdeep.debug.epsilon_sweep import EpsilonSweep, epsilon_sweep
 from npdeep.debug.explain import explain
 from npdeep.debug.explain_update import explain_update
 from npdeep.debug.explanation import Explanation, Statement
-from npdeep.debug.gradient_check import gradient_check
+from npdeep.debug.gradient_check import GradientReport, gradient_check
 from npdeep.debug.gradient_report import GradientReport, Kink
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
+from npdeep.debug.predictions import predictions
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
 from npdeep.debug.terminal import TerminalWalk
 from npdeep.debug.unrolling import unroll
@@ -22,9 +24,12 @@ __all__ = [
     "GradientReport",
     "Kink",
     "LearningRateRange",
+    "SURFACES",
     "Statement",
+    "Surface",
     "TerminalWalk",
     "break_when",
+    "descend",
     "epsilon_sweep",
     "explain",
     "explain_update",
@@ -32,6 +37,7 @@ __all__ = [
     "gradient_check",
     "kernel_gradient_norms",
     "learning_rate_range",
+    "predictions",
     "snapshot",
     "unroll",
 ]

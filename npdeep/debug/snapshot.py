@@ -1,7 +1,4 @@
-"""One training step on a copy, so that everything in it can be looked at and nothing is changed."""
-
-import copy
-from typing import Any
+"""What one training step on a copy shows: gradient norms, slopes, and where next to no gradient passes."""
 
 import numpy as np
 
@@ -10,32 +7,20 @@ from npdeep.events import norm
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
 from npdeep.model import Sequential
-from npdeep.trainer import Trainer
+from npdeep.snapshots import hidden_activations, snapshot
+
+__all__ = [
+    "flat_share",
+    "hidden_activations",
+    "kernel_gradient_norms",
+    "slopes",
+    "snapshot",
+    "spread_over_examples",
+    "steepest",
+]
 
 SATURATED = 0.1
 """A unit counts as saturated where its slope is below this share of the activation's steepest slope."""
-
-
-def snapshot(trainer: Trainer, x: Any, y: Any) -> Sequential:
-    """A copy of the model after one forward and backward pass in training mode; penalties and clipping are left out.
-
-    Every layer of the copy shows its input, output, grad_output and grad_input, every parameter its gradient.
-    Raises ValueError or TypeError where x or y do not fit.
-
-    >>> import npdeep as nd
-    >>> model = nd.Sequential([nd.Dense(2, name="outputs")], input_size=3, seed=0)
-    >>> trainer = nd.Trainer(model, "softmax_cross_entropy")
-    >>> twin = snapshot(trainer, np.eye(3), np.array([0, 1, 0]))
-    >>> twin.layer("outputs").output.shape, model.layer("outputs").output is None
-    ((3, 2), True)
-    """
-    twin = trainer.model.copy()
-    loss = copy.deepcopy(trainer.loss)
-    x = twin.check_examples("snapshot", "x", x)
-    outputs = twin.forward(x, training=True)
-    loss.compute(outputs, loss.check_targets(y, len(x), twin.output_size, twin.dtype), None)
-    twin.backward(loss.compute_gradient())
-    return twin
 
 
 def kernel_gradient_norms(model: Sequential) -> dict[str, float]:
@@ -83,16 +68,6 @@ def flat_share(layer: Activation) -> tuple[float, float]:
     """
     flat = slopes(layer) < SATURATED * steepest(layer)
     return float(flat.mean()), float(flat.all(axis=0).mean())
-
-
-def hidden_activations(model: Sequential) -> list[Activation]:
-    """The elementwise activation layers, lowest first.
-
-    >>> import npdeep as nd
-    >>> [a.name for a in hidden_activations(nd.Sequential([nd.Dense(2), nd.Activation("elu")], input_size=1))]
-    ['activation']
-    """
-    return [layer for layer in model.layers if isinstance(layer, Activation) and not layer.rule.whole_row]
 
 
 def spread_over_examples(outputs: Array) -> float:

@@ -17,6 +17,10 @@ from npdeep.plots.style import COLORS, in_house_style, new_axes, new_grid
 def activation(name: str, ax: Axes | None = None, limit: float = 5.0, **parameters: float) -> Axes:
     """f(z) and f'(z) of one activation for −limit ≤ z ≤ limit. Raises ValueError for softmax and kin, which need whole rows.
 
+    Read the dashed line: where it is near 0 no gradient passes.
+
+    Figure: tutorials/figures/activation.png
+
     >>> ax = activation("elu")
     >>> [line.get_label() for line in ax.get_lines()[-2:]]
     ['f(z)', "f'(z)"]
@@ -40,6 +44,10 @@ def activations(
     names: Sequence[str] = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu"), axes: Any = None
 ) -> Figure:
     """A panel for each activation, with its derivative and the derivative's largest value; axes: one for each, to draw into.
+
+    Read the dashed line: where it is near 0 no gradient passes, and where it stays below 1 the gradient shrinks in every layer.
+
+    Figure: tutorials/figures/activations.png
 
     >>> len(activations(["sigmoid", "relu"]).axes)
     2
@@ -65,7 +73,8 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
     """What comes out of each hidden activation for the examples x: one histogram a layer, lowest layer to the left.
 
     Above each stands the spread over the examples: the standard deviation of a unit's output from example to example, as the
-    mean over the units. Where it is next to 0, the layer says the same whatever it is shown, however wide the histogram is.
+    mean over the units. Read it from layer to layer: it should keep its size. Where it is next to 0, the layer says the same
+    whatever it is shown, however wide the histogram is. More than 6 layers stand in rows of 5.
 
     Args:
         model: passes run in training mode on a copy; the model is not touched.
@@ -73,7 +82,9 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
         layers: which of the activation layers, by position; all by default.
         axes: as many axes as layers, to draw into.
 
-    After figure 6 of Glorot & Bengio (2010).
+    After figure 6 of Glorot & Bengio (2010). `layer_histograms` draws the gradients beside them.
+
+    Figure: tutorials/figures/activation_histograms.png
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(4), nd.Activation("tanh")], input_size=2, seed=0)
@@ -81,21 +92,31 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
     1
     """
     twin = model.copy()
-    twin.forward(x, training=True)
+    with np.errstate(over="ignore", invalid="ignore"):     # weights of a run that has diverged
+        twin.forward(x, training=True)
     hidden = hidden_activations(twin)
     if not hidden:
         raise ValueError("activation_histograms: the model has no elementwise activation layer")
     chosen = range(len(hidden)) if layers is None else layers
     if axes is None:
-        figure, axes = new_grid(1, len(chosen), (2.6 * len(chosen) + 1, 3.4), sharey=True)
-        axes[0].set_ylabel("share of outputs")
+        columns = len(chosen) if len(chosen) <= 6 else 5
+        rows = -(-len(chosen) // columns)
+        figure, axes = new_grid(rows, columns, (3.2 * columns + 0.6, 3.6 * rows), sharey=True)
+        for i, ax in enumerate(axes):
+            ax.set_visible(i < len(chosen))
+            ax.set_ylabel("" if i % columns else "share of outputs")
+        axes = axes[: len(chosen)]
     else:
         figure = axes[0].figure
     outputs = [hidden[i].output for i in chosen]
-    low, high = min(float(o.min()) for o in outputs), max(float(o.max()) for o in outputs)
+    finite = [o[np.isfinite(o)] for o in outputs]
+    low = min((float(o.min()) for o in finite if o.size), default=0.0)
+    high = max((float(o.max()) for o in finite if o.size), default=0.0)
     edges = np.linspace(low, high if high > low else low + 1, 41)
     for ax, i, values in zip(axes, chosen, outputs, strict=True):
-        ax.hist(values.ravel(), bins=edges, weights=np.full(values.size, 1 / values.size), color=COLORS[0])
+        shares = np.histogram(values[np.isfinite(values)], edges)[0] / values.size
+        ax.bar(edges[:-1], shares, np.diff(edges), align="edge", color=COLORS[0])
         ax.set_title(f"layer {i + 1}\nspread over examples {spread_over_examples(values):.1g}")
         ax.set_xlabel("output")
+        ax.locator_params(axis="x", nbins=4)
     return figure

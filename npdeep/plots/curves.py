@@ -1,31 +1,47 @@
-"""How training went."""
+"""How training went, and the schedules it followed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from npdeep.checks import describe
+from npdeep.checks import describe, whole
 from npdeep.debug.learning_rates import LearningRateRange
 from npdeep.history import History
+from npdeep.kernels.arrays import Array
 from npdeep.plots.style import COLORS, in_house_style, look, new_axes
+from npdeep.schedules import Schedule, rate, value_at
 
 X_LABELS = {"updates": "updates", "epoch": "epochs", "seconds": "seconds of training"}
 
 
 @in_house_style
 def learning_curves(
-    runs: Mapping[str, History] | History, key: str = "val_accuracy", x: str = "updates", ax: Axes | None = None
+    runs: Mapping[str, History | Sequence[History]] | Sequence[History] | History,
+    key: str = "val_accuracy",
+    x: str = "updates",
+    ax: Axes | None = None,
+    *,
+    band: str = "range",
 ) -> Axes:
-    """One recorded quantity of one or several runs.
+    """One recorded quantity of one or several runs; runs of several seeds as their mean within a band.
 
     Args:
-        runs: a history, or histories by the name that the legend is to show.
+        runs: a history, or histories by the name that the legend is to show. A list of histories under one name, runs of one
+            network with several seeds, becomes one line, their mean, in a band.
         key: what to draw, for example "loss" or "val_accuracy".
         x: "updates", "epoch" or "seconds". Runs with other batch sizes are compared fairly by updates or seconds only.
         ax: axes to draw into.
+        band: "range", from the lowest to the highest run, or "std", one standard deviation (of n − 1) about the mean.
 
-    Raises ValueError for an unknown x, KeyError for a key that was not recorded.
+    Read a difference between two lines as one only where their bands part. Lines are drawn at the mean of the seconds, and only
+    as far as the shortest run of a list goes.
+
+    Raises ValueError for an unknown x or band, an empty list, or a list whose runs were recorded at different updates; KeyError
+    for a key that was not recorded.
+
+    Figure: tutorials/figures/learning_curves_bands.png
 
     >>> history = History([{"updates": 10, "loss": 2.0}, {"updates": 20, "loss": 1.0}])
     >>> ax = learning_curves(history, "loss")
@@ -34,16 +50,102 @@ def learning_curves(
     """
     if x not in X_LABELS:
         raise ValueError(f"learning_curves: x must be one of {', '.join(X_LABELS)}, got {x!r}")
-    if not isinstance(runs, History | Mapping):
-        raise TypeError(f"learning_curves: runs must be a History, as fit returns it, or a dict of them; got {describe(runs)}")
+    if band not in ("range", "std"):
+        raise ValueError(f"learning_curves: band must be 'range' or 'std', got {band!r}")
+    named: Mapping[str, Any] = runs if isinstance(runs, Mapping) else {"": runs}
+    curves = {name: _curve(name, run, key, x) for name, run in named.items()}
     ax = new_axes(ax)
-    named = {"": runs} if isinstance(runs, History) else runs
-    for i, (name, history) in enumerate(named.items()):
-        points = [(r[x], r[key]) for r in history if key in r] or [(np.nan, history[key])]
-        ax.plot(*zip(*points, strict=True), label=name or None, **look(i))
+    for i, (name, (places, values)) in enumerate(curves.items()):
+        ax.plot(places, values.mean(axis=0), label=name or None, **look(i))
+        if len(values) > 1:
+            ax.fill_between(places, *_band(values, band), color=COLORS[i % len(COLORS)], alpha=0.2, linewidth=0)
     ax.set_xlabel(X_LABELS[x])
     ax.set_ylabel(key.replace("val_", "validation ").replace("_", " "))
-    if "" not in named:
+    counts = sorted({len(values) for _, values in curves.values()} - {1})
+    if named.keys() != {""} or counts:
+        what = "lowest to highest" if band == "range" else "± one standard deviation"
+        title = f"mean of {' or '.join(map(str, counts))} runs, {what}" if counts else None
+        if len(ax.get_legend_handles_labels()[0]) == 0:
+            ax.set_title(title or "")
+        else:
+            ax.legend(title=title, title_fontsize=12)
+    return ax
+
+
+def _curve(name: str, run: Any, key: str, x: str) -> tuple[Array, Array]:
+    """Where the points lie (points,), and the quantity of each run there (runs, points)."""
+    histories = [run] if isinstance(run, History) else run
+    if not isinstance(histories, Sequence) or not all(isinstance(history, History) for history in histories):
+        raise TypeError(
+            "learning_curves: runs must be a History, as fit returns it, a list of them (one a seed), or a dict of such; "
+            f"got {describe(run)}"
+        )
+    if not histories:
+        raise ValueError(f"learning_curves: there are no runs under {name!r}" if name else "learning_curves: there are no runs")
+    points = [[(r[x], r[key]) for r in history if key in r] or [(np.nan, history[key])] for history in histories]
+    shortest = min(map(len, points))
+    table = np.array([row[:shortest] for row in points], np.float64)
+    if x != "seconds" and (table[:, :, 0] != table[0, :, 0]).any():
+        raise ValueError(
+            f"learning_curves: the runs under {name!r} were recorded at different {X_LABELS[x]}, so that they have no mean; "
+            "give each a name of its own"
+        )
+    return table[:, :, 0].mean(axis=0), table[:, :, 1]
+
+
+def _band(values: Array, band: str) -> tuple[Array, Array]:
+    """The lower and the upper edge."""
+    if band == "range":
+        return values.min(axis=0), values.max(axis=0)
+    middle, spread = values.mean(axis=0), values.std(axis=0, ddof=1)
+    return middle - spread, middle + spread
+
+
+@in_house_style
+def schedules(
+    rates: Mapping[str, Schedule | float] | Schedule | float,
+    steps: int,
+    quantity: str = "learning rate",
+    ax: Axes | None = None,
+    *,
+    log: bool = False,
+) -> Axes:
+    """What schedules of nd.schedules give for each of the first `steps` updates.
+
+    Args:
+        rates: a schedule or number, or several by the name that the legend is to show.
+        steps: how many updates; longer runs are drawn at 2,000 of them.
+        quantity: the label of the vertical axis; "momentum", for example, for schedules of a momentum.
+        ax: axes to draw into.
+        log: True for a logarithmic scale, on which exponential decay is a straight line.
+
+    Read the area under a line as how far the weights can travel. To show a momentum beside its learning rate, call this twice
+    with two axes of one figure. Raises ValueError or TypeError for what is no schedule.
+
+    Figure: tutorials/figures/schedules.png
+
+    >>> from npdeep.schedules import PowerDecay
+    >>> ax = schedules({"constant": 0.1, "power": PowerDecay(0.1, 100)}, steps=101)
+    >>> float(ax.get_lines()[1].get_ydata()[100])
+    0.05
+    """
+    steps = whole("schedules", "steps", steps)
+    named: Mapping[str, Any] = rates if isinstance(rates, Mapping) else {"": rates}
+    if not named:
+        raise ValueError('schedules: there is none to draw; hand in, for example, {"constant": 0.1}')
+    checked = {name: rate("schedules", f"rates[{name!r}]" if name else "rates", s, minimum=0) for name, s in named.items()}
+    updates = np.unique(np.linspace(0, steps - 1, min(steps, 2000)).round().astype(int))
+    lines = {name: [value_at(schedule, int(t)) for t in updates] for name, schedule in checked.items()}
+    ax = new_axes(ax, (9, 5))
+    for i, (name, values) in enumerate(lines.items()):
+        ax.plot(updates, values, label=str(name) or None, **look(i))
+    ax.set_xlabel("update")
+    ax.set_ylabel(quantity)
+    if log:
+        ax.set_yscale("log")
+    else:
+        ax.set_ylim(bottom=0)
+    if named.keys() != {""}:
         ax.legend()
     return ax
 
@@ -51,6 +153,10 @@ def learning_curves(
 @in_house_style
 def learning_rate_range(test: LearningRateRange, ax: Axes | None = None) -> Axes:
     """The loss over the learning rate of a range test, with the turning point and the suggested rate.
+
+    Read it from left to right: flat where the rate is too small, then falling, then rising steeply where training breaks.
+
+    Figure: tutorials/figures/learning_rate_range.png
 
     >>> ax = learning_rate_range(LearningRateRange([0.01, 0.1, 1.0], [2.0, 1.0, 3.0], [2.0, 1.0, 3.0]))
     >>> ax.get_xscale()

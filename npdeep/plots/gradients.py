@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.patches import Patch, Rectangle
 
-from npdeep.callbacks import RecordGradients
+from npdeep.callbacks import Callback, RecordGradients, RecordUpdates
 from npdeep.checks import describe
 from npdeep.debug.snapshot import kernel_gradient_norms, snapshot
-from npdeep.plots.style import COLORS, in_house_style, new_axes
+from npdeep.plots.style import COLORS, in_house_style, layer_ticks, look, new_axes, spread_out
 from npdeep.trainer import Trainer
 
 
@@ -17,7 +19,10 @@ from npdeep.trainer import Trainer
 def gradient_flow(trainer: Trainer, x: Any, y: Any, ax: Axes | None = None) -> Axes:
     """‖∂L/∂kernel‖ of every layer at one step, on a logarithmic scale: the input to the left, the loss to the right.
 
-    Read it from right to left, as the gradient travels. Nothing of the trainer is touched.
+    Read it from right to left, as the gradient travels: a line that falls on its way shows a vanishing gradient, one that rises
+    an exploding one. Nothing of the trainer is touched.
+
+    Figure: tutorials/figures/gradient_flow.png
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(2), nd.Activation("tanh"), nd.Dense(2)], input_size=3, seed=0)
@@ -39,15 +44,17 @@ def gradient_flow(trainer: Trainer, x: Any, y: Any, ax: Axes | None = None) -> A
 def gradient_history(record: RecordGradients, ax: Axes | None = None) -> Axes:
     """‖∂L/∂kernel‖ of every layer through training: a line for each recorded update, from the first (dark) to the last (light).
 
-    record: a callback that was handed to fit.
+    record: a callback that was handed to fit. Read each line from right to left: where it falls by powers of ten, the gradients
+    vanish on their way to the input. Raises ValueError where nothing was recorded.
+
+    Figure: tutorials/figures/gradient_history.png
 
     >>> record = RecordGradients()
     >>> record.layers, record.updates, record.norms = ["a", "b"], [1, 101], [[0.1, 1.0], [0.2, 0.5]]
     >>> len(gradient_history(record).get_lines())
     2
     """
-    if not record.norms:
-        raise ValueError("gradient_history: nothing was recorded; hand the RecordGradients to fit(callbacks=[...]) first")
+    check_record("gradient_history", record, RecordGradients)
     ax = new_axes(ax)
     norms = np.array(record.norms)
     positions = np.arange(1, norms.shape[1] + 1)
@@ -62,9 +69,110 @@ def gradient_history(record: RecordGradients, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@in_house_style
+def gradient_heat_map(record: RecordGradients, ax: Axes | None = None) -> Axes:
+    """‖∂L/∂kernel‖ of every layer (upwards) at every recorded update (rightwards), light where large, on a logarithmic scale.
+
+    Read it in columns: a column that darkens downwards shows a gradient that vanishes on its way to the input. Read in rows it
+    tells when a layer wakes up or falls asleep. Hatched: the gradient is 0 (frozen, or dead) or not finite.
+
+    record: a callback that was handed to fit. Raises ValueError where it has recorded nothing.
+
+    Figure: tutorials/figures/gradient_heat_map.png
+
+    >>> record = RecordGradients()
+    >>> record.layers, record.updates, record.norms = ["a", "b"], [1, 101], [[0.1, 1.0], [0.2, 0.5]]
+    >>> gradient_heat_map(record).images[0].get_array().shape
+    (2, 2)
+    """
+    check_record("gradient_heat_map", record, RecordGradients)
+    ax = new_axes(ax, (9, 5))
+    norms = np.array(record.norms).T
+    seen = norms[np.isfinite(norms) & (norms > 0)]
+    low, high = (seen.min(), seen.max()) if seen.size else (0.1, 1.0)
+    scale = LogNorm(low, high) if high > low else LogNorm(low / 2, high * 2)
+    layers, columns = norms.shape
+    ax.grid(False)
+    box = (0.5, columns + 0.5, 0.5, layers + 0.5)
+    if seen.size < norms.size:                # what the image leaves out shows what is behind it
+        ax.add_patch(Rectangle((0.5, 0.5), columns, layers, facecolor="white", edgecolor="0.3", hatch="xx", linewidth=0))
+        ax.legend(
+            handles=[Patch(facecolor="white", edgecolor="0.3", hatch="xx", label="0 or not finite")],
+            loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.1, frameon=False,
+        )
+    shown = np.ma.masked_where(~(np.isfinite(norms) & (norms > 0)), norms)
+    image = ax.imshow(
+        shown, cmap="viridis", norm=scale, aspect="auto", origin="lower", extent=box, interpolation="nearest", zorder=2
+    )
+    bar = ax.figure.colorbar(image, ax=ax)
+    bar.set_label("norm of the kernel's gradient")
+    ax.set_xticks([i + 1 for i in spread_out(columns, 6)], [f"{record.updates[i]:,}" for i in spread_out(columns, 6)])
+    ax.set_yticks(layer_ticks(layers))
+    ax.set_xlabel("update")
+    ax.set_ylabel("layer (1 = nearest the input)")
+    return ax
+
+
+@in_house_style
+def update_ratios(record: RecordUpdates, ax: Axes | None = None) -> Axes:
+    """How far updates move each layer's kernel, ‖Δw‖/‖w‖, through training, on a logarithmic scale.
+
+    Read it against the two guide lines: below 1e-4 a layer hardly moves, above 1e-2 it is thrown about; in between all is well.
+    Layers far apart learn at different speeds. Of more than 7 layers, 7 are named and the others grey. A layer that never
+    moved (frozen) has no line; the legend says so.
+
+    record: a callback `nd.callbacks.RecordUpdates` that was handed to fit. Raises ValueError where it has recorded nothing.
+
+    Figure: tutorials/figures/update_ratios.png
+
+    >>> record = RecordUpdates()
+    >>> record.layers, record.updates, record.ratios = ["a", "b"], [1, 101], [[0.1, 1e-3], [0.2, 1e-3]]
+    >>> [line.get_label() for line in update_ratios(record).get_lines()[:2]]
+    ['a', 'b']
+    """
+    check_record("update_ratios", record, RecordUpdates)
+    ax = new_axes(ax, (9, 5))
+    ratios = np.array(record.ratios).T
+    ratios[~(np.isfinite(ratios) & (ratios > 0))] = np.nan
+    named = spread_out(len(ratios))
+    for i, (name, row) in enumerate(zip(record.layers, ratios, strict=True)):
+        if i in named:
+            label = name if np.isfinite(row).any() else f"{name} (does not move)"
+            k, every = named.index(i), max(1, len(row) // 8)
+            style = {**look(k, marked=True), "markersize": 7, "markevery": (k * every // 7, every), "zorder": 3}
+            ax.plot(record.updates, row, label=label, **style)
+        else:
+            ax.plot(record.updates, row, color="0.75", linewidth=1, label="_others")
+    for guide, text, place in ((1e-2, "above: thrown about", "bottom"), (1e-4, "below: hardly moves", "top")):
+        ax.axhline(guide, color="0.35", linestyle=(0, (6, 4)), linewidth=1.4, label="_guide")
+        ax.annotate(
+            text, (0.99, guide), xycoords=("axes fraction", "data"), textcoords="offset points",
+            xytext=(0, 3 if place == "bottom" else -3), ha="right", va=place, fontsize=12, color="0.25",
+        )
+    ax.set_yscale("log")
+    seen = ratios[np.isfinite(ratios)]
+    ax.set_ylim(min([2e-5, *seen / 2]), max([5e-2, *seen * 2]))
+    ax.set_xlabel("update")
+    ax.set_ylabel("step / weights, ‖Δw‖ / ‖w‖")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return ax
+
+
+def check_record(owner: str, record: Any, kind: type[Callback]) -> None:
+    """Raise where the record is no callback of this kind, or is empty.
+
+    >>> check_record("gradient_history", RecordGradients(), RecordGradients)
+    Traceback (most recent call last):
+    ValueError: gradient_history: nothing was recorded; hand the RecordGradients to fit(callbacks=[...]) first
+    """
+    if not isinstance(record, kind):
+        raise TypeError(f"{owner}: the record must be a callback nd.callbacks.{kind.__name__}, got {describe(record)}")
+    if not getattr(record, "updates", []):
+        raise ValueError(f"{owner}: nothing was recorded; hand the {kind.__name__} to fit(callbacks=[...]) first")
+
+
 def _layer_axis(ax: Axes, names: list[str]) -> None:
     ax.set_yscale("log")
     ax.set_xlabel("layer (1 = nearest the input)")
     ax.set_ylabel("norm of the kernel's gradient")
-    step = 1 if len(names) <= 12 else -(-len(names) // 12)
-    ax.set_xticks(range(1, len(names) + 1, step))
+    ax.set_xticks(layer_ticks(len(names)))

@@ -1,5 +1,6 @@
-"""Images side by side."""
+"""Images side by side: those of the data, and those that a layer's weights make."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,8 @@ from matplotlib.axes import Axes
 
 from npdeep import checks
 from npdeep.augmentation import check_shape, image_shape
-from npdeep.plots.style import in_house_style, new_axes
+from npdeep.layers.base import Layer
+from npdeep.plots.style import DIVERGING, in_house_style, new_axes
 
 
 @in_house_style
@@ -30,7 +32,12 @@ def contact_sheet(
         shape: (height, width) or (height, width, channels) of an image, where images are flat rows.
 
     Grey is drawn from black (0) to white (1; 255 for uint8), pixel by pixel. Where values lie beyond, the smallest of all is
-    black and the largest white. Raises ValueError or TypeError where images, columns or titles do not fit.
+    black and the largest white. Read it before a network learns from it: are images turned, cut or
+    labelled wrongly?
+
+    Figure: tutorials/figures/contact_sheet.png
+
+    Raises ValueError or TypeError where images, columns or titles do not fit.
 
     >>> ax = contact_sheet(np.zeros((5, 784)), columns=3, titles="ABCDE", shape=(28, 28))
     >>> len(ax.images), ax.texts[4].get_text()
@@ -61,6 +68,85 @@ def contact_sheet(
     ax.set_ylim((rows - 1) * down + height, 0 if titles is None else -0.3 * height)
     ax.axis("off")
     return ax
+
+
+@in_house_style
+def weight_images(
+    layer: Any,
+    shape: Sequence[int] | None = None,
+    units: Sequence[int] | None = None,
+    columns: int = 8,
+    ax: Axes | None = None,
+) -> Axes:
+    """The weights of a layer's units as images: what pattern in the picture below makes each unit say yes.
+
+    Args:
+        layer: a layer with a kernel, as a rule the lowest: model.layer("dense").
+        shape: (height, width) of an image; where it is not given, a square.
+        units: which units, by number; by default the first 40.
+        columns: how many images stand side by side.
+        ax: axes to draw into.
+
+    Read light (yellow) as weights above 0, dark (blue) as below, grey as 0, on one scale for all units, symmetrical about 0.
+    Images that look like noise, as all do before training, have learnt nothing from there. What is not finite is red.
+
+    Raises ValueError or TypeError where the kernel does not fit the shape or there is no such unit.
+
+    Figure: tutorials/figures/weight_images.png
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(3)], input_size=4, seed=0)
+    >>> ax = weight_images(model.layers[0])
+    >>> len(ax.images), [text.get_text() for text in ax.texts]
+    (3, ['0', '1', '2'])
+    """
+    owner = "weight_images"
+    kernel = getattr(getattr(layer, "kernel", None), "value", None) if isinstance(layer, Layer) and layer.built else None
+    if kernel is None:
+        raise TypeError(
+            f'{owner}: hand in a layer of a model that has a kernel, for example model.layer("dense"); '
+            f"got {checks.describe(layer)}"
+        )
+    height, width = _image_size(owner, kernel.shape[0], shape)
+    chosen = list(range(min(40, kernel.shape[1]))) if units is None else _check_units(owner, units, kernel.shape[1])
+    columns = min(len(chosen), checks.whole(owner, "columns", columns))
+    rows = -(-len(chosen) // columns)
+    across, down = 1.1 * width, 1.32 * height
+    ax = new_axes(ax, (1.25 * columns + 1.2, 1.25 * rows * down / across + 0.2))
+    finite = np.abs(kernel[:, chosen][np.isfinite(kernel[:, chosen])])
+    largest = float(finite.max(initial=0.0)) or 1.0
+    for k, unit in enumerate(chosen):
+        left, top = k % columns * across, k // columns * down
+        weights = np.ma.masked_invalid(kernel[:, unit].reshape(height, width))
+        box = (left, left + width, top + height, top)
+        image = ax.imshow(weights, cmap=DIVERGING, vmin=-largest, vmax=largest, interpolation="nearest", extent=box)
+        ax.text(left + width / 2, top - 0.03 * height, str(unit), ha="center", va="bottom", fontsize=12)
+    ax.set_xlim(0, (columns - 1) * across + width)
+    ax.set_ylim((rows - 1) * down + height, -0.26 * height)
+    ax.axis("off")
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="weight")
+    return ax
+
+
+def _image_size(owner: str, inputs: int, shape: Sequence[int] | None) -> tuple[int, int]:
+    if shape is None:
+        side = math.isqrt(inputs)
+        if side * side != inputs:
+            raise ValueError(f"{owner}: {inputs} inputs make no square image; give its shape, for example shape=(1, {inputs})")
+        return side, side
+    checked = check_shape(owner, shape)
+    if len(checked) != 2 or math.prod(checked) != inputs:
+        raise ValueError(
+            f"{owner}: shape must be (height, width) with height·width = {inputs}, the layer's inputs; got {shape}"
+        )
+    return checked[0], checked[1]
+
+
+def _check_units(owner: str, units: Any, width: int) -> list[int]:
+    chosen = [checks.whole(owner, "units", unit, minimum=0) for unit in units]
+    if not chosen or max(chosen) >= width:
+        raise ValueError(f"{owner}: units must be numbers from 0 to {width - 1}, at least one; got {units!r}")
+    return chosen
 
 
 def to_unit_interval(images: Any) -> Any:

@@ -19,7 +19,9 @@ def network(model: Sequential, ax: Axes | None = None) -> Axes:
 
     Boxes say the layer's name, what it computes, how wide it is and how many parameters it has. Lines are blue for positive and
     orange, dashed, for negative weights; their width is the weight's size. What is frozen is hatched. Small networks are drawn
-    as boxes too where Dense layers do not hold all the weights between units.
+    as boxes too where Dense layers do not hold all the weights between units. Read it upwards, as the examples go.
+
+    Figure: tutorials/figures/network.png
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(3), nd.Activation("relu"), nd.Dense(2)], input_size=2, seed=0)

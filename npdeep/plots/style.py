@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+
+from npdeep.checks import describe
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe & Ito (2008): told apart by all kinds of colour vision."""
@@ -16,6 +20,11 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 """A line style for each colour, for those who print without colours."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+DIVERGING: Colormap = LinearSegmentedColormap.from_list(
+    "blue to yellow", ["#08204f", "#3b6cb0", "#929292", "#f2b45c", "#fff2c2"]
+).with_extremes(bad="#d03030")
+"""For numbers on both sides of 0, which is grey: blue is below, yellow above. Printed in grey, dark is below, light above."""
 
 RULES: Any = {
     "font.size": 14,
@@ -53,14 +62,19 @@ def in_house_style(plot: Callable[P, R]) -> Callable[P, R]:
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float] = (8, 5)) -> Axes:
-    """The given axes, or new ones.
+    """The given axes, or new ones. Raises TypeError for anything else.
 
     >>> new_axes(None).get_title()
     ''
     """
-    return plt.subplots(figsize=size)[1] if ax is None else ax
+    if ax is None:
+        return plt.subplots(figsize=size)[1]
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax must be matplotlib Axes to draw into, or None for new ones; got {describe(ax)}")
+    return ax
 
 
+@in_house_style
 def new_grid(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, list[Axes]]:
     """A figure of rows × columns axes, listed row by row.
 
@@ -82,6 +96,26 @@ def look(i: int, marked: bool = False) -> dict[str, Any]:
     if marked:
         style["marker"] = MARKERS[i % len(MARKERS)]
     return style
+
+
+def spread_out(n: int, most: int = 7) -> list[int]:
+    """At most so many of the positions 0 … n − 1, evenly spaced, the first and the last among them.
+
+    >>> spread_out(3), spread_out(20, most=5)
+    ([0, 1, 2], [0, 5, 10, 14, 19])
+    """
+    if n <= most:
+        return list(range(n))
+    return [round(float(place)) for place in np.linspace(0, n - 1, most)]
+
+
+def layer_ticks(n: int, most: int = 12) -> list[int]:
+    """Numbers of layers from 1 to n to write at an axis: every one, or every second, third, … so that they are few enough.
+
+    >>> layer_ticks(3), layer_ticks(20, most=5)
+    ([1, 2, 3], [1, 5, 9, 13, 17])
+    """
+    return list(range(1, n + 1, -(-n // most)))
 
 
 def save(figure: Figure, path: Path) -> Path:
