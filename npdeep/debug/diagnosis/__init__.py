@@ -1,0 +1,6 @@
+"""What is wrong with this network, and what to try?"""
+
+from npdeep.debug.diagnosis.diagnose import diagnose
+from npdeep.debug.diagnosis.findings import Diagnosis, Finding
+
+__all__ = ["Diagnosis", "Finding", "diagnose"]
