@@ -15,7 +15,7 @@ from npdeep.losses import check_weights
 from npdeep.tables import Table
 from npdeep.trainer import Trainer
 
-LOOKED_AT = 2000
+LOOKED_AT = 1000
 """At most so many rows go through the network, evenly spaced; inputs and labels are judged by all rows."""
 
 ORDER = (
@@ -33,7 +33,7 @@ def diagnose(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, steps:
 
     Args:
         trainer: as it is now, before, in the midst of or after training.
-        x, y: some hundred rows or more that it trains on, and their targets; at most 2,000 of them go through the network.
+        x, y: some hundred rows or more that it trains on, and their targets; at most 1,000 of them go through the network.
             With fewer than 300 some questions about single units cannot be answered; the notes say so.
         sample_weight: one number ≥ 0 a row, or None.
         steps: how many updates are tried on the copy, at least 1.
@@ -73,7 +73,7 @@ def diagnose(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, steps:
 def _questions(looked: Probe, trainer: Trainer, report: Diagnosis) -> list[Finding]:
     """Ask them all; where the first step is not finite there is nothing else to measure."""
     found = not_finite.in_the_step(looked, trainer)
-    if looked.bad_step == 1 and not looked.losses or any(not np.isfinite(p.value).all() for p in trainer.model.parameters):
+    if looked.bad_step == 1:
         return found
     way = gradients.flow(list(looked.kernels.values()))
     report.gradient, report.slope = way.verdict, way.slope
@@ -82,8 +82,7 @@ def _questions(looked: Probe, trainer: Trainer, report: Diagnosis) -> list[Findi
     whole_layer_dead = any(f.kind == "dead" and f.evidence["units"] == f.evidence["of"] for f in of_units)
     on_the_way = [] if whole_layer_dead else gradients.on_the_way_back(looked)
     found += of_units + on_the_way
-    if looked.bad_step != 1:
-        found += gradients.updates(looked, explained=whole_layer_dead or way.verdict == "vanishing")
+    found += gradients.updates(looked, explained=whole_layer_dead or way.verdict == "vanishing")
     return found + outcome.chance_level(looked, trainer) + outcome.cold_statistics(looked, trainer)
 
 

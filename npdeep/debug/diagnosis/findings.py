@@ -86,9 +86,16 @@ class Diagnosis:
 
     def __str__(self) -> str:
         """Headline, findings, tables, notes."""
-        blocks = [self.headline, *(f"{i}. {finding}" for i, finding in enumerate(self.findings, start=1))]
+        blocks = [self.headline, *(self._of_kind(kind) for kind in self.kinds)]
         blocks += [str(table) for table in self.measurements.values()]
         return "\n\n".join([*blocks, *(["\n".join(f"note: {note}" for note in self.notes)] if self.notes else [])])
+
+    def _of_kind(self, kind: str) -> str:
+        """All findings of a kind, and once what to try and where to read."""
+        found = [finding for finding in self.findings if finding.kind == kind]
+        said = "\n".join(f"{f.kind} · {f.layer}: {f.words}" for f in found)
+        hints = " ".join(dict.fromkeys(f.hint for f in found if f.hint))
+        return f"{said}\n    try:  {f'{hints} {ADVICE[kind]}'.strip()}\n    read: {READ[kind]}"
 
     __repr__ = __str__
 

@@ -21,14 +21,19 @@ SHUT = 0.01
 
 HALF = 0.5
 """A layer with half of its activations saturated: logistic layers with weights from N(0, 1) have 0.55 to 0.7, well trained
-logistic and tanh layers up to a third."""
+logistic and tanh layers on digits up to a third."""
+
+WORKS = 0.25
+"""Small networks that were trained to the end saturate where they are sure: no fault where the loss is below a quarter of what
+guessing gives."""
 
 STUCK = 0.05
 """Units that are saturated on every row: well trained networks have none; one in twenty is a fault."""
 
-MANY = 0.1
-"""A tenth of a layer's units, over and above what chance makes of this input (see `by_chance`). The networks of the lesson
-stay below it; a layer that was killed loses 40 % and more (CS231n, "Neural Networks 1")."""
+MANY = {"dead": 0.1, "nearly_dead": 0.2, "always_on": 0.2}
+"""So much of a layer's units, over and above what chance makes of this input (see `by_chance`). The networks of the lesson stay
+below a tenth; a layer that was killed loses 40 % and more (CS231n, "Neural Networks 1"). Units that fire rarely or always still
+do something, and small networks on two inputs have one in eight of them: there it takes a fifth."""
 
 RARELY = 0.01
 """Nearly dead: fires on some rows, but on fewer than one in a hundred."""
@@ -118,14 +123,14 @@ def by_chance(activation: Activation, source: Source) -> tuple[float, float, flo
     return float(counts.dead.mean()), float(counts.nearly.mean()), float(counts.on.mean())
 
 
-def many(units: int, width: int, chance: float) -> bool:
-    """More than chance gives, by a tenth of the layer, and by more than two standard deviations of such a count.
+def many(kind: str, units: int, width: int, chance: float) -> bool:
+    """More than chance gives, by that share of the layer, and by more than two standard deviations of such a count.
 
-    >>> many(30, 100, 0.0), many(16, 100, 0.15), many(1, 8, 0.0), many(8, 8, 0.5)
+    >>> many("dead", 30, 100, 0.0), many("dead", 16, 100, 0.15), many("dead", 1, 8, 0.0), many("dead", 8, 8, 0.5)
     (True, False, False, True)
     """
     excess = units - chance * width
-    return units >= 2 and excess >= MANY * width and excess > 2 * math.sqrt(chance * (1 - chance) * width)
+    return units >= 2 and excess >= MANY[kind] * width and excess > 2 * math.sqrt(chance * (1 - chance) * width)
 
 
 def shut_units(probe: Probe) -> list[Finding]:
@@ -133,18 +138,19 @@ def shut_units(probe: Probe) -> list[Finding]:
     found: list[Finding] = []
     for look in probe.activations:
         if look.layer.rule.squashes:
-            found += saturated(look)
+            found += saturated(probe, look)
         else:
             found += rectifier(probe, look)
     return found
 
 
-def saturated(look: ActivationLook) -> list[Finding]:
+def saturated(probe: Probe, look: ActivationLook) -> list[Finding]:
     """Half of a layer's activations saturated, or several units on every row."""
     flat = look.slope < SATURATED
     share, units, width = float(flat.mean()), int(flat.all(axis=0).sum()), flat.shape[1]
     stuck = units >= 2 and units >= STUCK * width and len(flat) >= ROWS_FOR_DEAD
-    if share < HALF and not stuck:
+    works = probe.guess is not None and probe.calm < WORKS * probe.guess
+    if not stuck and (share < HALF or works):
         return []
     words = f"{share:.0%} of its activations are saturated, and {units} of {width} units on every row: their slope is below "
     words += f"{SATURATED:g} of the steepest, and next to no gradient gets through; |z| is {np.abs(look.z).mean():.3g} on average."
@@ -155,18 +161,16 @@ def saturated(look: ActivationLook) -> list[Finding]:
 def rectifier(probe: Probe, look: ActivationLook) -> list[Finding]:
     """Dead, nearly dead and always-on units of one layer, where there are many of them."""
     counts, width = count(look.layer, look.z, look.slope), look.z.shape[1]
-    numbers = [int(mask.sum()) for mask in (counts.dead, counts.nearly, counts.on)]
-    if not any(many(number, width, 0.0) for number in numbers):
-        return []
+    masks = {"dead": counts.dead, "nearly_dead": counts.nearly, "always_on": counts.on}
+    if not any(many(kind, int(mask.sum()), width, 0.0) for kind, mask in masks.items()):
+        return []                             # chance can only excuse
     source = source_of(probe, look.layer)
     chances = by_chance(look.layer, source)
-    found = []
-    for kind, mask, chance in zip(
-        ("dead", "nearly_dead", "always_on"), (counts.dead, counts.nearly, counts.on), chances, strict=True
-    ):
-        if many(int(mask.sum()), width, chance):
-            found.append(_finding(probe, look, kind, mask, source, chance))
-    return found
+    return [
+        _finding(probe, look, kind, mask, source, chance)
+        for (kind, mask), chance in zip(masks.items(), chances, strict=True)
+        if many(kind, int(mask.sum()), width, chance)
+    ]
 
 
 WHAT = {
