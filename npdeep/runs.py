@@ -24,6 +24,7 @@ from npdeep import (
 from npdeep.callbacks import Callback
 from npdeep.clipping import ClipByGlobalNorm
 from npdeep.datasets.mnist import Split
+from npdeep.debug.diagnosis import Diagnosis, diagnose, plant
 from npdeep.debug.gradient_check import GradientReport, gradient_check
 from npdeep.layers import (
     GLU,
@@ -199,12 +200,26 @@ def describe_file(path: Path) -> list[str]:
 
 def evaluate_file(path: Path, source: str) -> dict[str, float]:
     """Loss and metrics on the test digits; a file without a trainer is judged by softmax cross entropy and accuracy."""
+    return trainer_in(path).evaluate(*load_data(source)[2])
+
+
+def trainer_in(path: Path) -> Trainer:
+    """The trainer in a checkpoint file, or a new one for its model: softmax cross entropy, gradient descent."""
     header, _ = checkpoints.read(path)
     if "trainer" in header:
-        trainer = Trainer.restore(path)
-    else:
-        trainer = Trainer(load_model(path), "softmax_cross_entropy", metrics=["accuracy"])
-    return trainer.evaluate(*load_data(source)[2])
+        return Trainer.restore(path)
+    return Trainer(load_model(path), "softmax_cross_entropy", metrics=["accuracy"])
+
+
+def diagnose_run(path: Path | None, source: str, fault: str | None) -> Diagnosis:
+    """The diagnosis of a checkpoint file on training digits, or of a planted fault. Raises ValueError where both or none is given."""
+    if (path is None) == (fault is None):
+        raise ValueError("name a checkpoint file or a planted fault: npdeep diagnose FILE, or npdeep diagnose --fault NAME")
+    if path is None:
+        return diagnose(*plant(str(fault)))
+    trainer, (x, y) = trainer_in(path), load_data(source)[0]
+    known = y < trainer.model.output_size     # a network for digits 0 to 4 is asked about those
+    return diagnose(trainer, x[known], y[known])
 
 
 @plots.in_house_style

@@ -52,7 +52,8 @@ def diagnose(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, steps:
     >>> report = diagnose(trainer, x[:500], y[:500])
     >>> report.findings[-1].kind, report.findings[-1].layer, bool(report)
     ('vanishing', 'dense', False)
-    >>> print(report.findings[-1].words)
+    >>> report.findings[-1].evidence["powers_of_ten"] < -4
+    True
     """
     if not isinstance(trainer, Trainer):
         raise TypeError(f"diagnose: trainer must be a Trainer, got {checks.describe(trainer)}")
@@ -77,6 +78,7 @@ def _questions(looked: Probe, trainer: Trainer, report: Diagnosis) -> list[Findi
         return found
     way = gradients.flow(list(looked.kernels.values()))
     report.gradient, report.slope = way.verdict, way.slope
+    report.layers = list(looked.kernels.values())
     report.measurements = {"layers": layer_table(looked), "units": unit_table(looked)}
     of_units = units.shut_units(looked)
     whole_layer_dead = any(f.kind == "dead" and f.evidence["units"] == f.evidence["of"] for f in of_units)

@@ -3,6 +3,7 @@
 All of them train on the digits of `nd.datasets.mnist_sample`, and come out the same every time.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from npdeep import checks, datasets, initializers, optimizers
+from npdeep.callbacks import Callback
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, BatchNormalization, Dense, Layer
 from npdeep.losses import SoftmaxCrossEntropy
@@ -58,7 +60,7 @@ def digits(rows: int = 1000) -> tuple[Array, Array]:
 
 
 def network(
-    hidden: int = 2, activation: str = "relu", initializer: Any = "he_normal", normalized: Any = None, outputs: int = 10
+    hidden: int = 2, activation: str = "relu", initializer: Any = "he_normal", normalized: Any = None, outputs: int = 10, seed: int = 42
 ) -> Sequential:
     """Hidden layers of 100: hidden1, activation1, …, outputs."""
     layers: list[Layer] = []
@@ -67,7 +69,7 @@ def network(
         if normalized is not None:
             layers.append(BatchNormalization(momentum=normalized, name=f"normalization{i}"))
         layers.append(Activation(activation, name=f"activation{i}"))
-    return Sequential([*layers, Dense(outputs, name="outputs")], input_size=784, seed=42)
+    return Sequential([*layers, Dense(outputs, name="outputs")], input_size=784, seed=seed)
 
 
 def trained(model: Sequential, optimizer: Any = None, epochs: int = 1, batch_size: int = 50) -> Planted:
@@ -149,17 +151,35 @@ def _diverges() -> Planted:
 
 
 # ── outcome ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+class StopAtChance(Callback):
+    """Ends the training once the loss has been at chance level for three epochs in a row, after it had been far below."""
+
+    def __init__(self, chance: float) -> None:
+        self.chance = chance
+
+    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
+        """Look back."""
+        losses = trainer.history["loss"]
+        if min(losses) < 0.5 * self.chance and len(losses) > 3 and min(losses[-3:]) > 0.98 * self.chance:
+            trainer.stop("the network has collapsed")
+
+
 def collapse() -> Planted:
     """Exercise 8 of the chapter: five hidden layers of 100, He, ELU, Adam with 0.01, batches of 20, digits 0 to 4.
 
-    On the sample's 2,558 such digits the loss falls to 0.1, and from epoch 13 on the network forgets: after 25 epochs it is right
-    on 37 % of them, at a loss above ln 5. With other seeds the loss leaps up as well, but comes down again.
+    On the sample's 2,558 such digits the loss falls to 0.1 or less; then, mostly between epochs 13 and 35, it leaps up, comes down
+    again or not, and in four of five runs ends at ln 5, where it stays. When that is depends on the last digits of the processor's
+    sums as much as on the seed: training goes on until it has happened, and begins again with another seed where it does not.
     """
     (x, y), _ = datasets.mnist_sample()
     few = y < 5
-    model = network(5, "elu", outputs=5)
-    trainer = Trainer(model, "softmax_cross_entropy", optimizers.Adam(0.01), metrics=["accuracy"])
-    trainer.fit(x[few], y[few], epochs=25, batch_size=20, verbose=False)
+    trainer = None
+    for seed in (42, 3, 0, 1):
+        trainer = Trainer(network(5, "elu", outputs=5, seed=seed), "softmax_cross_entropy", optimizers.Adam(0.01))
+        trainer.fit(x[few], y[few], epochs=80, batch_size=20, callbacks=[StopAtChance(math.log(5))], verbose=False)
+        if trainer.history.stopped_because:
+            break
+    assert trainer is not None
     return trainer, x[few], y[few]
 
 
@@ -168,7 +188,7 @@ def _zeros() -> Planted:
 
 
 def _unbalanced(x: Array, y: Array) -> tuple[Array, Array]:
-    kept = (y == 3) | (np.arange(len(y)) % 20 == 0)
+    kept = (y == 3) | (np.arange(len(y)) % 100 == 0)
     return x[kept], y[kept]
 
 
@@ -191,7 +211,7 @@ FAULTS = {
         "vanishing",
         "hidden1",
         lambda: trained(network(10, "relu", initializers.RandomNormal(0, 0.01)), epochs=2),
-        ("chance_level",),
+        ("chance_level", "dead"),
     ),
     "exploding": Fault(
         "ten ReLU layers with weights from N(0, 1)",
@@ -234,7 +254,7 @@ FAULTS = {
     "zeros": Fault("all weights begin at 0", "chance_level", "outputs", _zeros, ("dead", "update_too_small")),
     "collapse": Fault(
         "exercise 8: Adam with 0.01 on five ELU layers without normalization", "chance_level", "outputs", collapse,
-        ("dead", "nearly_dead"),
+        ("dead", "nearly_dead", "vanishing"),
     ),
     "infinite_weight": Fault("one weight is infinite", "nan", "hidden2", lambda: spoilt(_infinite_weight)),
     "exp_overflow": Fault("three rows are too bright for an exponential", "nan", "activation1", _exponential, ("unscaled_inputs",)),
@@ -247,8 +267,10 @@ FAULTS = {
         lambda: trained(network(normalized=0.999), epochs=2),
     ),
     "imbalance": Fault("nine rows in ten are threes", "imbalance", "labels", lambda: spoilt_data(_unbalanced)),
-    "pixels_to_255": Fault("pixels from 0 to 255", "unscaled_inputs", "input", lambda: spoilt_data(lambda x, y: (x * 255, y))),
+    "pixels_to_255": Fault(
+        "pixels from 0 to 255", "unscaled_inputs", "input", lambda: spoilt_data(lambda x, y: (x * 255, y)), ("update_too_large",)
+    ),
     "scales_differ": Fault("one pixel is 1,000 times as bright", "unscaled_inputs", "input", lambda: spoilt_data(_scales)),
-    "off_centre": Fault("100 was added to every pixel", "unscaled_inputs", "input", lambda: spoilt_data(lambda x, y: (x + 100, y))),
+    "off_centre": Fault("5 was added to every pixel", "unscaled_inputs", "input", lambda: spoilt_data(lambda x, y: (x + 5, y))),
 }
 """All planted faults by name."""

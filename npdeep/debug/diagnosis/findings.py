@@ -4,6 +4,7 @@ import html
 from dataclasses import dataclass, field
 
 from npdeep.debug.diagnosis.advice import ADVICE, READ
+from npdeep.debug.diagnosis.probe import KernelLook
 from npdeep.tables import Table
 
 
@@ -52,6 +53,7 @@ class Diagnosis:
         findings: what is wrong, the gravest first; empty for a healthy network.
         gradient: the verdict on the way back: "healthy", "vanishing", "exploding" or "unknown".
         slope: how many powers of ten the gradient gains with every layer on its way back; negative where it shrinks.
+        layers: the same figures as numbers: a `KernelLook` for every layer with a kernel, lowest first.
         measurements: tables by name: "layers" (one row a layer with a kernel) and "units" (one a hidden activation).
         notes: what could not be told, and why.
 
@@ -63,6 +65,7 @@ class Diagnosis:
     findings: list[Finding] = field(default_factory=list)
     gradient: str = "unknown"
     slope: float = float("nan")
+    layers: list[KernelLook] = field(default_factory=list)
     measurements: dict[str, Table] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     subject: str = "network"

@@ -66,7 +66,7 @@ def in_the_step(probe: Probe, trainer: Trainer) -> list[Finding]:
     rows = _bad_rows_of(array, probe)
     where = {"forward": "on the way forward", "backward": "on the way back"}.get(event.stage, f"in the {event.stage}")
     what = _inf_or_nan(array)
-    steps = "" if probe.bad_step == 1 else f" (the {probe.bad_step}th on these rows from here)"
+    steps = "" if probe.bad_step == 1 else f" (step {probe.bad_step} on these rows from here)"
     words = f"in update {update:,}{steps}, {where}, {name} of {event.name} is the first array with {what}: {why(event, probe)}"
     evidence: dict[str, float] = {
         "update": update,
@@ -196,7 +196,7 @@ def from_history(history: History, iteration: int) -> tuple[str, dict[str, float
     losses = history["loss"] if "loss" in history else []
     first = next((i for i, value in enumerate(losses) if value is not None and not math.isfinite(value)), None)
     if first is None:
-        text = f" The history's {len(losses)} epochs are finite: it happened after them." if losses else ""
+        text = f" In the history all losses are finite ({len(losses)} recorded): it happened after them." if losses else ""
         return text, {}
     record, start = history.records[first], history.records[first - 1]["updates"] if first else 0
     text = f" By the history it happened in epoch {record['epoch']}, between updates {start + 1:,} and {record['updates']:,}."

@@ -18,8 +18,9 @@ SKILL = 0.25
 """Above chance level by loss alone are also networks that are right but far too sure (on rows they never saw). Only those that are
 right on less than a quarter of what guessing gets wrong count as guessing."""
 
-WAS_BETTER = 0.5
-"""It collapsed where some epoch's loss was below half of chance level."""
+WAS_BETTER, IS_WORSE = 0.5, 0.7
+"""It collapsed where some epoch's loss was below half of chance level and the loss is now above seven tenths of it: collapsing
+networks linger there for some epochs before they reach chance level itself."""
 
 UPDATES = 20
 """Before so many updates nobody expects that anything was learnt."""
@@ -54,13 +55,13 @@ def chance_level(probe: Probe, trainer: Trainer) -> list[Finding]:
         words = f"the outputs are the same for every row (they spread by {spread:.1e}): the loss, {loss:.3f}, cannot be better than {name}."
         return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 0.0})]
     skill, best = right_beyond_guessing(probe), best_loss(trainer.history)
-    if loss < NEAR * guess or skill >= SKILL:
+    if skill >= SKILL or loss < IS_WORSE * guess:
         return []
     if best < WAS_BETTER * guess:
         words = f"the network has collapsed: its loss is {loss:.3f}, that of {name} {guess:.3f}, and it was {best:.3f} in its best epoch."
         hint = "Go on from a checkpoint of its best time with a lower learning rate; stop early (nd.callbacks.EarlyStopping)."
         return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 1.0, "best": best}, hint)]
-    if min(probe.losses[1:], default=math.inf) < NEAR * guess:
+    if min([loss, *probe.losses[1:]]) < NEAR * guess:
         return []                             # slow, but it moves
     since = "from the start" if len(trainer.history) else f"after {trainer.iteration:,} updates"
     words = f"the network has learnt nothing {since}: its loss is {loss:.3f} after {trainer.iteration:,} updates, that of {name} {guess:.3f}."

@@ -43,6 +43,9 @@ ROWS_FOR_DEAD, ROWS_FOR_RARELY = 100, 300
 to say "fewer than one in a hundred". With fewer than 100 rows a unit counts as dead only if it would stay silent on rows two
 standard deviations above the highest one."""
 
+ALIKE = 0.01
+"""Rows that differ by less than a hundredth of what they have in common are the same to a unit."""
+
 DRAWN = 200
 """So many random units are drawn to see what chance makes of a layer's input."""
 
@@ -210,13 +213,23 @@ CURE = {
 }
 
 
+def alike(x: Array) -> bool:
+    """Do the rows differ from their mean by less than a hundredth of it? Rows of zeros are alike, too.
+
+    >>> alike(np.array([[1.0, 2.0], [1.001, 2.0]])), alike(np.eye(2))
+    (True, False)
+    """
+    values = x.astype(np.float64)
+    mean = values.mean(axis=0)
+    return float(np.sqrt(np.mean(np.sum((values - mean) ** 2, axis=1)))) <= ALIKE * float(np.linalg.norm(mean))
+
+
 def cause_of(z: Array, source: Source, kind: str) -> dict[str, Array]:
     """Masks (units,) by cause. bias: without it the unit would change sides on more than one row in a hundred. input: what comes in
-    is the same for every row. weights: all others."""
+    is the same for every row. weights: all others.
+    """
     width = z.shape[1]
-    constant = source.input is not None and bool(
-        np.all(np.ptp(source.input, axis=0) <= 1e-6 * max(float(np.abs(source.input).max()), 1e-30))
-    )
+    constant = source.input is not None and alike(source.input)
     if constant:
         return {"input": np.ones(width, bool), "bias": np.zeros(width, bool), "weights": np.zeros(width, bool)}
     bare = z if source.shift is None else z - source.shift
