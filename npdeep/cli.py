@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 0 fine, 1 a check failed or a diagnosis found something, 2 unfit arguments, 130 interrupted."""
+    """Run a command; return its exit code: 0 fine, 1 something was found wrong, 2 unfit arguments, 130 interrupted."""
     parsed = parser().parse_args(arguments)
     try:
         return int(parsed.command(parsed))
@@ -217,7 +217,7 @@ def _evaluate_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _diagnose_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("file", type=Path, nargs="?", help="a checkpoint (.npz), written by trainer.save, model.save or npdeep train")
+    p.add_argument("file", type=Path, nargs="?", help="a checkpoint (.npz), as trainer.save, model.save or npdeep train write it")
     p.add_argument("--data", default="sample", help=DATA)
     p.add_argument(
         "--fault",

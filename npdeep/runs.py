@@ -212,7 +212,7 @@ def trainer_in(path: Path) -> Trainer:
 
 
 def diagnose_run(path: Path | None, source: str, fault: str | None) -> Diagnosis:
-    """The diagnosis of a checkpoint file on training digits, or of a planted fault. Raises ValueError where both or none is given."""
+    """The diagnosis of a checkpoint file on training digits, or of a planted fault; ValueError unless one of them is given."""
     if (path is None) == (fault is None):
         raise ValueError("name a checkpoint file or a planted fault: npdeep diagnose FILE, or npdeep diagnose --fault NAME")
     if path is None:

@@ -55,7 +55,7 @@ ADVICE = {
 _PROBLEM = 'chapter 11, "Vanishing/Exploding Gradients Problems"'
 
 READ = {
-    "nan": f"{_PROBLEM} and \"Gradient Clipping\"; Pascanu et al. (2013), On the difficulty of training recurrent neural networks",
+    "nan": 'chapter 11, "Gradient Clipping"; Pascanu et al. (2013), On the difficulty of training recurrent neural networks',
     "chance_level": f"{_PROBLEM}, and exercise 8 of the chapter, where a network collapses to chance",
     "vanishing": f"{_PROBLEM}; Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward networks",
     "exploding": 'chapter 11, "Xavier and He Initialization" and "Gradient Clipping"; Pascanu et al. (2013)',

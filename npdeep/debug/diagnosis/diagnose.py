@@ -16,7 +16,7 @@ from npdeep.tables import Table
 from npdeep.trainer import Trainer
 
 LOOKED_AT = 1000
-"""At most so many rows go through the network, evenly spaced; inputs and labels are judged by all rows."""
+"""At most so many rows go through the network, evenly spaced; labels are judged by all rows."""
 
 ORDER = (
     *("nan", "chance_level", "vanishing", "exploding", "saturated", "dead", "nearly_dead", "always_on"),
@@ -42,8 +42,8 @@ def diagnose(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, steps:
     prints as text, shows as HTML in a notebook, and is true where nothing was found wrong.
     Raises TypeError where trainer is no Trainer, ValueError or TypeError where x, y or sample_weight do not fit it.
 
-    Sources: Glorot & Bengio (2010) for gradients and saturation, Lu et al. (2019) for dead units, Ioffe & Szegedy (2015) for the
-    moving statistics; the update-to-weight ratio is a rule of thumb of Karpathy's (CS231n).
+    Sources: Glorot & Bengio (2010) for gradients and saturation, Lu et al. (2019) for dead units, Ioffe & Szegedy (2015) for
+    the moving statistics; the update-to-weight ratio is a rule of thumb of Karpathy's (CS231n).
 
     >>> import npdeep as nd
     >>> (x, y), _ = nd.datasets.mnist_sample()
@@ -169,7 +169,7 @@ def _notes(looked: Probe, trainer: Trainer, n: int) -> list[str]:
     """What could not be told."""
     said = []
     if n > LOOKED_AT:
-        said.append(f"{looked.n:,} of {n:,} rows went through the network; inputs and labels were judged by all.")
+        said.append(f"{looked.n:,} of {n:,} rows went through the network; labels were judged by all.")
     if looked.n < units.ROWS_FOR_RARELY:
         said.append(f"{looked.n} rows are few: units that fire rarely cannot be told from dead ones; hand in 300 or more.")
     if trainer.iteration == 0:

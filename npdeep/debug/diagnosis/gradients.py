@@ -75,7 +75,8 @@ def on_the_way_back(probe: Probe) -> list[Finding]:
     if way.verdict not in ("vanishing", "exploding"):
         return []
     lowest, top = probe.kernels[way.at], probe.kernels[way.names[-1]]
-    assert lowest.arriving is not None and top.arriving is not None
+    assert lowest.arriving is not None
+    assert top.arriving is not None
     evidence = {
         "powers_of_ten": way.change,
         "slope": way.slope,

@@ -18,7 +18,7 @@ from npdeep.parameters import Parameter
 from npdeep.trainer import Trainer
 
 REPLAYED = 300
-"""A network whose weights are not finite is trained anew from its seed for at most so many updates, to see where it goes wrong."""
+"""A network whose weights are not finite is trained anew from its seed for so many updates at most, to see where they go bad."""
 
 REPLAY_BATCH = 50
 
@@ -33,14 +33,14 @@ def bad_rows(owner: str, array: Array) -> tuple[list[Finding], Array]:
     if array.dtype.kind != "f":
         return [], np.ones(len(array), bool)
     bad = ~np.isfinite(array.reshape(len(array), -1))
-    good = ~bad.any(axis=1)
+    good: Array = np.logical_not(bad.any(axis=1))
     if good.all():
         return [], good
     row, column = np.argwhere(bad)[0].tolist()
     value = array.reshape(len(array), -1)[row, column]
     words = (
-        f"{owner} holds {value} at row {row}, column {column}; {int(bad.sum())} of {array.size} numbers in {int((~good).sum())} "
-        f"rows are not finite. {_rows(np.flatnonzero(~good))}"
+        f"{owner} holds {value} at row {row}, column {column}; {int(bad.sum())} of {array.size} numbers in "
+        f"{int((~good).sum())} rows are not finite. {_rows(np.flatnonzero(~good))}"
     )
     evidence = {"elements": int(bad.sum()), "rows": int((~good).sum()), "first_row": row, "first_column": column}
     name = "input" if owner == "x" else "labels"
@@ -81,7 +81,7 @@ def in_the_step(probe: Probe, trainer: Trainer) -> list[Finding]:
         words += f" In {len(rows)} of {probe.n} rows. {_rows(rows)}"
     hint = ""
     if probe.largest_ratio >= BLOWN_UP:
-        words += f" An update before it was {probe.largest_ratio:.2g} times the norm of the weights: the learning rate is too high."
+        words += f" An update was {probe.largest_ratio:.2g} times the norm of the weights: the learning rate is too high."
         hint = "Lower the learning rate or clip the gradient (nd.clipping.ClipByGlobalNorm(1.0))."
     return [Finding("nan", str(event.name), words, evidence, hint)]
 
@@ -107,16 +107,16 @@ def why(event: StepEvent, probe: Probe) -> str:
     if event.stage == "loss":
         outputs = probe.trainer.loss.outputs
         top = _top(np.asarray(outputs)) if outputs is not None else math.nan
-        return f"the outputs are finite, up to {top:.3g}, but the loss of them is not (squares, exponentials overflow; log 0 is −∞)."
+        return f"the outputs are finite, up to {top:.3g}, but their loss is not (squares and exponentials overflow; log 0 is −∞)."
     if event.stage == "backward":
         top = _top(event.layer.grad_output)
         return (
-            f"the gradient that comes down is finite, up to {top:.3g}; times weights up to {_weights(event.layer):.3g} and inputs up to "
-            f"{_top(event.layer.input):.3g} it overflows {probe.model.dtype} ({largest:.1e})."
+            f"the gradient that comes down is finite, up to {top:.3g}; times weights up to {_weights(event.layer):.3g} and "
+            f"inputs up to {_top(event.layer.input):.3g} it overflows {probe.model.dtype} ({largest:.1e})."
         )
     if event.stage == "update":
         rate = probe.trainer.optimizer.learning_rate_at(probe.trainer.iteration - 1)
-        return f"the gradient, of norm {norm(event.arrays['grads']):.3g}, times the learning rate {rate:.3g} overflows the weights."
+        return f"the gradient, of norm {norm(event.arrays['grads']):.3g}, overflows the weights at a learning rate of {rate:.3g}."
     return "its operands were finite before."
 
 
@@ -150,7 +150,7 @@ def bad_weights(trainer: Trainer, bad: list[Parameter], batch: Batch) -> Finding
     """Weights that are NaN or infinite already: what they do, what the history knows, and what a replay from the seed shows."""
     first, elements = bad[0], sum(int(np.count_nonzero(~np.isfinite(p.value))) for p in bad)
     total = sum(p.size for p in trainer.model.parameters)
-    words = f"{first.name} holds {_inf_or_nan(first.value)}; in all {elements:,} of {total:,} weights and statistics are not finite."
+    words = f"{first.name} holds {_inf_or_nan(first.value)}; {elements:,} of all {total:,} weights and statistics are not finite."
     evidence: dict[str, float] = {"elements": elements, "parameters": len(bad), "updates": trainer.iteration}
     rows, effect = _effect(trainer, batch)
     words += effect
@@ -193,7 +193,7 @@ def from_history(history: History, iteration: int) -> tuple[str, dict[str, float
     """What the record of the epochs tells of the first bad step."""
     if history.stopped_because:
         return f" The run was stopped: {history.stopped_because}.", {}
-    losses = history["loss"] if "loss" in history else []
+    losses = [record.get("loss") for record in history]
     first = next((i for i, value in enumerate(losses) if value is not None and not math.isfinite(value)), None)
     if first is None:
         text = f" In the history all losses are finite ({len(losses)} recorded): it happened after them." if losses else ""
@@ -218,8 +218,8 @@ def replay(trainer: Trainer, batch: Batch) -> tuple[str, dict[str, float]]:
             for event in twin.operations(x, y, None):
                 bad = bad_arrays(event)
                 if bad:
-                    text = f" Trained anew from the seed on these rows, it goes wrong in update {step}: {next(iter(bad))} of {event.name} "
-                    text += f"({event.stage}) is the first; {why(event, found)}"
+                    text = f" Trained anew from the seed on these rows, it goes wrong in update {step}: {next(iter(bad))} of "
+                    text += f"{event.name} ({event.stage}) is the first; {why(event, found)}"
                     numbers = {"replay_step": float(step), "largest_ratio": found.largest_ratio}
                     if found.largest_ratio >= BLOWN_UP:
                         text += f" Before that an update was {found.largest_ratio:.2g} times the norm of the weights: "
@@ -233,7 +233,7 @@ def replay(trainer: Trainer, batch: Batch) -> tuple[str, dict[str, float]]:
 
 
 def fresh_start(trainer: Trainer) -> Trainer | None:
-    """A copy as it was before the first update: weights from the seed, empty slots. None where the optimizer keeps more than slots."""
+    """A copy as before the first update: weights from the seed, empty slots. None where the optimizer keeps more than slots."""
     twin = copy.deepcopy(trainer)
     if twin.optimizer.state():
         return None

@@ -15,8 +15,8 @@ NEAR = 0.98
 """A loss of at least so many times that of guessing is at chance level."""
 
 SKILL = 0.25
-"""Above chance level by loss alone are also networks that are right but far too sure (on rows they never saw). Only those that are
-right on less than a quarter of what guessing gets wrong count as guessing."""
+"""Above chance level by loss alone are also networks that are right but far too sure (on rows they never saw). Only those that
+are right on less than a quarter of what guessing gets wrong count as guessing."""
 
 WAS_BETTER, IS_WORSE = 0.5, 0.7
 """It collapsed where some epoch's loss was below half of chance level and the loss is now above seven tenths of it: collapsing
@@ -26,12 +26,12 @@ UPDATES = 20
 """Before so many updates nobody expects that anything was learnt."""
 
 SAME = 1e-3
-"""Outputs whose spread from row to row is below a thousandth: in a fresh network too, no row can be told from another. Logits of
-fresh healthy networks spread by 0.1 to 1."""
+"""Outputs whose spread from row to row is below a thousandth: in a fresh network too, no row can be told from another. Logits
+of fresh healthy networks spread by 0.1 to 1."""
 
 LEFT = 0.1
-"""So much of the start (mean 0, variance 1) left in the moving statistics still counts: chapter 11 takes a momentum of 0.9, which
-leaves 7 % after 25 updates."""
+"""So much of the start (mean 0, variance 1) left in the moving statistics still counts: chapter 11 takes a momentum of 0.9,
+which leaves 7 % after 25 updates."""
 
 MEAN_OFF, VARIANCE_OFF = 0.25, math.log(2)
 """With much of the start left: moving means off by a quarter of a standard deviation, or variances by a factor of 2, in half of
@@ -47,24 +47,27 @@ def chance_level(probe: Probe, trainer: Trainer) -> list[Finding]:
     spread = float(np.asarray(probe.outputs, np.float64).std(axis=0).max())
     if guess is None or guess <= 0 or probe.n < 2:
         return []
-    name = f"guessing (ln {probe.model.output_size} = {math.log(probe.model.output_size):.3f})" if classes(probe) else "guessing"
+    units = probe.model.output_size
+    name = f"guessing (ln {units} = {math.log(units):.3f})" if classes(probe) else "guessing"
     evidence = {"loss": loss, "chance": guess, "updates": trainer.iteration, "spread": spread}
     if trainer.iteration < UPDATES:
         if spread >= SAME or loss < NEAR * guess:
             return []
-        words = f"the outputs are the same for every row (they spread by {spread:.1e}): the loss, {loss:.3f}, cannot be better than {name}."
+        words = f"the outputs are the same for every row (they spread by {spread:.1e}); the loss is {loss:.3f}, that of {name} {guess:.3f}."
         return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 0.0})]
     skill, best = right_beyond_guessing(probe), best_loss(trainer.history)
     if skill >= SKILL or loss < IS_WORSE * guess:
         return []
     if best < WAS_BETTER * guess:
-        words = f"the network has collapsed: its loss is {loss:.3f}, that of {name} {guess:.3f}, and it was {best:.3f} in its best epoch."
+        words = (
+            f"the network has collapsed: its loss is {loss:.3f}, that of {name} {guess:.3f}, and it was {best:.3f} in its best epoch."
+        )
         hint = "Go on from a checkpoint of its best time with a lower learning rate; stop early (nd.callbacks.EarlyStopping)."
         return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 1.0, "best": best}, hint)]
     if min([loss, *probe.losses[1:]]) < NEAR * guess:
         return []                             # slow, but it moves
-    since = "from the start" if len(trainer.history) else f"after {trainer.iteration:,} updates"
-    words = f"the network has learnt nothing {since}: its loss is {loss:.3f} after {trainer.iteration:,} updates, that of {name} {guess:.3f}."
+    since = "from the start: it" if len(trainer.history) else "that shows: it"
+    words = f"the network has learnt nothing {since}s loss is {loss:.3f} after {trainer.iteration:,} updates, that of {name} {guess:.3f}."
     return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 0.0})]
 
 
@@ -118,7 +121,8 @@ def _cold(probe: Probe, trainer: Trainer, layer: object) -> Finding | None:
         f"{math.exp(variance_off):.2g} (medians over the units); the loss is {probe.calm:.3g} with the batch's statistics and "
         f"{probe.evaluated:.3g} in evaluation."
     )
-    start = f"after {trainer.iteration:,} updates {left:.0%} of their start (mean 0, variance 1) is left; " if left > LEFT else ""
+    since = f"after {trainer.iteration:,} updates {left:.0%} of their start (mean 0, variance 1) is left; "
+    start = since if left > LEFT else ""
     hint = "" if left > LEFT else "They come from other data: go through some batches of this data in training mode."
     evidence = {
         "left": left,

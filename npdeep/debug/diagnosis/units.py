@@ -39,8 +39,8 @@ RARELY = 0.01
 """Nearly dead: fires on some rows, but on fewer than one in a hundred."""
 
 ROWS_FOR_DEAD, ROWS_FOR_RARELY = 100, 300
-"""A unit that is silent on n rows fires on at most 3/n of all rows, with 95 % confidence (the rule of three): 300 rows are needed
-to say "fewer than one in a hundred". With fewer than 100 rows a unit counts as dead only if it would stay silent on rows two
+"""A unit that is silent on n rows fires on at most 3/n of all rows, with 95 % confidence (the rule of three): 300 rows are
+needed to say "fewer than one in a hundred". With fewer than 100 rows a unit counts as dead only if it would stay silent on rows two
 standard deviations above the highest one."""
 
 ALIKE = 0.01
@@ -156,7 +156,7 @@ def saturated(probe: Probe, look: ActivationLook) -> list[Finding]:
     if not stuck and (share < HALF or works):
         return []
     words = f"{share:.0%} of its activations are saturated, and {units} of {width} units on every row: their slope is below "
-    words += f"{SATURATED:g} of the steepest, and next to no gradient gets through; |z| is {np.abs(look.z).mean():.3g} on average."
+    words += f"{SATURATED:g} of the steepest, next to no gradient gets through; |z| is {np.abs(look.z).mean():.3g} on average."
     evidence = {"share": share, "units": units, "of": width, "mean_abs_z": float(np.abs(look.z).mean()), "rows": len(flat)}
     return [Finding("saturated", str(look.layer.name), words, evidence)]
 
@@ -225,8 +225,10 @@ def alike(x: Array) -> bool:
 
 
 def cause_of(z: Array, source: Source, kind: str) -> dict[str, Array]:
-    """Masks (units,) by cause. bias: without it the unit would change sides on more than one row in a hundred. input: what comes in
-    is the same for every row. weights: all others.
+    """Masks (units,) by cause.
+
+    bias: without it the unit would change sides on more than one row in a hundred. input: what comes in is the same for every
+    row. weights: all others.
     """
     width = z.shape[1]
     constant = source.input is not None and alike(source.input)
@@ -257,7 +259,8 @@ def _because(cause: str, evidence: dict[str, float]) -> str:
     if cause == "bias":
         return f"the bias, {evidence['mean_bias']:.3g} on average, against a weighted input of {evidence['weighted_input']:.3g}"
     if "weight_norm" in evidence:
-        return f"the incoming weights, of norm {evidence['weight_norm']:.3g}, {evidence['positive_weights']:.0%} of them positive"
+        positive = evidence["positive_weights"]
+        return f"the incoming weights, of norm {evidence['weight_norm']:.3g}, {positive:.0%} of them positive"
     return "the incoming weights"
 
 
