@@ -4,8 +4,8 @@ The first table plants every fault of `nd.debug.FAULTS` and shows which findings
 may come with it, × a finding that has no business there. The second trains the networks W1 to W6 for one epoch, and shows their
 findings: there should be none.
 
-    python benchmarks/diagnosis.py              both tables; W1 to W6 on the packed digits, and on MNIST where NPDEEP_DATA names it
-    python benchmarks/diagnosis.py --quick      without the collapse, which trains for half a minute of updates, and without MNIST
+    python benchmarks/diagnosis.py            both tables; W1 to W6 on the packed digits, and on MNIST where NPDEEP_DATA has it
+    python benchmarks/diagnosis.py --quick    without the collapse, which takes thousands of updates, and without MNIST
 """
 
 import argparse
@@ -41,7 +41,8 @@ def w3() -> tuple[list[nd.layers.Layer], object]:
     def penalty() -> nd.regularizers.L1:
         return nd.regularizers.L1(0.001)
 
-    return [*dense(300, "relu", kernel_regularizer=penalty()), nd.Dense(10, kernel_regularizer=penalty())], nd.optimizers.SGD(0.01)
+    layers = [*dense(300, "relu", kernel_regularizer=penalty()), nd.Dense(10, kernel_regularizer=penalty())]
+    return layers, nd.optimizers.SGD(0.01)
 
 
 def w4() -> tuple[list[nd.layers.Layer], object]:
@@ -84,7 +85,8 @@ def table_of_well(source: str) -> Table:
         report = nd.debug.diagnose(trainer, x, y)
         ratios = [look.ratio for look in report.layers if look.ratio is not None]
         loss = f"{trainer.history['loss'][-1]:.3f}"
-        rows.append([name, what, loss, report.gradient, f"{report.slope:+.2f}", f"{max(ratios):.1e}", ", ".join(report.kinds) or "none"])
+        kinds = ", ".join(report.kinds) or "none"
+        rows.append([name, what, loss, report.gradient, f"{report.slope:+.2f}", f"{max(ratios):.1e}", kinds])
     header = ["", "network", "loss", "gradient", "slope", "largest update", "findings"]
     return Table(header, rows, f"networks that are well, after one epoch of {len(x):,} digits")
 
@@ -99,7 +101,8 @@ def table_of_faults(left_out: tuple[str, ...]) -> Table:
         found = any(f.kind == fault.kind and f.layer == fault.layer for f in report.findings)
         missed += not found
         rows.append([name, *(mark(kind, fault, report, found) for kind in ADVICE)])
-    notes = ["● the fault, ○ may come with it, × should not be there, ! missed", *(f"{i}: {k}" for i, k in enumerate(ADVICE, 1))]
+    notes = ["● the fault, ○ may come with it, × should not be there, ! missed"]
+    notes.append("   ".join(f"{i}: {kind}" for i, kind in enumerate(ADVICE, 1)))
     notes.append(f"{len(rows) - missed} of {len(rows)} found")
     return Table(["planted", *(str(i) for i in range(1, len(ADVICE) + 1))], rows, "planted faults × findings", notes)
 

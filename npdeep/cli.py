@@ -217,7 +217,7 @@ def _evaluate_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def _diagnose_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("file", type=Path, nargs="?", help="a checkpoint (.npz), as trainer.save, model.save or npdeep train write it")
+    p.add_argument("file", type=Path, nargs="?", help="a checkpoint (.npz) of trainer.save, model.save or npdeep train")
     p.add_argument("--data", default="sample", help=DATA)
     p.add_argument(
         "--fault",

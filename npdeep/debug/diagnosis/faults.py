@@ -168,7 +168,7 @@ def collapse() -> Planted:
 
     On the sample's 2,558 such digits the loss falls to 0.1 or less; then, mostly between epochs 13 and 35, it leaps up, comes
     down again or not, and in four of five runs ends at ln 5, where it stays. When that is depends on the last digits of the
-    processor's sums as much as on the seed: training goes on until it has happened, and begins again with another seed where it does not.
+    sums as much as on the seed: training goes on until it has happened, and begins again with another seed where it does not.
     """
     (x, y), _ = datasets.mnist_sample()
     few = y < 5

@@ -18,7 +18,7 @@ from npdeep.parameters import Parameter
 from npdeep.trainer import Trainer
 
 REPLAYED = 300
-"""A network whose weights are not finite is trained anew from its seed for so many updates at most, to see where they go bad."""
+"""A network whose weights are not finite is trained anew from its seed for so many updates, to see where they go bad."""
 
 REPLAY_BATCH = 50
 
@@ -107,7 +107,7 @@ def why(event: StepEvent, probe: Probe) -> str:
     if event.stage == "loss":
         outputs = probe.trainer.loss.outputs
         top = _top(np.asarray(outputs)) if outputs is not None else math.nan
-        return f"the outputs are finite, up to {top:.3g}, but their loss is not (squares and exponentials overflow; log 0 is −∞)."
+        return f"the outputs are finite, up to {top:.3g}, but their loss is not (squares, exponentials overflow; log 0 is −∞)."
     if event.stage == "backward":
         top = _top(event.layer.grad_output)
         return (
@@ -116,7 +116,7 @@ def why(event: StepEvent, probe: Probe) -> str:
         )
     if event.stage == "update":
         rate = probe.trainer.optimizer.learning_rate_at(probe.trainer.iteration - 1)
-        return f"the gradient, of norm {norm(event.arrays['grads']):.3g}, overflows the weights at a learning rate of {rate:.3g}."
+        return f"the gradient, of norm {norm(event.arrays['grads']):.3g}, overflows the weights at the learning rate {rate:.3g}."
     return "its operands were finite before."
 
 
@@ -150,7 +150,7 @@ def bad_weights(trainer: Trainer, bad: list[Parameter], batch: Batch) -> Finding
     """Weights that are NaN or infinite already: what they do, what the history knows, and what a replay from the seed shows."""
     first, elements = bad[0], sum(int(np.count_nonzero(~np.isfinite(p.value))) for p in bad)
     total = sum(p.size for p in trainer.model.parameters)
-    words = f"{first.name} holds {_inf_or_nan(first.value)}; {elements:,} of all {total:,} weights and statistics are not finite."
+    words = f"{first.name} holds {_inf_or_nan(first.value)}; {elements:,} of {total:,} weights and statistics are not finite."
     evidence: dict[str, float] = {"elements": elements, "parameters": len(bad), "updates": trainer.iteration}
     rows, effect = _effect(trainer, batch)
     words += effect

@@ -49,25 +49,24 @@ def chance_level(probe: Probe, trainer: Trainer) -> list[Finding]:
         return []
     units = probe.model.output_size
     name = f"guessing (ln {units} = {math.log(units):.3f})" if classes(probe) else "guessing"
+    so_far = f"its loss is {loss:.3f} after {trainer.iteration:,} updates, that of {name} {guess:.3f}"
     evidence = {"loss": loss, "chance": guess, "updates": trainer.iteration, "spread": spread}
     if trainer.iteration < UPDATES:
         if spread >= SAME or loss < NEAR * guess:
             return []
-        words = f"the outputs are the same for every row (they spread by {spread:.1e}); the loss is {loss:.3f}, that of {name} {guess:.3f}."
+        words = f"the outputs are the same for every row (they spread by {spread:.1e}): {so_far}."
         return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 0.0})]
     skill, best = right_beyond_guessing(probe), best_loss(trainer.history)
     if skill >= SKILL or loss < IS_WORSE * guess:
         return []
     if best < WAS_BETTER * guess:
-        words = (
-            f"the network has collapsed: its loss is {loss:.3f}, that of {name} {guess:.3f}, and it was {best:.3f} in its best epoch."
-        )
+        words = f"the network has collapsed: {so_far}, and it was {best:.3f} in its best epoch."
         hint = "Go on from a checkpoint of its best time with a lower learning rate; stop early (nd.callbacks.EarlyStopping)."
         return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 1.0, "best": best}, hint)]
     if min([loss, *probe.losses[1:]]) < NEAR * guess:
         return []                             # slow, but it moves
-    since = "from the start: it" if len(trainer.history) else "that shows: it"
-    words = f"the network has learnt nothing {since}s loss is {loss:.3f} after {trainer.iteration:,} updates, that of {name} {guess:.3f}."
+    since = ", from the start" if len(trainer.history) else ""
+    words = f"the network has learnt nothing{since}: {so_far}."
     return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 0.0})]
 
 

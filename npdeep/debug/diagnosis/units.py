@@ -40,8 +40,8 @@ RARELY = 0.01
 
 ROWS_FOR_DEAD, ROWS_FOR_RARELY = 100, 300
 """A unit that is silent on n rows fires on at most 3/n of all rows, with 95 % confidence (the rule of three): 300 rows are
-needed to say "fewer than one in a hundred". With fewer than 100 rows a unit counts as dead only if it would stay silent on rows two
-standard deviations above the highest one."""
+needed to say "fewer than one in a hundred". With fewer than 100 rows a unit counts as dead only if it would stay silent on rows
+two standard deviations above the highest one."""
 
 ALIKE = 0.01
 """Rows that differ by less than a hundredth of what they have in common are the same to a unit."""
