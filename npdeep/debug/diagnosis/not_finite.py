@@ -116,7 +116,7 @@ def why(event: StepEvent, probe: Probe) -> str:
         )
     if event.stage == "update":
         rate = probe.trainer.optimizer.learning_rate_at(probe.trainer.iteration - 1)
-        return f"the gradient, of norm {norm(event.arrays['grads']):.3g}, overflows the weights at the learning rate {rate:.3g}."
+        return f"the gradient, of norm {norm(event.arrays['grads']):.3g}, overflows the weights at learning rate {rate:.3g}."
     return "its operands were finite before."
 
 

@@ -8,7 +8,7 @@ from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.probe import Probe
 from npdeep.history import History
 from npdeep.layers import BatchNormalization
-from npdeep.losses import SoftmaxCrossEntropy
+from npdeep.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from npdeep.trainer import Trainer
 
 NEAR = 0.98
@@ -21,6 +21,9 @@ are right on less than a quarter of what guessing gets wrong count as guessing."
 WAS_BETTER, IS_WORSE = 0.5, 0.7
 """It collapsed where some epoch's loss was below half of chance level and the loss is now above seven tenths of it: collapsing
 networks linger there for some epochs before they reach chance level itself."""
+
+MOVES = 0.99
+"""A loss that falls by a hundredth in the updates that are tried on the copy is on its way, perhaps from far above guessing."""
 
 UPDATES = 20
 """Before so many updates nobody expects that anything was learnt."""
@@ -63,7 +66,7 @@ def chance_level(probe: Probe, trainer: Trainer) -> list[Finding]:
         words = f"the network has collapsed: {so_far}, and it was {best:.3f} in its best epoch."
         hint = "Go on from a checkpoint of its best time with a lower learning rate; stop early (nd.callbacks.EarlyStopping)."
         return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 1.0, "best": best}, hint)]
-    if min([loss, *probe.losses[1:]]) < NEAR * guess:
+    if loss < NEAR * guess or min(probe.losses) < MOVES * probe.losses[0]:
         return []                             # slow, but it moves
     since = ", from the start" if len(trainer.history) else ""
     words = f"the network has learnt nothing{since}: {so_far}."
@@ -77,11 +80,14 @@ def classes(probe: Probe) -> bool:
 
 def right_beyond_guessing(probe: Probe) -> float:
     """(accuracy − share of the largest class)/(1 − that share); 0 where the targets are no labels."""
-    y = probe.batch.y
-    if not classes(probe):
+    y, outputs = probe.batch.y, probe.outputs
+    if classes(probe):
+        labels, said = y if y.ndim == 1 else y.argmax(axis=1), outputs.argmax(axis=1)
+    elif isinstance(probe.trainer.loss, BinaryCrossEntropy) and outputs.shape[1] == 1:
+        labels, said = (y[:, 0] > 0.5).astype(np.int64), outputs[:, 0] > 0
+    else:
         return 0.0
-    labels = y if y.ndim == 1 else y.argmax(axis=1)
-    accuracy, most = float(np.mean(probe.outputs.argmax(axis=1) == labels)), float(np.bincount(labels).max() / len(labels))
+    accuracy, most = float(np.mean(said == labels)), float(np.bincount(labels).max() / len(labels))
     return (accuracy - most) / (1 - most) if most < 1 else 0.0
 
 

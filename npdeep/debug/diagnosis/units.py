@@ -114,9 +114,9 @@ def by_chance(activation: Activation, source: Source) -> tuple[float, float, flo
     """Shares of dead, nearly dead and always-on units among fresh random ones on the same input.
 
     In deep ReLU networks the rows become alike on their way up, and on inputs that are all positive many a random direction has
-    every row on one side: such units are no fault of training.
+    every row on one side: such units are no fault of training. Where all rows are the same to a unit, nothing is excused.
     """
-    if source.input is None or source.normalized:
+    if source.input is None or source.normalized or alike(source.input):
         return 0.0, 0.0, 0.0
     rng = np.random.default_rng(0)            # its own: no generator of the user's is touched
     width = source.input.shape[1]
