@@ -206,6 +206,13 @@ def test_a_leaky_relu_is_never_dead(digits):
     assert "dead" not in kinds(trainer, x[:300], y[:300])
 
 
+def test_dead_units_above_maxout_whose_biases_are_those_of_its_pieces(digits):
+    (x, y), _ = digits
+    trainer = network(nd.Maxout(20, name="m"), nd.Activation("relu", name="a"), nd.Dense(10))
+    trainer.model.layer("m").bias.value = -50.0
+    assert only(diagnose(trainer, x[:300], y[:300]), "dead").evidence["units"] == 20
+
+
 # ── NaN and infinity ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_rows_that_overflow_are_named(planted):
     finding = only(planted("exp_overflow"), "nan")

@@ -79,7 +79,8 @@ def in_the_step(probe: Probe, trainer: Trainer) -> list[Finding]:
     if rows is not None:
         evidence |= {"rows": len(rows), "first_row": int(rows[0])}
         words += f" In {len(rows)} of {probe.n} rows. {_rows(rows)}"
-    hint = ""
+    known, numbers = from_history(trainer.history)
+    words, evidence, hint = words + known, evidence | numbers, ""
     if probe.largest_ratio >= BLOWN_UP:
         words += f" An update was {probe.largest_ratio:.2g} times the norm of the weights: the learning rate is too high."
         hint = "Lower the learning rate or clip the gradient (nd.clipping.ClipByGlobalNorm(1.0))."
@@ -157,7 +158,7 @@ def bad_weights(trainer: Trainer, bad: list[Parameter], batch: Batch) -> Finding
     evidence["rows"] = len(rows)
     if len(rows):
         evidence["first_row"] = int(rows[0])
-    known, numbers = from_history(trainer.history, trainer.iteration)
+    known, numbers = from_history(trainer.history)
     words += known
     evidence |= numbers
     hint = ""
@@ -189,15 +190,14 @@ def _effect(trainer: Trainer, batch: Batch) -> tuple[Array, str]:
     return np.empty(0, np.int64), " The outputs on these rows are finite all the same."
 
 
-def from_history(history: History, iteration: int) -> tuple[str, dict[str, float]]:
+def from_history(history: History) -> tuple[str, dict[str, float]]:
     """What the record of the epochs tells of the first bad step."""
     if history.stopped_because:
         return f" The run was stopped: {history.stopped_because}.", {}
     losses = [record.get("loss") for record in history]
     first = next((i for i, value in enumerate(losses) if value is not None and not math.isfinite(value)), None)
     if first is None:
-        text = f" In the history all losses are finite ({len(losses)} recorded): it happened after them." if losses else ""
-        return text, {}
+        return (f" All losses in the history are finite ({len(losses)}): it happened after them." if losses else ""), {}
     record, start = history.records[first], history.records[first - 1]["updates"] if first else 0
     text = f" By the history it happened in epoch {record['epoch']}, between updates {start + 1:,} and {record['updates']:,}."
     return text, {"epoch": float(record["epoch"]), "after_update": start, "before_update": float(record["updates"])}

@@ -100,6 +100,8 @@ def source_of(probe: Probe, activation: Activation) -> Source:
         if kernel_of(layer) is not None:
             if not normalized and "bias" in named:
                 shift = probe.shifts.get(named["bias"].name)
+            if shift is not None and len(shift) != activation.output_size:
+                shift = None                  # of pieces, not of units, as in maxout
             return Source(layer, probe.inputs.get(str(layer.name)), shift, normalized)
         if isinstance(layer, BatchNormalization):
             if not normalized and "beta" in named:
