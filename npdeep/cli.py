@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 0 fine, 1 a check failed, 2 unfit arguments, 130 interrupted."""
+    """Run a command; return its exit code: 0 fine, 1 something was found wrong, 2 unfit arguments, 130 interrupted."""
     parsed = parser().parse_args(arguments)
     parsed.given = [a.partition("=")[0] for a in (sys.argv[1:] if arguments is None else arguments) if a.startswith("--")]
     try:
@@ -148,6 +148,15 @@ def walk(given: argparse.Namespace) -> int:
     return 0
 
 
+def diagnose(given: argparse.Namespace) -> int:
+    """Say in plain words what is wrong with a network; exit code 1 where something is."""
+    if given.fault is not None and given.file is None:
+        print(f"planted: {nd.debug.FAULTS[given.fault].what}\n")
+    report = runs.diagnose_run(given.file, given.data, given.fault)
+    print(report)
+    return 0 if report else 1
+
+
 DATA = "'sample' (in the package), 'mnist' (found or downloaded) or a folder with the four MNIST files"
 
 
@@ -167,6 +176,7 @@ def parser() -> argparse.ArgumentParser:
     _file_argument(_add(commands, "summary", summary, "print what a checkpoint file holds"))
     _evaluate_arguments(_add(commands, "evaluate", evaluate, "measure the model in a checkpoint file on test digits"))
     _walk_arguments(_add(commands, "walk", walk, "walk through one training step, in the terminal or as a page (--html)"))
+    _diagnose_arguments(_add(commands, "diagnose", diagnose, "say what is wrong with a network, and what to try"))
     return top
 
 
@@ -249,3 +259,14 @@ def _file_argument(p: argparse.ArgumentParser) -> None:
 def _evaluate_arguments(p: argparse.ArgumentParser) -> None:
     _file_argument(p)
     p.add_argument("--data", default="sample", help=DATA)
+
+
+def _diagnose_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("file", type=Path, nargs="?", help="a checkpoint (.npz) of trainer.save, model.save or npdeep train")
+    p.add_argument("--data", default="sample", help=DATA)
+    p.add_argument(
+        "--fault",
+        choices=list(nd.debug.FAULTS),
+        metavar="NAME",
+        help=f"instead of a file, a network with a planted fault: {', '.join(nd.debug.FAULTS)}",
+    )

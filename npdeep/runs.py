@@ -24,6 +24,7 @@ from npdeep import (
 from npdeep.callbacks import Callback
 from npdeep.clipping import ClipByGlobalNorm
 from npdeep.datasets.mnist import Split
+from npdeep.debug.diagnosis import Diagnosis, diagnose, plant
 from npdeep.debug.epsilon_sweep import EpsilonSweep
 from npdeep.debug.gradient_check import gradient_check
 from npdeep.debug.gradient_report import GradientReport
@@ -202,15 +203,33 @@ def describe_file(path: Path) -> list[str]:
 
 def evaluate_file(path: Path, source: str) -> dict[str, float]:
     """Loss and metrics on the test digits; a file without a trainer is judged by cross entropy and accuracy."""
-    header, _ = checkpoints.read(path)
     x, y = load_data(source)[2]
+    trainer, y = judged(path, y)
+    return trainer.evaluate(x, y)
+
+
+def judged(path: Path, y: Any) -> tuple[Trainer, Any]:
+    """The trainer in a checkpoint file, or a new one for its model with cross entropy; and the labels as its loss wants them."""
+    header, _ = checkpoints.read(path)
     if "trainer" in header:
-        return Trainer.restore(path).evaluate(x, y)
+        return Trainer.restore(path), y
     model = load_model(path)
     last = last_activation(model)
     if last is not None and last.activation in KLDivergence.needs:    # with one class certain it is the cross entropy
-        return Trainer(model, "kl_divergence", metrics=["accuracy"]).evaluate(x, np.eye(model.output_size)[y])
-    return Trainer(model, "softmax_cross_entropy", metrics=["accuracy"]).evaluate(x, y)
+        return Trainer(model, "kl_divergence", metrics=["accuracy"]), np.eye(model.output_size)[y]
+    return Trainer(model, "softmax_cross_entropy", metrics=["accuracy"]), y
+
+
+def diagnose_run(path: Path | None, source: str, fault: str | None) -> Diagnosis:
+    """The diagnosis of a checkpoint file on training digits, or of a planted fault; ValueError unless one of them is given."""
+    if (path is None) == (fault is None):
+        raise ValueError("name a checkpoint file or a planted fault: npdeep diagnose FILE, or npdeep diagnose --fault NAME")
+    if path is None:
+        return diagnose(*plant(str(fault)))
+    x, y = load_data(source)[0]
+    known = y < load_model(path).output_size  # a network for digits 0 to 4 is asked about those
+    trainer, y = judged(path, y[known])
+    return diagnose(trainer, x[known], y)
 
 
 @plots.in_house_style

@@ -1,15 +1,16 @@
-"""Looking inside: is the gradient right, where does it die, what happened in this step?
+"""Looking inside: is the gradient right, where does it die, what happened in this step, what is wrong?
 
 Nothing here changes a model or a trainer: everything works on copies.
 """
 
 from npdeep.debug.breaking import Breakpoint, break_when
 from npdeep.debug.descent import SURFACES, Surface, descend
+from npdeep.debug.diagnosis import FAULTS, Diagnosis, Fault, Finding, diagnose, plant
 from npdeep.debug.epsilon_sweep import EpsilonSweep, epsilon_sweep
 from npdeep.debug.explain import explain
 from npdeep.debug.explain_update import explain_update
 from npdeep.debug.explanation import Explanation, Statement
-from npdeep.debug.gradient_check import GradientReport, gradient_check
+from npdeep.debug.gradient_check import gradient_check
 from npdeep.debug.gradient_report import GradientReport, Kink
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.predictions import predictions
@@ -18,18 +19,23 @@ from npdeep.debug.terminal import TerminalWalk
 from npdeep.debug.unrolling import unroll
 
 __all__ = [
+    "FAULTS",
+    "SURFACES",
     "Breakpoint",
+    "Diagnosis",
     "EpsilonSweep",
     "Explanation",
+    "Fault",
+    "Finding",
     "GradientReport",
     "Kink",
     "LearningRateRange",
-    "SURFACES",
     "Statement",
     "Surface",
     "TerminalWalk",
     "break_when",
     "descend",
+    "diagnose",
     "epsilon_sweep",
     "explain",
     "explain_update",
@@ -37,6 +43,7 @@ __all__ = [
     "gradient_check",
     "kernel_gradient_norms",
     "learning_rate_range",
+    "plant",
     "predictions",
     "snapshot",
     "unroll",

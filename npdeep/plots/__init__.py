@@ -2,7 +2,6 @@
 
 from matplotlib.figure import Figure
 
-from matplotlib.figure import Figure
 from npdeep.plots.activations import activation, activation_histograms, activations
 from npdeep.plots.animation import animate_training
 from npdeep.plots.classes import confusion_matrix, decision_boundary, misclassified

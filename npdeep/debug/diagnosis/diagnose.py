@@ -1,0 +1,179 @@
+"""The door: check the arguments, ask all the questions, put the report together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from npdeep import checks
+from npdeep.debug.diagnosis import data, gradients, not_finite, outcome, units
+from npdeep.debug.diagnosis.findings import Diagnosis, Finding
+from npdeep.debug.diagnosis.probe import Batch, Probe, probe
+from npdeep.debug.snapshot import SATURATED
+from npdeep.kernels.arrays import Array
+from npdeep.losses import check_weights
+from npdeep.tables import Table
+from npdeep.trainer import Trainer
+
+LOOKED_AT = 1000
+"""At most so many rows go through the network, evenly spaced; labels are judged by all rows."""
+
+ORDER = (
+    *("nan", "chance_level", "vanishing", "exploding", "saturated", "dead", "nearly_dead", "always_on"),
+    *("update_too_large", "update_too_small", "cold_statistics", "unscaled_inputs", "imbalance"),
+)
+"""The gravest first."""
+
+
+def diagnose(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, steps: int = 10) -> Diagnosis:
+    """What is wrong with this network, in plain words and figures, and which technique of the chapter to try.
+
+    One training step is made on a copy and measured; `steps − 1` more are made to see whether a number stops being finite. The
+    trainer itself stays as it is, to the bit. Rows with NaN in x or y are reported and left out.
+
+    Args:
+        trainer: as it is now, before, in the midst of or after training.
+        x, y: some hundred rows or more that it trains on, and their targets; at most 1,000 of them go through the network.
+            With fewer than 300 some questions about single units cannot be answered; the notes say so.
+        sample_weight: one number ≥ 0 a row, or None.
+        steps: how many updates are tried on the copy, at least 1.
+
+    Returns a `Diagnosis`: `.findings` (empty for a healthy network), `.measurements` (tables), `.gradient` (a verdict); it
+    prints as text, shows as HTML in a notebook, and is true where nothing was found wrong.
+    Raises TypeError where trainer is no Trainer, ValueError or TypeError where x, y or sample_weight do not fit it.
+
+    Sources: Glorot & Bengio (2010) for gradients and saturation, Lu et al. (2019) for dead units, Ioffe & Szegedy (2015) for
+    the moving statistics; the update-to-weight ratio is a rule of thumb of Karpathy's (CS231n).
+
+    >>> import npdeep as nd
+    >>> (x, y), _ = nd.datasets.mnist_sample()
+    >>> deep = [part for _ in range(8) for part in (nd.Dense(50), nd.Activation("sigmoid"))]
+    >>> trainer = nd.Trainer(nd.Sequential([*deep, nd.Dense(10, name="outputs")], 784, seed=0), "softmax_cross_entropy")
+    >>> report = diagnose(trainer, x[:500], y[:500])
+    >>> report.findings[-1].kind, report.findings[-1].layer, bool(report)
+    ('vanishing', 'dense', False)
+    >>> report.findings[-1].evidence["powers_of_ten"] < -4
+    True
+    """
+    if not isinstance(trainer, Trainer):
+        raise TypeError(f"diagnose: trainer must be a Trainer, got {checks.describe(trainer)}")
+    steps = checks.whole("diagnose", "steps", steps)
+    found, x, y, weight, rows = _examples(trainer, x, y, sample_weight)
+    report = Diagnosis(subject=repr(trainer.model).strip("<>"))
+    if len(x):
+        batch = _batch(trainer, x, y, weight, rows)
+        found += data.unscaled(trainer, x)
+        found += data.imbalance(trainer, _targets(trainer, y), weight)
+        looked = probe(trainer, batch, steps)
+        found += _questions(looked, trainer, report)
+        report.notes += _notes(looked, trainer, len(x))
+    report.findings = sorted(found, key=lambda finding: ORDER.index(finding.kind))
+    return report
+
+
+def _questions(looked: Probe, trainer: Trainer, report: Diagnosis) -> list[Finding]:
+    """Ask them all; where the first step is not finite there is nothing else to measure."""
+    found = not_finite.in_the_step(looked, trainer)
+    if looked.bad_step == 1:
+        return found
+    way = gradients.flow(list(looked.kernels.values()))
+    report.gradient, report.slope = way.verdict, way.slope
+    report.layers = list(looked.kernels.values())
+    report.measurements = {"layers": layer_table(looked), "units": unit_table(looked)}
+    of_units = units.shut_units(looked)
+    whole_layer_dead = any(f.kind == "dead" and f.evidence["units"] == f.evidence["of"] for f in of_units)
+    on_the_way = [] if whole_layer_dead else gradients.on_the_way_back(looked)
+    found += of_units + on_the_way
+    found += gradients.updates(looked, explained=whole_layer_dead or way.verdict == "vanishing")
+    return found + outcome.chance_level(looked, trainer) + outcome.cold_statistics(looked, trainer)
+
+
+# ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _examples(trainer: Trainer, x: Any, y: Any, sample_weight: Any) -> tuple[list[Finding], Array, Any, Array | None, Array]:
+    """Findings about rows that are not finite, and the other rows: x, y, weights, and their numbers."""
+    x = checks.examples("diagnose", "x", x, trainer.model.input_size)
+    y = checks.any_array("diagnose", "y", y)
+    if y.ndim == 0 or len(y) != len(x):
+        raise ValueError(f"diagnose: x has {len(x)} rows, y has shape {y.shape}; each row of x needs a target")
+    weight = check_weights("diagnose", sample_weight, len(x), trainer.model.dtype)
+    if weight is not None and not weight.any():
+        raise ValueError("diagnose: every sample_weight is 0: nothing would be learned from these rows")
+    of_x, good_x = not_finite.bad_rows("x", x)
+    of_y, good_y = not_finite.bad_rows("y", y)
+    rows = np.flatnonzero(good_x & good_y)
+    if len(rows) == len(x):
+        return [], x, y, weight, rows
+    return of_x + of_y, x[rows], y[rows], None if weight is None else weight[rows], rows
+
+
+def _batch(trainer: Trainer, x: Array, y: Any, weight: Array | None, rows: Array) -> Batch:
+    """At most LOOKED_AT of these rows, evenly spaced, so that sorted rows are looked at too."""
+    chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), LOOKED_AT)).astype(np.int64))
+    inputs = trainer.model.check_examples("diagnose", "x", x[chosen])
+    if np.shares_memory(inputs, x):
+        inputs = inputs.copy()
+    return Batch(inputs, _targets(trainer, y)[chosen], None if weight is None else weight[chosen], rows[chosen])
+
+
+def _targets(trainer: Trainer, y: Any) -> Any:
+    try:
+        return trainer.loss.check_targets(y, len(y), trainer.model.output_size, trainer.model.dtype)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"diagnose: y: {error}") from None
+
+
+# ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def layer_table(looked: Probe) -> Table:
+    """One row a layer with a kernel: outputs, gradients, update."""
+    header = ["layer", "std of outputs", "‖dL/dW‖", "‖dL/dz‖", "log10 to last", "‖W‖", "‖ΔW‖/‖W‖"]
+    reached = [look.arriving for look in looked.kernels.values() if look.arriving]
+    last = np.log10(reached[-1]) if reached else np.nan
+    rows = [
+        [
+            look.name,
+            f"{look.spread:.3g}",
+            _number(look.gradient),
+            _number(look.arriving),
+            f"{np.log10(look.arriving) - last:+.2f}" if look.arriving else "",
+            f"{look.weight:.3g}",
+            _number(look.ratio),
+        ]
+        for look in looked.kernels.values()
+    ]
+    notes = [f"one step on {looked.n:,} rows; loss {looked.losses[0]:.4g}" if looked.losses else ""]
+    if looked.guess is not None:
+        notes[0] += f", without noise {looked.calm:.4g}, in evaluation {looked.evaluated:.4g}; guessing has {looked.guess:.4g}"
+    return Table(header, rows, "gradients and updates", notes)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"
+
+
+def unit_table(looked: Probe) -> Table:
+    """One row a hidden activation: saturated share for those that squash, dead and always-on units for the others."""
+    rows: list[Sequence[str]] = []
+    for look in looked.activations:
+        name, kind, width = str(look.layer.name), look.layer.activation, look.z.shape[1]
+        counts = units.count(look.layer, look.z, look.slope)
+        if look.layer.rule.squashes:
+            told = [f"{(look.slope < SATURATED).mean():.1%}", "", "", ""]
+        else:
+            told = ["", *(str(int(mask.sum())) for mask in (counts.dead, counts.nearly, counts.on))]
+        rows.append([name, kind, str(width), f"{look.spread:.3g}", *told])
+    header = ["activation", "kind", "units", "std of outputs", "saturated", "dead", "nearly dead", "always on"]
+    return Table(header, rows, "hidden units")
+
+
+def _notes(looked: Probe, trainer: Trainer, n: int) -> list[str]:
+    """What could not be told."""
+    said = []
+    if n > LOOKED_AT:
+        said.append(f"{looked.n:,} of {n:,} rows went through the network; labels were judged by all.")
+    if looked.n < units.ROWS_FOR_RARELY:
+        said.append(f"{looked.n} rows are few: units that fire rarely cannot be told from dead ones; hand in 300 or more.")
+    if trainer.iteration == 0:
+        said.append("the trainer has made no update yet: nobody can tell yet what it learns.")
+    if looked.guess is None:
+        said.append(f"what guessing would reach under {trainer.loss!r} is not known: chance level was not looked at.")
+    return said

@@ -1,0 +1,114 @@
+"""What a diagnosis says: findings, each with its figures, and the tables they were read from."""
+
+import html
+from dataclasses import dataclass, field
+
+from npdeep.debug.diagnosis.advice import ADVICE, READ
+from npdeep.debug.diagnosis.probe import KernelLook
+from npdeep.tables import Table
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: "vanishing", "dead", "nan", …; `ADVICE` lists them all.
+        layer: the layer's name; "input", "labels", "loss" or "outputs" where it is no layer.
+        words: what was measured, in a plain sentence.
+        evidence: the figures by name, such as {"units": 30, "of": 100}.
+
+    >>> found = Finding("dead", "hidden1", "30 of 100 units never fire.", {"units": 30, "of": 100})
+    >>> found.evidence["units"], found.read
+    (30, 'chapter 11, "Nonsaturating Activation Functions"; Lu et al. (2019), Dying ReLU and initialization')
+    """
+
+    kind: str
+    layer: str
+    words: str
+    evidence: dict[str, float] = field(default_factory=dict)
+    hint: str = ""
+    """What to do in this very case; it stands before the advice for the kind."""
+
+    @property
+    def advice(self) -> str:
+        """What to try."""
+        return f"{self.hint} {ADVICE[self.kind]}".strip()
+
+    @property
+    def read(self) -> str:
+        """Where to read about it."""
+        return READ[self.kind]
+
+    def __str__(self) -> str:
+        """Three lines: what, what to try, where to read."""
+        return f"{self.kind} · {self.layer}: {self.words}\n    try:  {self.advice}\n    read: {self.read}"
+
+
+@dataclass
+class Diagnosis:
+    """The report of `diagnose`: prints as plain words and tables. True where nothing was found wrong.
+
+    Attributes:
+        findings: what is wrong, the gravest first; empty for a healthy network.
+        gradient: the verdict on the way back: "healthy", "vanishing", "exploding" or "unknown".
+        slope: how many powers of ten the gradient gains with every layer on its way back; negative where it shrinks.
+        layers: the same figures as numbers: a `KernelLook` for every layer with a kernel, lowest first.
+        measurements: tables by name: "layers" (one row a layer with a kernel) and "units" (one a hidden activation).
+        notes: what could not be told, and why.
+
+    >>> report = Diagnosis([Finding("imbalance", "labels", "95 % are of class 0.")])
+    >>> bool(report), report.kinds
+    (False, ['imbalance'])
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    gradient: str = "unknown"
+    slope: float = float("nan")
+    layers: list[KernelLook] = field(default_factory=list)
+    measurements: dict[str, Table] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    subject: str = "network"
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of the findings, each once."""
+        return list(dict.fromkeys(finding.kind for finding in self.findings))
+
+    def __bool__(self) -> bool:
+        """True where nothing was found wrong."""
+        return not self.findings
+
+    @property
+    def headline(self) -> str:
+        """How many findings, and the verdict on the gradient."""
+        count = len(self.findings)
+        said = "no finding: nothing looks wrong" if not count else f"{count} finding{'s' if count > 1 else ''}"
+        slope = "" if self.slope != self.slope else f" ({self.slope:+.2f} powers of ten with every layer on the way back)"
+        return f"{self.subject}: {said}; gradient {self.gradient}{slope}"
+
+    def __str__(self) -> str:
+        """Headline, findings, tables, notes."""
+        blocks = [self.headline, *(self._of_kind(kind) for kind in self.kinds)]
+        blocks += [str(table) for table in self.measurements.values()]
+        return "\n\n".join([*blocks, *(["\n".join(f"note: {note}" for note in self.notes)] if self.notes else [])])
+
+    def _of_kind(self, kind: str) -> str:
+        """All findings of a kind, and once what to try and where to read."""
+        found = [finding for finding in self.findings if finding.kind == kind]
+        said = "\n".join(f"{f.kind} · {f.layer}: {f.words}" for f in found)
+        hints = " ".join(dict.fromkeys(f.hint for f in found if f.hint))
+        return f"{said}\n    try:  {f'{hints} {ADVICE[kind]}'.strip()}\n    read: {READ[kind]}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        rows = "".join(
+            f"<li><b>{html.escape(f.kind)}</b> · {html.escape(f.layer)}: {html.escape(f.words)}<br>"
+            f"<i>try:</i> {html.escape(f.advice)}<br><i>read:</i> {html.escape(f.read)}</li>"
+            for f in self.findings
+        )
+        tables = "".join(table._repr_html_() for table in self.measurements.values())
+        notes = "".join(f"<p>note: {html.escape(note)}</p>" for note in self.notes)
+        return f"<p><b>{html.escape(self.headline)}</b></p><ol>{rows}</ol>{tables}{notes}"

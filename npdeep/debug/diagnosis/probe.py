@@ -1,0 +1,240 @@
+"""Measuring a training step on a copy: what the questions of a diagnosis are answered from."""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from npdeep.debug.snapshot import hidden_activations, slopes, steepest
+from npdeep.events import StepEvent, norm
+from npdeep.kernels.arrays import Array
+from npdeep.layers import BatchNormalization
+from npdeep.layers.activation import Activation
+from npdeep.layers.base import Layer
+from npdeep.losses import BinaryCrossEntropy, Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, SoftmaxCrossEntropy
+from npdeep.model import Sequential
+from npdeep.trainer import Trainer
+
+
+@dataclass
+class Batch:
+    """The rows that are looked at, as trainer and loss want them.
+
+    Attributes: x (n, width), y the targets, weight (n, 1) or None; rows (n,) says which of the user's rows they are.
+    """
+
+    x: Array
+    y: Any
+    weight: Array | None
+    rows: Array
+
+
+@dataclass
+class KernelLook:
+    """A layer with a kernel, in one training step.
+
+    Attributes:
+        gradient: ‖∂L/∂kernel‖. arriving: ‖∂L/∂z‖, what comes down to the layer; None where the way back ends above it.
+        weight: ‖kernel‖ before the update. update: by how much the update moved it, ‖Δkernel‖.
+        spread: standard deviation of the layer's outputs.
+    """
+
+    name: str
+    weight: float
+    spread: float = math.nan
+    gradient: float | None = None
+    arriving: float | None = None
+    update: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """‖Δkernel‖/‖kernel‖; None where the layer is frozen or its kernel is 0."""
+        return None if self.update is None or self.weight == 0 else self.update / self.weight
+
+
+@dataclass
+class ActivationLook:
+    """A hidden activation layer after the forward pass, copied: input z (n, units) and relative slope f'(z)/max f'."""
+
+    layer: Activation
+    z: Array
+    slope: Array
+    spread: float
+
+
+@dataclass
+class Probe:
+    """A copy of a trainer, the batch, and what one step (and a few more) on it showed.
+
+    Attributes:
+        origin: the event after which a number was no longer finite, or None; bad_step: in which of the steps.
+        losses: the loss of each step, without penalties.
+        calm: the loss with batch statistics and without noise. evaluated: the loss as `evaluate` has it.
+        outputs: of the calm pass. guess: the loss of the best constant output, or None where it is not known.
+        statistics: for each batch normalization the batch's mean and variance in the calm pass.
+        inputs: of the layers with a kernel. shifts: biases and β by name, before the update.
+        largest_ratio: the largest ‖Δkernel‖/‖kernel‖ of all steps that were made.
+    """
+
+    trainer: Trainer
+    batch: Batch
+    kernels: dict[str, KernelLook] = field(default_factory=dict)
+    activations: list[ActivationLook] = field(default_factory=list)
+    origin: StepEvent | None = None
+    bad_step: int = 0
+    losses: list[float] = field(default_factory=list)
+    calm: float = math.nan
+    evaluated: float = math.nan
+    guess: float | None = None
+    outputs: Any = None
+    statistics: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    inputs: dict[str, Array] = field(default_factory=dict)
+    shifts: dict[str, Array] = field(default_factory=dict)
+    largest_ratio: float = 0.0
+
+    @property
+    def model(self) -> Sequential:
+        """The copy's model."""
+        return self.trainer.model
+
+    @property
+    def n(self) -> int:
+        """How many rows are looked at."""
+        return len(self.batch.x)
+
+
+def kernel_layers(model: Sequential) -> list[Layer]:
+    """The layers with a matrix of weights, lowest first.
+
+    >>> import npdeep as nd
+    >>> [layer.name for layer in kernel_layers(nd.Sequential([nd.Dense(2), nd.Activation("relu")], input_size=3))]
+    ['dense']
+    """
+    return [layer for layer in model.layers if kernel_of(layer) is not None]
+
+
+def kernel_of(layer: Layer) -> Any:
+    """The layer's matrix of weights, or None."""
+    return next((p for p in layer.parameters if p.has_grad and len(p.shape) >= 2), None)
+
+
+def probe(trainer: Trainer, batch: Batch, steps: int) -> Probe:
+    """Passes and `steps` training steps on a copy; the first step is measured, the rest only searched for NaN."""
+    with np.errstate(all="ignore"):
+        found = Probe(copy.deepcopy(trainer), batch)
+        found.guess = loss_of_guess(found)
+        _passes(found, copy.deepcopy(trainer))
+        for step in range(1, steps + 1):
+            _step(found, step)
+            if found.origin is not None:
+                found.bad_step = step
+                break
+    return found
+
+
+def _step(found: Probe, step: int) -> None:
+    """One training step; the numbers of the first are kept."""
+    layers = kernel_layers(found.model)
+    before = {str(layer.name): kernel_of(layer).value.copy() for layer in layers}
+    hidden = _hidden(found.model)
+    see: dict[str, Callable[[StepEvent], None]] = {
+        "forward": lambda event: _see_forward(found, event, hidden),
+        "backward": lambda event: _see_backward(found, event),
+    }
+    if step == 1:
+        found.kernels = {name: KernelLook(name, norm(value)) for name, value in before.items()}
+        found.shifts = {p.name: p.value.astype(np.float64) for p in found.model.parameters if len(p.shape) == 1}
+    for event in found.trainer.operations(found.batch.x, found.batch.y, found.batch.weight):
+        if step == 1 and event.stage in see:
+            see[event.stage](event)
+        if event.stage == "loss":
+            found.losses.append(float(found.trainer.loss.value))
+        if event.stage == "update":           # constraints come after it: their part is not the optimizer's
+            _see_update(found, before, step)
+        if not all_finite(event):
+            found.origin = event
+            return
+
+
+def all_finite(event: StepEvent) -> bool:
+    """Is everything that this operation has computed finite?"""
+    return not bad_arrays(event)
+
+
+def bad_arrays(event: StepEvent) -> dict[str, Array]:
+    """What this operation has computed, as far as it is not finite: name → array."""
+    computed = {"forward": ("output",), "update": ("values",)}.get(event.stage)
+    arrays = {name: a for name, a in event.arrays.items() if computed is None or name in computed}
+    return {name: a for name, a in arrays.items() if a.dtype.kind == "f" and not np.isfinite(a).all()}
+
+
+def _see_forward(found: Probe, event: StepEvent, hidden: list[Activation]) -> None:
+    layer = event.layer
+    if str(event.name) in found.kernels:
+        found.kernels[event.name].spread = float(np.std(layer.output, dtype=np.float64))
+        found.inputs[event.name] = layer.input.copy()
+    if layer in hidden:
+        slope = slopes(layer) / steepest(layer)
+        spread = float(np.std(layer.output, dtype=np.float64))
+        found.activations.append(ActivationLook(layer, layer.input.astype(np.float64), slope, spread))
+
+
+def _see_backward(found: Probe, event: StepEvent) -> None:
+    look = found.kernels.get(event.name)
+    if look is not None:
+        kernel = kernel_of(event.layer)
+        look.arriving = norm(event.layer.grad_output)
+        look.gradient = norm(kernel.grad) if kernel.trainable else None
+
+
+def _see_update(found: Probe, before: dict[str, Array], step: int) -> None:
+    for layer in kernel_layers(found.model):
+        kernel, name = kernel_of(layer), str(layer.name)
+        if not kernel.trainable:
+            continue
+        moved, weight = norm(kernel.value.astype(np.float64) - before[name]), norm(before[name])
+        found.largest_ratio = max(found.largest_ratio, moved / weight if weight > 0 else 0.0)
+        if step == 1:
+            found.kernels[name].update = moved
+
+
+def _hidden(model: Sequential) -> list[Activation]:
+    """The elementwise activations that have a layer with weights above them: what the outputs go through is not hidden."""
+    top = max((i for i, layer in enumerate(model.layers) if kernel_of(layer) is not None), default=0)
+    return [layer for layer in hidden_activations(model) if model.layers.index(layer) < top]
+
+
+def _passes(found: Probe, twin: Trainer) -> None:
+    """Two passes without noise on another copy: by the batch's statistics, and by the moving ones."""
+    model, x = twin.model, found.batch.x
+    found.evaluated = twin.loss.compute(model.run(x), found.batch.y, found.batch.weight)
+    model.prepare(len(x), training=True)
+    for layer in model.layers:
+        x = layer.forward(x, training=not layer.draws)
+        if isinstance(layer, BatchNormalization) and not layer.use_moving_statistics:
+            found.statistics[str(layer.name)] = (layer.mean.copy(), layer.variance.copy())
+    found.outputs = x.copy()
+    found.calm = twin.loss.compute(x, found.batch.y, found.batch.weight)
+
+
+def loss_of_guess(found: Probe) -> float | None:
+    """The loss of the best output that is the same for every row: ln C for C classes equally often; None where unknown."""
+    loss, y, weight = copy.deepcopy(found.trainer.loss), found.batch.y, found.batch.weight
+    n, units = found.n, found.model.output_size
+    if isinstance(loss, SoftmaxCrossEntropy | BinaryCrossEntropy):
+        targets = np.eye(units)[y] if y.ndim == 1 else y.astype(np.float64)
+        share = np.average(targets, axis=0, weights=None if weight is None else weight[:, 0])
+        if isinstance(loss, SoftmaxCrossEntropy):
+            share = (1 - loss.label_smoothing) * share + loss.label_smoothing / units
+        share = np.clip(share, 1e-12, 1 - 1e-12)
+        best = np.log(share) if isinstance(loss, SoftmaxCrossEntropy) else np.log(share / (1 - share))
+    elif isinstance(loss, MeanSquaredError | Huber | LogCosh):
+        best = np.average(y.astype(np.float64), axis=0, weights=None if weight is None else weight[:, 0])
+    elif isinstance(loss, MeanAbsoluteError):
+        best = np.median(y, axis=0)
+    else:
+        return None
+    return float(loss.compute(np.tile(best.astype(found.model.dtype), (n, 1)), y, weight))

@@ -1,0 +1,480 @@
+"""The diagnosis: every planted fault is found, what is well is left in peace, and nothing is touched."""
+
+import copy
+import importlib.util
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers_training import bits, every_trainer, examples, plain_trainer
+
+import npdeep as nd
+from npdeep.cli import main
+from npdeep.debug import FAULTS, diagnose
+from npdeep.debug.diagnosis.advice import ADVICE, READ
+from npdeep.debug.diagnosis.diagnose import ORDER
+from npdeep.lesson.networks import NETWORKS
+
+
+def load_benchmark():
+    path = Path(__file__).parents[1] / "benchmarks" / "diagnosis.py"
+    spec = importlib.util.spec_from_file_location("benchmark_diagnosis", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+BENCHMARK = load_benchmark()
+
+
+def kinds(trainer, x, y, **given):
+    return diagnose(trainer, x, y, **given).kinds
+
+
+def only(report, kind):
+    found = [finding for finding in report.findings if finding.kind == kind]
+    assert found, f"{kind} is not among {report.kinds}"
+    return found[0]
+
+
+def network(*layers, input_size=784, loss="softmax_cross_entropy", optimizer="sgd", seed=0, **given):
+    return nd.Trainer(nd.Sequential(list(layers), input_size, seed=seed), loss, optimizer, **given)
+
+
+def hidden(units=50, activation="relu", **given):
+    return nd.Dense(units, kernel_initializer="he_normal", **given), nd.Activation(activation)
+
+
+# ── planted faults ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="module")
+def planted():
+    """Reports by the fault's name, each made once."""
+    reports = {}
+
+    def get(name):
+        if name not in reports:
+            trainer, x, y = nd.debug.plant(name)
+            before = bits(trainer), x.tobytes(), y.tobytes()
+            reports[name] = diagnose(trainer, x, y)
+            assert (bits(trainer), x.tobytes(), y.tobytes()) == before
+        return reports[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found_where_it_is_and_drags_in_nothing_else(name, planted):
+    fault, report = FAULTS[name], planted(name)
+    assert (fault.kind, fault.layer) in [(f.kind, f.layer) for f in report.findings]
+    assert set(report.kinds) <= {fault.kind, *fault.also}
+    assert not report
+
+
+def test_every_kind_has_a_planted_fault_advice_and_something_to_read():
+    assert {fault.kind for fault in FAULTS.values()} == set(ADVICE) == set(READ) == set(ORDER)
+
+
+def test_the_collapse_of_the_chapter_is_told_from_never_having_learnt(planted):
+    collapse = only(planted("collapse"), "chance_level").evidence
+    assert collapse["collapsed"] == 1
+    assert collapse["best"] < 0.2
+    assert collapse["chance"] == pytest.approx(math.log(5), abs=0.01)
+    assert collapse["loss"] > 0.98 * collapse["chance"]
+    assert only(planted("zeros"), "chance_level").evidence["collapsed"] == 0
+
+
+def test_vanishing_and_exploding_come_with_their_figures(planted):
+    vanishing, exploding = planted("sigmoid_vanishing"), planted("exploding")
+    assert (vanishing.gradient, exploding.gradient) == ("vanishing", "exploding")
+    evidence = only(vanishing, "vanishing").evidence
+    assert evidence["ratio"] == pytest.approx(10 ** evidence["powers_of_ten"])
+    assert evidence["layers"] == 11
+    # every logistic layer takes the slope 1/4 at most and Glorot's weights keep the size: 4 and somewhat less a layer
+    assert math.log10(1 / 8) < vanishing.slope < math.log10(1 / 3)
+    # N(0, 1) on 100 inputs of which half are cut off: √50 a layer
+    assert exploding.slope == pytest.approx(math.log10(math.sqrt(50)), abs=0.1)
+
+
+@pytest.mark.parametrize(("name", "cause"), [("dead_by_bias", "bias"), ("dead_by_weights", "weights"), ("dead_layer", "bias")])
+def test_dead_units_come_with_their_cause(name, cause, planted):
+    finding = only(planted(name), "dead")
+    evidence = finding.evidence
+    assert evidence["units"] == evidence[f"by_{cause}"] == (100 if name == "dead_layer" else 30)
+    assert evidence["revivable"] == 0
+    assert f"Cause: the {'incoming weights' if cause == 'weights' else cause}" in finding.words
+
+
+def test_units_above_a_dead_layer_are_put_down_to_their_input(planted):
+    assert only(planted("dead_layer"), "always_on").evidence["by_input"] > 0
+
+
+def test_nearly_dead_and_always_on_units_are_counted(planted):
+    assert only(planted("nearly_dead"), "nearly_dead").evidence["units"] == 30
+    always_on = only(planted("always_on"), "always_on").evidence
+    assert (always_on["units"], always_on["by_bias"]) == (30, 30)
+
+
+# ── networks that are well ────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("name", BENCHMARK.WELL)
+def test_networks_that_are_well_have_no_finding_on_the_sample(name, digits):
+    (x, y), test = digits
+    trainer = BENCHMARK.trainer_of(name)
+    assert kinds(trainer, x, y, steps=2) == []
+    trainer.fit(x, y, epochs=1, batch_size=BENCHMARK.WELL[name][2], verbose=False)
+    report = diagnose(trainer, x, y)
+    assert report, report
+    assert report.gradient == "healthy"
+    assert kinds(trainer, *test, steps=2) == []
+    for start, rows in ((0, 20), (20, 50), (100, 300)):
+        assert kinds(trainer, x[start : start + rows], y[start : start + rows]) == []
+
+
+@pytest.mark.parametrize("name", ["W1", "W5"])
+def test_networks_that_are_well_have_no_finding_on_mnist(name, full_mnist):
+    x, y = full_mnist[0]
+    trainer = BENCHMARK.trainer_of(name)
+    trainer.fit(x, y, epochs=1, batch_size=BENCHMARK.WELL[name][2], verbose=False)
+    assert kinds(trainer, x, y, steps=2) == []
+
+
+@pytest.mark.parametrize("chosen", NETWORKS[3:], ids=lambda chosen: chosen.title)
+def test_the_good_networks_of_the_lesson_have_no_finding(chosen, digits):
+    (x, y), _ = digits
+    trainer = nd.Trainer(chosen.model(42), "softmax_cross_entropy", chosen.optimizer())
+    for epochs in (0, 1, 4):
+        trainer.fit(x, y, epochs=epochs, batch_size=50, verbose=False)
+        assert kinds(trainer, x, y, steps=2) == []
+
+
+@pytest.mark.parametrize("chosen", NETWORKS[:3], ids=lambda chosen: chosen.title)
+def test_the_bad_networks_of_the_lesson_have_findings(chosen, digits):
+    (x, y), _ = digits
+    trainer = nd.Trainer(chosen.model(42), "softmax_cross_entropy", chosen.optimizer())
+    assert {"vanishing", "saturated"} & set(kinds(trainer, x, y, steps=1))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_regression_and_yes_or_no_have_no_finding(activation, rng):
+    x = rng.standard_normal((400, 4))
+    regression = network(*hidden(32, activation), nd.Dense(1), input_size=4, loss="mean_squared_error", optimizer="adam")
+    yes_or_no = network(*hidden(32, activation), nd.Dense(1), input_size=4, loss="binary_cross_entropy", optimizer="adam")
+    for trainer, y in ((regression, np.sin(x[:, :1]) + x[:, 1:2]), (yes_or_no, (x[:, 0] > x[:, 1]) * 1)):
+        for epochs in (0, 5, 30):
+            trainer.fit(x, y, epochs=epochs, verbose=False)
+            assert kinds(trainer, x, y) == []
+
+
+# ── units ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_dead_units_behind_batch_normalization_and_dropout(digits):
+    (x, y), _ = digits
+    trainer = network(
+        *hidden(),
+        *(nd.Dense(50, name="second"), nd.BatchNormalization(name="bn"), nd.Dropout(0.2), nd.Activation("relu", name="a")),
+        nd.Dense(10),
+    )
+    trainer.fit(x[:500], y[:500], epochs=5, verbose=False)
+    trainer.model.layer("bn").beta.value[:20] = -30
+    finding = only(diagnose(trainer, x[:500], y[:500]), "dead")
+    assert (finding.layer, finding.evidence["units"], finding.evidence["by_bias"]) == ("a", 20, 20)
+    assert finding.evidence["mean_bias"] == -30
+    assert finding.evidence["revivable"] == 1     # the first layer still learns
+
+
+def test_a_layer_that_gets_zeros_is_dead_by_its_input():
+    trainer = network(*hidden(), nd.Dense(10))
+    trainer.model.layer("dense").bias.value = np.full(50, -0.1)
+    finding = only(diagnose(trainer, np.zeros((200, 784)), np.arange(200) % 10), "dead")
+    assert finding.evidence["units"] == finding.evidence["by_input"] == 50
+
+
+def test_few_rows_do_not_make_a_sparse_unit_dead(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(), nd.Dense(10))
+    layer = trainer.model.layer("dense")
+    layer.bias.value[:25] = -np.quantile(x @ layer.kernel.value[:, :25], 0.95, axis=0)    # they fire on one row in twenty
+    assert "dead" not in kinds(trainer, x[:20], y[:20])
+    assert "dead" not in kinds(trainer, x[:1000], y[:1000])
+    layer.bias.value[:25] = -50
+    assert only(diagnose(trainer, x[:20], y[:20]), "dead").evidence["units"] == 25
+
+
+def test_a_leaky_relu_is_never_dead(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(activation="leaky_relu"), nd.Dense(10))
+    trainer.model.layer("dense").bias.value[:25] = -50
+    assert "dead" not in kinds(trainer, x[:300], y[:300])
+
+
+def test_dead_units_above_maxout_whose_biases_are_those_of_its_pieces(digits):
+    (x, y), _ = digits
+    trainer = network(nd.Maxout(20, name="m"), nd.Activation("relu", name="a"), nd.Dense(10))
+    trainer.model.layer("m").bias.value = -50.0
+    assert only(diagnose(trainer, x[:300], y[:300]), "dead").evidence["units"] == 20
+
+
+# ── NaN and infinity ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_rows_that_overflow_are_named(planted):
+    finding = only(planted("exp_overflow"), "nan")
+    assert (finding.evidence["rows"], finding.evidence["first_row"], finding.evidence["forward"]) == (3, 7, 1)
+    assert "Rows: 7, 70, 700." in finding.words
+    assert "eᶻ overflows beyond z = 88.7" in finding.words
+
+
+def test_rows_with_nan_are_named_and_left_out(planted):
+    report = planted("nan_in_inputs")
+    evidence = only(report, "nan").evidence
+    assert (evidence["rows"], evidence["first_row"], evidence["first_column"]) == (2, 3, 5)
+    assert report.gradient == "healthy"           # the other rows were looked at
+
+
+def test_rows_are_the_callers_even_where_some_were_left_out():
+    trainer, x, y = nd.debug.plant("exp_overflow")
+    x[3] = np.nan
+    found = [f for f in diagnose(trainer, x, y).findings if f.kind == "nan"]
+    assert [f.layer for f in found] == ["input", "activation1"]
+    assert "Rows: 7, 70, 700." in found[1].words
+
+
+def test_nothing_but_nan_is_a_finding_and_no_error():
+    trainer = plain_trainer()
+    report = diagnose(trainer, np.full((5, 6), np.nan), np.zeros(5, int))
+    assert report.kinds == ["nan"]
+
+
+def test_nan_in_the_targets_of_a_regression(rng):
+    y = rng.standard_normal((50, 1))
+    y[4] = np.inf
+    trainer = network(*hidden(), nd.Dense(1), input_size=3, loss="mean_squared_error")
+    finding = only(diagnose(trainer, rng.standard_normal((50, 3)), y), "nan")
+    assert (finding.layer, finding.evidence["first_row"]) == ("labels", 4)
+
+
+def test_infinity_times_zero_is_explained(planted):
+    assert "(∞·0)" in only(planted("infinite_weight"), "nan").words
+
+
+def test_a_run_that_diverged_is_replayed_from_its_seed(planted):
+    finding = only(planted("diverged"), "nan")
+    assert finding.evidence["epoch"] == 1
+    assert 1 < finding.evidence["replay_step"] <= 20
+    assert finding.evidence["largest_ratio"] > 1
+    assert "the learning rate is too high" in finding.words
+
+
+def test_what_terminate_on_nan_has_seen_is_told():
+    trainer = plain_trainer(nd.optimizers.SGD(1e38))
+    with np.errstate(all="ignore"):
+        trainer.fit(*examples(64), epochs=3, callbacks=[nd.callbacks.TerminateOnNaN()], verbose=False)
+    words = only(diagnose(trainer, *examples(64)), "nan").words
+    assert trainer.history.stopped_because in words
+
+
+def test_a_learning_rate_that_will_lead_to_nan_is_seen_coming(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(), *hidden(), *hidden(), nd.Dense(10), optimizer=nd.optimizers.SGD(1000.0))
+    finding = only(diagnose(trainer, x[:200], y[:200], steps=30), "nan")
+    assert 1 < finding.evidence["step"] == finding.evidence["update"] <= 30
+    assert finding.evidence["largest_ratio"] > 1
+    assert kinds(trainer, x[:200], y[:200], steps=1) == ["update_too_large"]
+
+
+def test_a_loss_that_overflows_and_a_gradient_that_does(rng):
+    x = rng.standard_normal((20, 3))
+    squares = network(nd.Dense(1, name="out"), input_size=3, loss="mean_squared_error")
+    finding = only(diagnose(squares, x, np.full((20, 1), 1e30)), "nan")
+    assert (finding.layer, finding.evidence["rows"]) == ("loss", 20)
+    trainer = network(nd.Dense(4, name="low"), nd.Dense(1, name="out"), input_size=3, loss="mean_absolute_error")
+    trainer.model.layer("out").kernel.value = 3e38
+    trainer.model.layer("low").kernel.value = 0.0
+    finding = only(diagnose(trainer, np.full((200, 3), 1e5), np.zeros((200, 1)) - 1), "nan")
+    assert (finding.layer, finding.evidence["backward"]) == ("low", 1)
+
+
+def test_clipping_that_refuses_nan_does_not_stop_the_diagnosis(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(), nd.Dense(10), clipping=nd.clipping.ClipByGlobalNorm(1.0))
+    trainer.model.layer("dense_1").bias.value[0] = np.nan
+    finding = only(diagnose(trainer, x[:100], y[:100]), "nan")
+    assert (finding.layer, finding.evidence["elements"]) == ("dense_1", 1)
+
+
+# ── data, outcome, updates ────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_sample_weights_put_classes_in_balance():
+    trainer, x, y = nd.debug.plant("imbalance")
+    counts = np.bincount(y, minlength=10)
+    assert "imbalance" in kinds(trainer, x, y)
+    assert "imbalance" not in kinds(trainer, x, y, sample_weight=1 / np.maximum(counts, 1)[y])
+
+
+def test_two_classes_out_of_balance(rng):
+    trainer = network(nd.Dense(1), input_size=2, loss="binary_cross_entropy")
+    x = rng.standard_normal((500, 2))
+    assert only(diagnose(trainer, x, (np.arange(500) % 20 == 0) * 1), "imbalance").evidence["share"] == 0.95
+    assert "imbalance" not in kinds(trainer, x, (np.arange(500) % 3 == 0) * 1)
+
+
+def test_classes_that_are_missing_are_counted(digits):
+    (x, y), _ = digits
+    few = y < 5
+    assert only(diagnose(network(*hidden(), nd.Dense(10)), x[few], y[few]), "imbalance").evidence["missing"] == 5
+
+
+def test_batch_normalization_as_the_first_layer_scales_the_inputs(digits):
+    (x, y), _ = digits
+    bare, normalized = (network(*first, *hidden(), nd.Dense(10)) for first in ([], [nd.BatchNormalization()]))
+    assert "unscaled_inputs" in kinds(bare, x[:500] * 255, y[:500])
+    assert kinds(normalized, x[:500] * 255, y[:500]) == []
+
+
+def test_tiny_inputs(digits):
+    (x, y), _ = digits
+    report = diagnose(network(*hidden(), nd.Dense(10)), x[:300] / 255, y[:300])
+    assert only(report, "unscaled_inputs").evidence["largest"] < 0.01
+
+
+def test_chance_level_needs_no_history_and_no_classes(rng):
+    x, y = rng.standard_normal((200, 4)), rng.standard_normal((200, 1))
+    trainer = network(*hidden(), nd.Dense(1), input_size=4, loss="mean_squared_error", optimizer=nd.optimizers.SGD(1e-9))
+    for parameter in trainer.model.layer("dense_1").parameters:
+        parameter.value = 0.0
+    trainer.model.layer("dense_1").bias.value = y.mean()
+    for _ in range(30):
+        trainer.step(x, y)
+    evidence = only(diagnose(trainer, x, y), "chance_level").evidence
+    assert evidence["chance"] == pytest.approx(y.var(), rel=1e-5)
+    assert evidence["loss"] == pytest.approx(y.var(), rel=1e-3)
+
+
+def test_a_fresh_network_at_chance_is_well_and_one_that_is_sure_of_the_wrong_is_not_at_chance(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(), nd.Dense(10), optimizer="adam")
+    assert kinds(trainer, x[:300], y[:300]) == []
+    trainer.fit(x[:300], y[:300], epochs=40, verbose=False)
+    trainer.model.layer("dense_1").kernel.value *= 100      # still mostly right, at a high loss on other digits
+    report = diagnose(trainer, x[300:600], y[300:600])
+    assert report.layers[-1].spread > 10
+    assert "chance_level" not in report.kinds
+
+
+def test_statistics_of_other_data_are_found_in_a_network_that_was_loaded(digits, tmp_path):
+    (x, y), _ = digits
+    trainer = network(nd.Dense(50, use_bias=False), nd.BatchNormalization(name="bn"), nd.Activation("relu"), nd.Dense(10))
+    trainer.fit(x[:1000], y[:1000], epochs=3, verbose=False)
+    loaded = nd.Trainer(nd.load_model(trainer.model.save(tmp_path / "model.npz")), "softmax_cross_entropy")
+    assert kinds(loaded, x[:500], y[:500]) == []
+    finding = only(diagnose(loaded, 1 - 3 * x[:500], y[:500]), "cold_statistics")
+    assert (finding.layer, finding.evidence["left"]) == ("bn", 0)
+    assert "other data" in finding.advice
+
+
+def test_what_is_frozen_has_no_update_and_no_gradient(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(name="low"), *hidden(name="high"), nd.Dense(10, name="outputs"))
+    trainer.model.freeze("low")
+    report = diagnose(trainer, x[:300], y[:300])
+    assert report
+    assert {look.name: look.ratio is None for look in report.layers} == {"low": True, "high": False, "outputs": False}
+
+
+def test_the_measurements_are_those_of_the_step(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(name="low"), nd.Dense(10, name="outputs"), optimizer=nd.optimizers.SGD(0.5))
+    report, twin = diagnose(trainer, x[:400], y[:400], steps=1), copy.deepcopy(trainer)
+    twin.step(x[:400], y[:400])
+    for look in report.layers:
+        layer, before = twin.model.layer(look.name), trainer.model.layer(look.name).kernel.value
+        assert look.gradient == pytest.approx(np.linalg.norm(layer.kernel.grad), rel=1e-5)
+        assert look.arriving == pytest.approx(np.linalg.norm(layer.grad_output), rel=1e-5)
+        assert look.ratio == pytest.approx(0.5 * look.gradient / np.linalg.norm(before), rel=1e-4)
+
+
+# ── nothing is touched, and it reads well ─────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("updates", [0, 3])
+def test_the_trainer_is_left_untouched_to_the_bit(updates):
+    trainer, (x, y) = every_trainer("adam"), examples(120)
+    for _ in range(updates):
+        trainer.step(x, y)
+    twin, before = copy.deepcopy(trainer), bits(trainer)
+    diagnose(trainer, x, y, sample_weight=np.ones(120))
+    assert bits(trainer) == before
+    assert [trainer.step(x, y) for _ in range(3)] == [twin.step(x, y) for _ in range(3)]
+    assert bits(trainer) == bits(twin)
+
+
+def test_the_report_prints_and_shows_as_html(planted):
+    report = planted("dead_by_bias")
+    text, page = str(report), report._repr_html_()
+    finding = report.findings[0]
+    for part in (finding.words, finding.advice.split(".")[0], finding.read, "hidden units", "‖ΔW‖/‖W‖"):
+        assert part in text
+    assert repr(report) == text
+    assert page.count("<table>") == 2
+    assert "<li><b>dead</b> · activation1" in page
+    assert "&lt;" not in text
+    assert {"layers", "units"} == set(report.measurements)
+    assert finding.kind in str(finding)
+
+
+def test_an_own_loss_and_a_network_of_one_layer(rng):
+    class Absolute:
+        def forward(self, outputs, targets, sample_weight=None):
+            self.sign = np.sign(outputs - targets) / outputs.size
+            return float(np.abs(outputs - targets).mean())
+
+        def backward(self):
+            return self.sign
+
+    trainer = network(nd.Dense(1), input_size=2, loss=Absolute())
+    report = diagnose(trainer, rng.standard_normal((50, 2)), np.ones((50, 1)))
+    assert report
+    assert report.gradient == "unknown"
+    assert any("chance level was not looked at" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ((nd.Sequential([nd.Dense(1)], 1), [[1.0]], [0]), TypeError, "must be a Trainer, got an object of type Sequential"),
+        ((plain_trainer(), np.zeros((3, 5)), np.zeros(3, int)), ValueError, r"x must have the shape \(n, 6\), got \(3, 5\)"),
+        ((plain_trainer(), np.zeros((3, 6)), np.zeros(2, int)), ValueError, "x has 3 rows, y has shape"),
+        ((plain_trainer(), np.zeros((3, 6)), np.full(3, 7)), ValueError, "diagnose: y: .*labels must lie in 0 … 2"),
+        ((plain_trainer(), np.zeros((3, 6)), np.zeros(3, int), np.zeros(3)), ValueError, "every sample_weight is 0"),
+        ((plain_trainer(), np.zeros((3, 6)), np.zeros(3, int), None, 0), ValueError, "steps must be a whole number"),
+        ((plain_trainer(), [["a"] * 6], [0]), TypeError, "x must hold numbers"),
+    ],
+)
+def test_errors_at_the_door(arguments, error, words):
+    with pytest.raises(error, match=f"diagnose: .*{words}" if not words.startswith("diagnose") else words):
+        diagnose(*arguments)
+
+
+def test_nothing_to_train_is_an_error():
+    trainer = plain_trainer()
+    trainer.model.freeze(".*")
+    with pytest.raises(ValueError, match="nothing to train"):
+        diagnose(trainer, *examples(10))
+
+
+# ── the command line ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_command_line_tells_well_from_ill_by_its_exit_code(digits, tmp_path, capsys):
+    (x, y), _ = digits
+    trainer = network(*hidden(), nd.Dense(10), optimizer="adam")
+    trainer.fit(x[:1000], y[:1000], epochs=1, verbose=False)
+    well, model = trainer.save(tmp_path / "well.npz"), trainer.model.save(tmp_path / "model.npz")
+    trainer.model.layer("dense").bias.value[:25] = -50
+    ill = trainer.save(tmp_path / "ill.npz")
+    assert [main(["diagnose", str(path)]) for path in (well, model, ill)] == [0, 0, 1]
+    assert "of 50 units never fire" in capsys.readouterr().out
+
+
+def test_the_command_line_shows_planted_faults_and_refuses_nonsense(tmp_path, capsys):
+    assert main(["diagnose", "--fault", "nan_in_inputs"]) == 1
+    assert "planted: two rows have NaN" in capsys.readouterr().out
+    assert main(["diagnose"]) == 2
+    assert main(["diagnose", str(tmp_path / "none.npz")]) == 2
+    assert main(["diagnose", "some.npz", "--fault", "imbalance"]) == 2
+    assert "npdeep diagnose" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main(["diagnose", "--fault", "gremlins"])
+    assert stopped.value.code == 2
