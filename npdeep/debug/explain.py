@@ -148,7 +148,8 @@ def explain_loss(loss: Loss, unit: Any, row: Any, terms: int) -> Explanation:
     row = index_within("explain", "row", row, rows, f"the last batch had {rows} rows")
     unit = index_within("explain", "unit", unit, units, f"there are {units} outputs")
     parts = loss_parts(loss, Place(unit, row, terms, None, loss.outputs.dtype))
-    return Explanation(f"{loss.title}: row {row} of {rows}", [*parts, *disagreement(parts, "backward() was not called since the last forward")])
+    remarks = disagreement(parts, "backward() was not called since the last forward")
+    return Explanation(f"{loss.title}: row {row} of {rows}", [*parts, *remarks])
 
 
 def disagreement(
