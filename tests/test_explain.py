@@ -358,6 +358,16 @@ def test_a_wrong_kernel_is_seen():
     assert "but the engine has" in str(wrong)
 
 
+def test_a_loss_without_its_backward_pass_says_so():
+    loss = nd.losses.MeanSquaredError()
+    loss.forward(np.ones((2, 2)), np.zeros((2, 2)))
+    loss.backward()
+    loss.forward(np.full((2, 2), 3.0), np.zeros((2, 2)))
+    explanation = nd.debug.explain(loss)
+    assert explanation.main.agrees
+    assert "dz[0]: the engine's number is not what the formula gives; either backward() was not called" in str(explanation)
+
+
 def test_frozen_and_unwanted_gradients_are_named():
     trainer = plain_trainer()
     trainer.model.freeze("outputs/bias")

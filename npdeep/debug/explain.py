@@ -148,16 +148,19 @@ def explain_loss(loss: Loss, unit: Any, row: Any, terms: int) -> Explanation:
     row = index_within("explain", "row", row, rows, f"the last batch had {rows} rows")
     unit = index_within("explain", "unit", unit, units, f"there are {units} outputs")
     parts = loss_parts(loss, Place(unit, row, terms, None, loss.outputs.dtype))
-    return Explanation(f"{loss.title}: row {row} of {rows}", [*parts, *disagreement(parts)])
+    remarks = disagreement(parts, "backward() was not called since the last forward")
+    return Explanation(f"{loss.title}: row {row} of {rows}", [*parts, *remarks])
 
 
-def disagreement(parts: layers.Parts) -> list[str]:
+def disagreement(
+    parts: layers.Parts, cause: str = "another pass has overwritten part of what it was computed from"
+) -> list[str]:
     """A remark where the engine's number is not what the formula gives."""
     names = [str(part.name) for part in parts if not isinstance(part, str) and not part.agrees]
     if not names:
         return []
     remark = (
-        f"{', '.join(names)}: the engine's number is not what the formula gives; either another pass has overwritten part of "
-        "what it was computed from, or the kernel is wrong (nd.debug.gradient_check tells)"
+        f"{', '.join(names)}: the engine's number is not what the formula gives; either {cause}, or the kernel is wrong "
+        "(nd.debug.gradient_check tells)"
     )
     return [remark]

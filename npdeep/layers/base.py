@@ -21,8 +21,9 @@ class Layer(Described):
 
     Attributes, each an array or None before the first pass that makes it:
         input, output: (n, input_size) and (n, output_size), from the last forward pass.
-        grad_output, grad_input: ∂loss/∂output and ∂loss/∂input, from the last backward pass. grad_input is None where nobody
-            wants it: in the lowest layer with something to train, and below.
+        grad_output, grad_input: ∂loss/∂output and ∂loss/∂input, from the last backward pass; a new forward pass sets
+            grad_output to None. grad_input is None where nobody wants it: in the lowest layer with something to train, and
+            below.
 
     An own layer defines `build`, `forward` and `backward`, and names its buffers in `buffers`:
 
