@@ -209,7 +209,7 @@ def evaluate_file(path: Path, source: str) -> dict[str, float]:
 
 
 def judged(path: Path, y: Any) -> tuple[Trainer, Any]:
-    """The trainer in a checkpoint file, or a new one for its model with cross entropy; and the labels as its loss wants them."""
+    """The trainer in a checkpoint file, or a new one for its model with cross entropy; and labels as its loss wants them."""
     header, _ = checkpoints.read(path)
     if "trainer" in header:
         return Trainer.restore(path), y
