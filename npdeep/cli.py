@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 import npdeep as nd
-from npdeep import runs, walks
+from npdeep import checked, runs, walks
 from npdeep.callbacks import Callback, progress
 
 INTERRUPTED = 130
@@ -122,18 +122,18 @@ def evaluate(given: argparse.Namespace) -> int:
 
 def check(given: argparse.Namespace) -> int:
     """Compare the gradients of a named network with central differences; exit code 1 where they differ."""
-    names = list(runs.CHECKED) if given.network == "all" else [given.network]
+    names = list(checked.CHECKED) if given.network == "all" else [given.network]
     if given.figure is not None and len(names) > 1:
         raise ValueError("--figure draws one network: name it in place of 'all'")
     good = True
     for name in names:
-        report = runs.check_network(name, seed=given.seed, tolerance=given.tolerance)
-        print(f"{name}: {runs.CHECKED[name].what}\n{report}\n")
-        sweep = nd.debug.epsilon_sweep(*runs.checked_network(name, given.seed)) if given.sweep else None
+        report = checked.check_network(name, seed=given.seed, tolerance=given.tolerance)
+        print(f"{name}: {checked.CHECKED[name].what}\n{report}\n")
+        sweep = nd.debug.epsilon_sweep(*checked.checked_network(name, given.seed)) if given.sweep else None
         if sweep is not None:
             print(f"{sweep}\n")
         if given.figure is not None:
-            print(f"wrote {runs.draw_check(given.figure, report, sweep)}")
+            print(f"wrote {checked.draw_check(given.figure, report, sweep)}")
         good = good and bool(report)
     return 0 if good else 1
 
@@ -145,6 +145,13 @@ def walk(given: argparse.Namespace) -> int:
         nd.debug.TerminalWalk(trainer, x, y).run()
     else:
         print(f"wrote {nd.plots.walk_page(trainer, x, y, given.html)}; open it in a browser, and go on with the arrow keys")
+    return 0
+
+
+def unroll(given: argparse.Namespace) -> int:
+    """Write the training step of a saved trainer as one file on NumPy alone."""
+    path = runs.unroll_file(given.file, given.to, given.data, given.epochs, given.batch_size)
+    print(f"wrote {path} and {path.with_suffix('.npz')}; train: python {path}; step through it: python -m pdb {path}")
     return 0
 
 
@@ -177,6 +184,7 @@ def parser() -> argparse.ArgumentParser:
     _evaluate_arguments(_add(commands, "evaluate", evaluate, "measure the model in a checkpoint file on test digits"))
     _walk_arguments(_add(commands, "walk", walk, "walk through one training step, in the terminal or as a page (--html)"))
     _diagnose_arguments(_add(commands, "diagnose", diagnose, "say what is wrong with a network, and what to try"))
+    _unroll_arguments(_add(commands, "unroll", unroll, "write a network's training step as one file on NumPy alone"))
     return top
 
 
@@ -242,9 +250,9 @@ def _walk_arguments(p: argparse.ArgumentParser) -> None:
 def _check_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "network",
-        choices=[*runs.CHECKED, "all"],
+        choices=[*checked.CHECKED, "all"],
         metavar="network",
-        help=f"which network: {', '.join(runs.CHECKED)}; or all of them",
+        help=f"which network: {', '.join(checked.CHECKED)}; or all of them",
     )
     p.add_argument("--seed", type=int, default=0, help="for weights and examples")
     p.add_argument("--tolerance", type=float, default=1e-6, help="largest relative error that passes")
@@ -270,3 +278,11 @@ def _diagnose_arguments(p: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"instead of a file, a network with a planted fault: {', '.join(nd.debug.FAULTS)}",
     )
+
+
+def _unroll_arguments(p: argparse.ArgumentParser) -> None:
+    _file_argument(p)
+    p.add_argument("--to", type=Path, default=Path("step.py"), help="the Python file to write; an .npz goes beside it")
+    p.add_argument("--data", default="sample", help=f"training digits to put into the .npz: {DATA}; or 'none'")
+    p.add_argument("--epochs", type=int, default=1, help="what running the file does")
+    p.add_argument("--batch-size", type=int, default=50, help="rows an update when it is run")

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from npdeep import cli, runs
+from npdeep import checked, cli
 
 
 def run(capsys, *arguments):
@@ -93,14 +93,14 @@ def test_check_compares_gradients_and_fails_where_they_differ(capsys, monkeypatc
     assert "WRONG" in out
 
 
-@pytest.mark.parametrize("name", sorted(runs.CHECKED))
+@pytest.mark.parametrize("name", sorted(checked.CHECKED))
 def test_every_named_network_passes(name):
-    report = runs.check_network(name)
+    report = checked.check_network(name)
     assert report, report
 
 
 def test_check_all_goes_through_all_of_them(capsys, monkeypatch):
-    monkeypatch.setattr(runs, "CHECKED", {k: runs.CHECKED[k] for k in ("dense", "gelu")})
+    monkeypatch.setattr(checked, "CHECKED", {k: checked.CHECKED[k] for k in ("dense", "gelu")})
     code, out, _ = run(capsys, "check", "all")
     assert code == 0
     assert "dense: " in out

@@ -13,7 +13,7 @@ import npdeep as nd
 
 ROOT = Path(nd.__file__).parents[1]
 FIGURES = ROOT / "tutorials" / "figures"
-NO_PICTURES = {"Figure", "in_house_style", "new_axes", "new_grid", "save"}
+NO_PICTURES = {"Figure", "in_house_style", "new_axes", "new_grid", "save", "walk_page"}
 PLOTS = sorted(set(nd.plots.__all__) - NO_PICTURES)
 SCRIPT = FIGURES.with_name("make_figures.py")
 

@@ -8,7 +8,7 @@ import pytest
 from helpers_training import bits, every_layer, every_trainer, examples
 
 import npdeep as nd
-from npdeep import cli, runs
+from npdeep import checked, cli
 from npdeep.debug.gradient_check import Probe
 from npdeep.kernels import batch_normalization as kernels
 
@@ -277,4 +277,4 @@ def test_the_command_sweeps_and_draws(tmp_path, capsys):
     assert figure.read_bytes()[:4] == b"\x89PNG"
     assert cli.main(["check", "all", "--figure", str(figure)]) == 2
     assert "--figure draws one network" in capsys.readouterr().err
-    assert runs.draw_check(tmp_path / "one.png", runs.check_network("regression")).exists()
+    assert checked.draw_check(tmp_path / "one.png", checked.check_network("regression")).exists()

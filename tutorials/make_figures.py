@@ -143,6 +143,23 @@ def update_ratios():
 
 
 @figure
+def gradient_agreement():
+    """Hand-derived against numeric, for a network with a kink in it."""
+    x = np.random.default_rng(0).standard_normal((8, 5))
+    layers = [nd.Dense(7), nd.BatchNormalization(), nd.Activation("elu"), nd.Dense(6), nd.Activation("tanh"), nd.Dense(3)]
+    model = nd.Sequential(layers, input_size=5, seed=0)
+    return nd.plots.gradient_agreement(nd.debug.gradient_check(model, "softmax_cross_entropy", x, np.arange(8) % 3))
+
+
+@figure
+def epsilon_sweep():
+    """How long a step a difference quotient needs."""
+    x = np.random.default_rng(0).standard_normal((8, 5))
+    model = nd.Sequential([nd.Dense(7), nd.Activation("tanh"), nd.Dense(3)], input_size=5, seed=0)
+    return nd.plots.epsilon_sweep(nd.debug.epsilon_sweep(model, "softmax_cross_entropy", x, np.arange(8) % 3))
+
+
+@figure
 def activation_histograms():
     """Four tanh layers with weights from a uniform distribution that is too narrow."""
     (x, _), _ = digits()

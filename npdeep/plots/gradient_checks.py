@@ -20,11 +20,13 @@ MARKERS = ("o", "s", "^", "D", "v", "*", "<", "p", ">", "h")
 
 @in_house_style
 def gradient_agreement(report: GradientReport, ax: Axes | None = None) -> Axes:
-    """Every compared element: its hand-derived gradient across, its central difference upwards; right ones lie on the diagonal.
+    """Every compared element: its hand-derived gradient across, its central difference upwards.
 
-    Both axes are logarithmic to both sides of a small linear part around 0, so that a wrong sign shows. A colour and a marker
+    Read it as: what is right lies on the diagonal. Both axes are logarithmic to both sides of a small linear part around 0, so that a wrong sign shows. A colour and a marker
     for each parameter; elements on a kink, which the check leaves out, are crosses; a ring marks the worst element, and the
     title names it. Raises ValueError for a report without elements.
+
+    Figure: tutorials/figures/gradient_agreement.png
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(3), nd.Activation("tanh"), nd.Dense(2)], input_size=4, seed=0)
@@ -79,8 +81,10 @@ def mark_worst(ax: Axes, worst: Comparison) -> None:
 def epsilon_sweep(sweep: EpsilonSweep, ax: Axes | None = None) -> Axes:
     """The relative error over the step ε, both logarithmic: a U, with rounding on its left side and truncation on its right.
 
-    Thick: all compared elements together; thin: one parameter each. Dashed: how the two errors would grow, as 1/ε and as ε²;
-    dotted: the step that `gradient_check` takes.
+    Read it from right to left: a smaller step is better until rounding takes over. Thick: all compared elements together; thin:
+    one parameter each. Dashed: how the two errors would grow, as 1/ε and as ε²; dotted: the step that `gradient_check` takes.
+
+    Figure: tutorials/figures/epsilon_sweep.png
 
     >>> sweep = EpsilonSweep([1e-2, 1e-5, 1e-9], errors=[1e-4, 1e-10, 1e-7], by_parameter={"w": [1e-4, 1e-10, 1e-7]})
     >>> ax = epsilon_sweep(sweep)

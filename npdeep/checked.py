@@ -1,0 +1,115 @@
+"""The networks whose gradients `npdeep check` compares with central differences."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npdeep import activations, checks, plots, seeds
+from npdeep.debug.epsilon_sweep import EpsilonSweep
+from npdeep.debug.gradient_check import gradient_check
+from npdeep.debug.gradient_report import GradientReport
+from npdeep.layers import (
+    GLU,
+    Activation,
+    AlphaDropout,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    Layer,
+    Maxout,
+    PReLU,
+    RReLU,
+)
+from npdeep.model import Sequential
+
+
+@dataclass(frozen=True)
+class CheckedNetwork:
+    """A small network for `npdeep check`: what it shows, how to build it, and its loss."""
+
+    what: str
+    build: Callable[[], list[Layer]]
+    loss: str = "softmax_cross_entropy"
+
+
+def _around(activation: str) -> Callable[[], list[Layer]]:
+    required: dict[str, Any] = {"threshold": 0.1, "value": 0.1} if activation == "threshold" else {}
+    return lambda: [Dense(7), Activation(activation, **required), Dense(3)]
+
+
+CHECKED = {
+    "dense": CheckedNetwork("affine maps and ReLU", lambda: [Dense(7), Activation("relu"), Dense(3)]),
+    "batch_normalization": CheckedNetwork(
+        "batch normalization before ELU and on the logits; the bias before it has the gradient 0",
+        lambda: [Dense(7), BatchNormalization(), Activation("elu"), Dense(3), BatchNormalization()],
+    ),
+    "dropout": CheckedNetwork(
+        "four kinds of noise, the same in every evaluation",
+        lambda: [
+            Dropout(0.3),
+            Dense(7),
+            GaussianDropout(0.2),
+            Activation("selu"),
+            AlphaDropout(0.1),
+            Dense(6),
+            GaussianNoise(0.1),
+            Dense(3),
+        ],
+    ),
+    "gates": CheckedNetwork("maxout, PReLU, RReLU and GLU", lambda: [Maxout(6), PReLU(), Dense(8), RReLU(), GLU(), Dense(3)]),
+    "regularized": CheckedNetwork(
+        "L1, L2 and both, on kernels and on a bias",
+        lambda: [
+            Dense(7, kernel_regularizer="l1"),
+            Activation("tanh"),
+            Dense(6, kernel_regularizer="l2", bias_regularizer="l2"),
+            Activation("gelu"),
+            Dense(3, kernel_regularizer="l1_l2"),
+        ],
+    ),
+    "regression": CheckedNetwork(
+        "softplus under the squared error", lambda: [Dense(7), Activation("softplus"), Dense(3)], "mean_squared_error"
+    ),
+    **{name: CheckedNetwork(f"{name} between two dense layers", _around(name)) for name in activations.RULES},
+}
+"""Networks by the name that `npdeep check` takes: the ones above, and one around every activation."""
+
+
+def checked_network(name: str, seed: int = 0) -> tuple[Sequential, str, Any, Any]:
+    """A named network for a gradient check, its loss, and random examples: (model, loss, x, y).
+
+    >>> model, loss, x, y = checked_network("dense")
+    >>> loss, x.shape, y.shape
+    ('softmax_cross_entropy', (8, 5), (8,))
+    """
+    network = CHECKED[checks.choice("check", "network", name, CHECKED)]
+    seed = seeds.check_seed("check", seed)
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((8, 5))
+    y = rng.standard_normal((8, 3)) if network.loss == "mean_squared_error" else rng.integers(0, 3, 8)
+    return Sequential(network.build(), input_size=5, seed=seed, dtype="float64"), network.loss, x, y
+
+
+def check_network(name: str, seed: int = 0, tolerance: float = 1e-6) -> GradientReport:
+    """The gradient check of a named network on random examples.
+
+    >>> bool(check_network("dense"))
+    True
+    """
+    return gradient_check(*checked_network(name, seed), tolerance=tolerance)
+
+
+@plots.in_house_style
+def draw_check(path: Path, report: GradientReport, sweep: EpsilonSweep | None = None) -> Path:
+    """A picture of a gradient check, and of a sweep beside it where there is one."""
+    panels = 1 if sweep is None else 2
+    figure, axes = plots.new_grid(1, panels, (10 * panels, 6.5))
+    plots.gradient_agreement(report, ax=axes[0])
+    if sweep is not None:
+        plots.epsilon_sweep(sweep, ax=axes[1])
+    return plots.save(figure, path)
