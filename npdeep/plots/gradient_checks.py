@@ -22,9 +22,9 @@ MARKERS = ("o", "s", "^", "D", "v", "*", "<", "p", ">", "h")
 def gradient_agreement(report: GradientReport, ax: Axes | None = None) -> Axes:
     """Every compared element: its hand-derived gradient across, its central difference upwards.
 
-    Read it as: what is right lies on the diagonal. Both axes are logarithmic to both sides of a small linear part around 0, so that a wrong sign shows. A colour and a marker
-    for each parameter; elements on a kink, which the check leaves out, are crosses; a ring marks the worst element, and the
-    title names it. Raises ValueError for a report without elements.
+    Read it as: what is right lies on the diagonal. Both axes are logarithmic to both sides of a small linear part around 0, so
+    that a wrong sign shows. A colour and a marker for each parameter; elements on a kink, which the check leaves out, are
+    crosses; a ring marks the worst element, and the title names it. Raises ValueError for a report without elements.
 
     Figure: tutorials/figures/gradient_agreement.png
 
