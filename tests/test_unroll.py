@@ -1,6 +1,7 @@
 """Unrolled files: the same bits as npdeep, in a process that has none; refused where something is the user's own."""
 
 import ast
+import importlib.util
 import inspect
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from helpers_training import bits, every_trainer, examples, plain_trainer
 import npdeep as nd
 from npdeep.debug.unrolling.layers import LAYERS
 from npdeep.debug.unrolling.losses import LOSSES
+from npdeep.debug.unrolling.script import TAKEN
 from npdeep.debug.unrolling.updates import CLIPPINGS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULES
 from npdeep.events import STAGES
 from npdeep.kernels.affine import affine_backward
@@ -345,9 +347,42 @@ def test_what_is_the_users_own_is_refused_by_name(tmp_path, trainer, named):
 def test_a_callback_of_the_users_own_and_an_augmentation_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="unroll: the callback is a MyCallback of your own"):
         plain_trainer().fit(*examples(20), callbacks=[MyCallback(tmp_path / "step.py")], verbose=False)
-    with pytest.raises(ValueError, match=r"unroll: augment=Shift\(.*\) is no part of the training step"):
+    with pytest.raises(ValueError, match=r"unroll: augment \(Shift\(.*\)\) is no part of the training step"):
         nd.debug.unroll(plain_trainer(), tmp_path / "step.py", augment=nd.augmentation.Shift(2, shape=(2, 3)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_layer_takes_a_name_that_the_file_uses(tmp_path):
+    for i in range(len(OPTIMIZER_OF)):
+        tree = ast.parse(nd.debug.unroll(network(i), tmp_path / f"names_{i}.py").read_text(encoding="utf-8"))
+        functions = [f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name in ("step", "make_buffers", "train")]
+        local = {n.id for f in functions for n in ast.walk(f) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        local |= {a.arg for f in functions for a in f.args.args}
+        assert local - TAKEN <= {"_"}
+
+
+@pytest.mark.parametrize("name", ["n", "r", "s", "file", "momentum_at", "lambda", "x"])
+def test_a_layer_of_any_name_trains(tmp_path, name, monkeypatch):
+    layers = [nd.Dense(5, name=name), nd.Activation("tanh"), nd.Dense(3, name="outputs")]
+    trainer = nd.Trainer(nd.Sequential(layers, 6, seed=0), "softmax_cross_entropy", P.Nadam())
+    module = load(nd.debug.unroll(trainer, tmp_path / "named.py"))
+    x, y = examples(3)                        # as many rows as outputs
+    for weight in (None, np.array([0.5, 1.0, 2.0])):
+        assert module.step(x.astype(np.float64), y, weight) == trainer.step(x, y, weight)
+    assert module.values.tobytes() == trainer.model.arena.values.tobytes()
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("given", [{"sample_weight": np.ones(5)}, {"seed": 5}, {"shuffle": False}])
+def test_other_arguments_of_fit_are_refused_too(tmp_path, given):
+    with pytest.raises(ValueError, match=f"unroll: {next(iter(given))} .* is no part of the training step"):
+        nd.debug.unroll(plain_trainer(), tmp_path / "step.py", **given)
 
 
 def test_paths_and_data_are_checked_at_the_door(tmp_path):

@@ -151,7 +151,7 @@ def write_loss(script: Script, loss: Loss, outputs: str) -> None:
 
 
 def targets_line(script: Script, loss: Loss) -> list[str]:
-    """The lines of `train` that bring targets into the form which the step wants."""
+    """The lines that bring targets into the form which the step wants."""
     if isinstance(loss, SoftmaxCrossEntropy):
         return [f"y = np.asarray(y, np.int64 if np.ndim(y) == 1 else {script.dtype})"]
     return [f"y = np.asarray(y, {script.dtype}).reshape(len(x), {script.model.output_size})"]

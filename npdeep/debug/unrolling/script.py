@@ -18,9 +18,9 @@ from npdeep.model import Sequential
 from npdeep.parameters import Parameter
 
 WORDS = """
-    Array Arrays batch beta bisect clipping dw epoch g generator grads group index itertools learning_rate learning_rate_at
-    length loss m make_buffers math mean momentum_at next_beta np optimizer order penalty piece pieces rows scratch spare start
-    step t total train training u v values w weight x y
+    Array Arrays Callable Iterator batch batch_size beta bisect clipping d dw epoch epochs file first g generator grads group
+    index itertools largest_v learning_rate learning_rate_at length loss m make_buffers math mean momentum_at next_beta n np
+    optimizer order penalty piece pieces r rows s scratch spare start step t total train training u v values w weight x y
 """
 TAKEN = {*WORDS.split(), *keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 """Names that the file uses for something else."""

@@ -22,7 +22,9 @@ from npdeep.debug.unrolling.updates import (
     write_optimizer,
     write_penalties,
 )
+from npdeep.described import Described
 from npdeep.kernels.arrays import Array
+from npdeep.losses import Loss
 from npdeep.losses.own import OwnLoss
 from npdeep.parameters import CHUNK
 from npdeep.schedules import Schedule
@@ -65,11 +67,12 @@ def unroll(
     if not isinstance(trainer, Trainer):
         raise TypeError(f"unroll: trainer must be a Trainer, which knows loss and optimizer; got {checks.describe(trainer)}")
     for name, given in of_fit.items():
-        if given is None or given == ():
+        if given is None or (isinstance(given, list | tuple) and not given):
             continue
+        shown = repr(given) if isinstance(given, Described) else checks.describe(given)
         raise ValueError(
-            f"unroll: {name}={given!r} is no part of the training step and cannot be unrolled; change the rows before you hand "
-            "them to step(x, y), and write what is to watch the run into the loop of the file"
+            f"unroll: {name} ({shown}) is no part of the training step and cannot be unrolled; what is to change the rows, to "
+            "order or to weigh them, or to watch the run, goes by hand into the loop of the file, around step(x, y, weight)"
         )
     path = check_path(path)
     data = check_data(trainer, x, y)
@@ -218,7 +221,7 @@ def render(script: Script, trainer: Trainer, name: str, epochs: int, batch_size:
         "\nbatch = Arrays()\nbatch.rows = 0\n\n",
         function("make_buffers(n)", "The arrays that a step on n rows writes.", ["batch.rows = n", *script.buffers]),
         section("The training step."),
-        step_text(script),
+        step_text(script, trainer.loss),
         section("The loop around it."),
         train_text(script, trainer),
         "",
@@ -257,10 +260,21 @@ def function(signature: str, docstring: str, lines: list[str]) -> str:
     return "\n".join([f"def {signature}:", f'    """{docstring}"""', *body])
 
 
-def step_text(script: Script) -> str:
+def step_text(script: Script, loss: Loss) -> str:
     """The step as a function."""
-    about = f"One step on x (n, {script.model.input_size}), targets y and weights (n, 1) or None; returns loss plus penalties."
-    lines = ["rows = len(x)", "if rows != batch.rows:", "    make_buffers(rows)", *script.step, "", "return loss.value"]
+    about = f"One step on x (n, {script.model.input_size}), targets y and a weight a row or None; returns loss plus penalties."
+    lines = [
+        "rows = len(x)",
+        f"x = np.asarray(x, {script.dtype})",
+        *targets_line(script, loss),
+        "if weight is not None:",
+        f"    weight = np.asarray(weight, {script.dtype}).reshape(rows, 1)",
+        "if rows != batch.rows:",
+        "    make_buffers(rows)",
+        *script.step,
+        "",
+        "return loss.value",
+    ]
     return function("step(x, y, weight=None)", about, lines)
 
 
