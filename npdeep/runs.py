@@ -224,6 +224,11 @@ def unroll_file(path: Path, to: Path, source: str, epochs: int, batch_size: int)
     """The training step of a saved trainer as a file of its own, with training digits beside it."""
     trainer = Trainer.restore(path)
     x, y = (None, None) if source == "none" else load_data(source)[0]
+    if x is not None and x.shape[1] != trainer.model.input_size:
+        raise ValueError(
+            f"the network in {path} takes {trainer.model.input_size} numbers an example, a digit has {x.shape[1]}; unroll it "
+            "without digits: --data none"
+        )
     return unroll(trainer, to, x, y, epochs=epochs, batch_size=batch_size)
 
 

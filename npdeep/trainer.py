@@ -135,7 +135,7 @@ class Trainer(metaclass=Hinting):
                     self.on_event(event)
                 passes, self.event = self.model.passes, event
                 yield event
-                if self.model.passes != passes and event.stage in ("forward", "loss", "backward"):
+                if self.model.passes != passes and event.stage not in ("update", "constrain"):
                     raise ValueError(
                         f"walk: after the event {event.stage} {event.name!r} the model was used for another pass, which "
                         "overwrote what the rest of this step needs; look at event.arrays, or use model.copy() for passes in "
@@ -152,7 +152,8 @@ class Trainer(metaclass=Hinting):
             y: targets, as the loss wants them.
             sample_weight: one number ≥ 0 a row, or None.
 
-        Raises ValueError or TypeError for unfit arguments before anything changes.
+        Raises ValueError or TypeError for unfit arguments before anything changes. In pdb: `n` over the first line, which
+        checks the arguments; from there on `s` goes through nothing but the operations.
         """
         x, y, sample_weight = self._enter("step", x, y, sample_weight)
         for event in self.operations(x, y, sample_weight):

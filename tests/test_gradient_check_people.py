@@ -11,6 +11,7 @@ import npdeep as nd
 from npdeep import checked, cli
 from npdeep.debug.gradient_check import Probe
 from npdeep.kernels import batch_normalization as kernels
+from npdeep.kernels.affine import affine_backward
 
 
 @pytest.fixture(autouse=True)
@@ -278,3 +279,24 @@ def test_the_command_sweeps_and_draws(tmp_path, capsys):
     assert cli.main(["check", "all", "--figure", str(figure)]) == 2
     assert "--figure draws one network" in capsys.readouterr().err
     assert checked.draw_check(tmp_path / "one.png", checked.check_network("regression")).exists()
+
+
+def test_several_kinks_at_one_place_are_no_error_and_a_wrong_backward_there_is(monkeypatch):
+    model = nd.Sequential([nd.Dense(2, name="h"), nd.Activation("relu"), nd.Dense(1, name="o")], 1, seed=0)
+    model.layer("h").kernel.value = [[1.0, -1.0]]
+    model.layer("o").kernel.value = [[1.0], [-2.0]]
+    report = nd.debug.gradient_check(model, "mean_squared_error", [[0.0]], [[1.0]])
+    assert report
+    assert "takes another side of kinks that meet here; a step aside all agree" in str(report)
+    layers = [nd.Dense(4), nd.Activation("relu"), nd.Dense(3)]
+    zeros = nd.Sequential(layers, 5, seed=0)
+    x = np.random.default_rng(0).standard_normal((3, 5))
+    x[0] = 0
+    assert nd.debug.gradient_check(zeros, "softmax_cross_entropy", x, [0, 1, 2])
+
+    def wrong(x, W, dz, dW, db, dx):
+        affine_backward(x, W, dz, dW, db, dx)
+        return None if dx is None else np.multiply(dx, 1.01, out=dx)
+
+    monkeypatch.setattr("npdeep.layers.dense.affine_backward", wrong)
+    assert not nd.debug.gradient_check(model, "mean_squared_error", [[0.0]], [[1.0]])

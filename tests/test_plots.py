@@ -138,3 +138,20 @@ def test_colours_are_told_apart_without_colour_too():
     looks = [style.look(i) for i in range(7)]
     assert len({look["color"] for look in looks}) == len({str(look["linestyle"]) for look in looks}) == 7
     assert style.look(0, marked=True)["marker"] == "o"
+
+
+def test_a_gradient_of_zero_is_a_cross_at_the_bottom_and_no_line_that_falls():
+    layers = [nd.Dense(4, name="a"), nd.Activation("tanh"), nd.Dense(4, name="b"), nd.Activation("tanh"), nd.Dense(2, name="c")]
+    trainer = nd.Trainer(nd.Sequential(layers, 3, seed=0), "softmax_cross_entropy")
+    trainer.model.freeze("b")
+    ax = nd.plots.gradient_flow(trainer, np.eye(3), np.array([0, 1, 0]))
+    line, crosses = ax.get_lines()
+    assert np.isnan(line.get_ydata()[1])
+    assert crosses.get_xdata().tolist() == [2]
+    assert ax.get_legend().get_texts()[0].get_text() == "0: frozen, or nothing arrives"
+
+
+def test_a_run_of_one_epoch_is_a_point_that_can_be_seen():
+    ax = nd.plots.learning_curves({"one": nd.History([{"epoch": 1, "loss": 2.0}])}, "loss", "epochs")
+    assert ax.get_lines()[0].get_marker() not in ("None", "")
+    assert ax.get_xlabel() == "epochs"

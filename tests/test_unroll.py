@@ -423,3 +423,15 @@ def test_a_file_that_cannot_be_written_leaves_none_behind(tmp_path, monkeypatch)
     with pytest.raises(OSError, match="disk full"):
         nd.debug.unroll(plain_trainer(), tmp_path / "step.py")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_that_is_being_walked_is_refused(tmp_path):
+    trainer = plain_trainer()
+    walk = trainer.walk(*examples(5))
+    next(walk)
+    with pytest.raises(ValueError, match="in the midst of a step that is being walked"):
+        nd.debug.unroll(trainer, tmp_path / "step.py")
+    list(walk)
+    assert nd.debug.unroll(trainer, tmp_path / "step.py", shuffle=True).exists()
+    with pytest.raises(TypeError, match="unroll: unknown argument 'epoch'"):
+        nd.debug.unroll(trainer, tmp_path / "other.py", epoch=3)

@@ -216,3 +216,14 @@ def test_an_own_loss_shows_what_is_known_of_it(targets, shown):
     trainer = nd.Trainer(plain_trainer().model, Mean())
     (event,) = [e for e in trainer.walk(np.ones((4, 6)), targets) if e.stage == "loss"]
     assert list(event.arrays) == [*shown, "loss", "grad_outputs"]
+
+
+def test_another_pass_right_before_the_update_is_refused_too():
+    trainer = every_trainer()
+    walk = trainer.walk(*examples(10))
+    for event in walk:
+        if event.stage == "penalty":
+            break
+    trainer.step(*examples(10))
+    with pytest.raises(ValueError, match="after the event penalty 'penalty' the model was used for another pass"):
+        next(walk)

@@ -67,8 +67,8 @@ def break_when(trainer: Trainer, condition: Any, share: float = 0.5) -> Breakpoi
 
     The debugger is the one that Python's `breakpoint()` opens: pdb, or that of your editor. It stops in `here`, where event,
     layer and arrays can be looked at; `c` runs on. It stops once: call `break_when` again to watch on, `.clear()` on what is
-    returned to watch no longer. Only steps that are watched cost anything. Raises ValueError or TypeError for another
-    condition.
+    returned to watch no longer. A trainer has one such watch: a second call takes the place of the first. Only steps that are
+    watched cost anything. Raises ValueError or TypeError for another condition.
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(2, name="outputs")], input_size=3, seed=0)

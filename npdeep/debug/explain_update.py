@@ -127,7 +127,7 @@ def follow_gradient(twin: Trainer, parameter: Parameter, where: tuple[int, ...],
     if "penalty" in to_do and twin.penalized:
         twin.penalize()
         if parameter.grad[where] != g:
-            lines.append(f"  the penalty takes g from {g:.4g} to {parameter.grad[where]:.4g}")
+            lines.append(f"  the penalty takes g from {short(g)} to {short(float(parameter.grad[where]))}")
     g = float(parameter.grad[where])
     if "clip" in to_do and twin.clipping is not None:
         twin.clipping.clip()

@@ -28,7 +28,9 @@ class Kink:
 
     def __str__(self) -> str:
         left, right, ours = map(short, (self.left, self.right, self.ours))
-        return f"{self.name}{list(self.index)}: a kink, fine: left {left}, right {right}, ours {ours} lies between"
+        between = min(self.left, self.right) <= self.ours <= max(self.left, self.right)
+        why = "lies between" if between else "takes another side of kinks that meet here; a step aside all agree"
+        return f"{self.name}{list(self.index)}: a kink, fine: left {left}, right {right}, ours {ours} {why}"
 
 
 @dataclass

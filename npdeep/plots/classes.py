@@ -118,14 +118,14 @@ def confusion_matrix(
     for (row, column), count in np.ndenumerate(counts):
         share = f"\n{_percent(shares[row, column])}" if count else ""
         color = "white" if shares[row, column] > 0.3 else "black" if count else "0.5"
-        ax.text(column, row, f"{count:,}{share}", ha="center", va="center", fontsize=13, color=color)
+        ax.text(column, row, f"{count:,}{share}", ha="center", va="center", fontsize=15, color=color)
     for k in range(classes):
         ax.add_patch(Rectangle((k - 0.48, k - 0.48), 0.96, 0.96, fill=False, edgecolor="black", linewidth=2))
     ax.set_xticks(range(classes), [str(name) for name in names])
     ax.set_yticks(range(classes), [str(name) for name in names])
-    ax.tick_params(length=0)
-    ax.set_xlabel("class that the network chose")
-    ax.set_ylabel("true class")
+    ax.tick_params(length=0, labelsize=18)    # the figure is large, and is shown smaller
+    ax.set_xlabel("class that the network chose", fontsize=20)
+    ax.set_ylabel("true class", fontsize=20)
     ax.set_title(f"{np.trace(counts):,} of {len(x):,} right ({_percent(np.trace(counts) / len(x))})")
     return ax
 

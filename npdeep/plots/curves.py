@@ -31,7 +31,7 @@ def learning_curves(
         runs: a history, or histories by the name that the legend is to show. A list of histories under one name, runs of one
             network with several seeds, becomes one line, their mean, in a band.
         key: what to draw, for example "loss" or "val_accuracy".
-        x: "updates", "epoch" or "seconds". Runs with other batch sizes are compared fairly by updates or seconds only.
+        x: "updates", "epochs" or "seconds". Runs with other batch sizes are compared fairly by updates or seconds only.
         ax: axes to draw into.
         band: "range", from the lowest to the highest run, or "std", one standard deviation (of n − 1) about the mean.
 
@@ -48,6 +48,7 @@ def learning_curves(
     >>> ax.get_xlabel(), ax.get_lines()[0].get_ydata().tolist()
     ('updates', [2.0, 1.0])
     """
+    x = "epoch" if x == "epochs" else x
     if x not in X_LABELS:
         raise ValueError(f"learning_curves: x must be one of {', '.join(X_LABELS)}, got {x!r}")
     if band not in ("range", "std"):
@@ -56,7 +57,7 @@ def learning_curves(
     curves = {name: _curve(name, run, key, x) for name, run in named.items()}
     ax = new_axes(ax)
     for i, (name, (places, values)) in enumerate(curves.items()):
-        ax.plot(places, values.mean(axis=0), label=name or None, **look(i))
+        ax.plot(places, values.mean(axis=0), label=name or None, **look(i, marked=len(places) == 1))    # a line needs two
         if len(values) > 1:
             ax.fill_between(places, *_band(values, band), color=COLORS[i % len(COLORS)], alpha=0.2, linewidth=0)
     ax.set_xlabel(X_LABELS[x])

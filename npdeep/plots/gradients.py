@@ -20,7 +20,7 @@ def gradient_flow(trainer: Trainer, x: Any, y: Any, ax: Axes | None = None) -> A
     """‖∂L/∂kernel‖ of every layer at one step, on a logarithmic scale: the input to the left, the loss to the right.
 
     Read it from right to left, as the gradient travels: a line that falls on its way shows a vanishing gradient, one that rises
-    an exploding one. Nothing of the trainer is touched.
+    an exploding one. A cross at the bottom stands for a gradient of 0: of a frozen layer, say. The trainer stays as it is.
 
     Figure: tutorials/figures/gradient_flow.png
 
@@ -34,9 +34,16 @@ def gradient_flow(trainer: Trainer, x: Any, y: Any, ax: Axes | None = None) -> A
         raise TypeError(f"gradient_flow: the first argument must be a Trainer, which knows the loss; got {describe(trainer)}")
     norms = kernel_gradient_norms(snapshot(trainer, x, y))
     ax = new_axes(ax)
-    positions = np.arange(1, len(norms) + 1)
-    ax.plot(positions, list(norms.values()), color=COLORS[0], marker="o")
+    positions, values = np.arange(1, len(norms) + 1), np.array(list(norms.values()))
+    there = values > 0
+    ax.plot(positions, np.where(there, values, np.nan), color=COLORS[0], marker="o")
     _layer_axis(ax, list(norms))
+    if not there.all():                       # a logarithmic scale has no 0
+        none = np.full(np.count_nonzero(~there), 0.03)
+        style: dict[str, Any] = {"color": COLORS[1], "markersize": 11, "markeredgewidth": 2.5}
+        why = "0: frozen, or nothing arrives"
+        ax.plot(positions[~there], none, "x", transform=ax.get_xaxis_transform(), label=why, **style)
+        ax.legend()
     return ax
 
 
@@ -148,6 +155,7 @@ def update_ratios(record: RecordUpdates, ax: Axes | None = None) -> Axes:
         ax.annotate(
             text, (0.99, guide), xycoords=("axes fraction", "data"), textcoords="offset points",
             xytext=(0, 3 if place == "bottom" else -3), ha="right", va=place, fontsize=12, color="0.25",
+            bbox={"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 1.5}, zorder=5,
         )
     ax.set_yscale("log")
     seen = ratios[np.isfinite(ratios)]

@@ -46,7 +46,7 @@ def _boxes(model: Sequential, ax: Axes) -> Axes:
         box.set(facecolor=color, edgecolor="black", alpha=0.55, hatch="//" if frozen else None)
         ax.add_patch(box)
         under = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 2} if frozen else None    # hatching would cross it
-        ax.text(0, i, name, ha="center", va="center", fontsize=13, bbox=under)
+        ax.text(0, i, name, ha="center", va="center", fontsize=13 if len(name) < 40 * share else 9, bbox=under)
         ax.text(0.56, i, f"{width:,} wide{text}", ha="left", va="center", fontsize=12)
         if i:
             ax.annotate("", (0, i - 0.36), (0, i - 0.64), arrowprops={"arrowstyle": "->", "linewidth": 1.8})

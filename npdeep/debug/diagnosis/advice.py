@@ -6,6 +6,9 @@ ADVICE = {
         "Look at the other findings first, they are the likely cause; else check that rows and labels belong together, "
         "lower the learning rate, and normalize the batches (nd.BatchNormalization)."
     ),
+    "symmetric": (
+        "Begin with random weights: he_normal for relu and its kin, glorot_uniform for tanh and logistic; biases of 0 will do."
+    ),
     "vanishing": (
         "Initialize for the activation (he_normal, glorot_uniform), take an activation that does not saturate (relu, elu), "
         "put nd.BatchNormalization before every activation."
@@ -57,6 +60,7 @@ _PROBLEM = 'chapter 11, "Vanishing/Exploding Gradients Problems"'
 READ = {
     "nan": 'chapter 11, "Gradient Clipping"; Pascanu et al. (2013), On the difficulty of training recurrent neural networks',
     "chance_level": f"{_PROBLEM}, and exercise 8 of the chapter, where a network collapses to chance",
+    "symmetric": 'chapter 10, on backpropagation: why weights begin at random; Goodfellow et al. (2016), section 8.4',
     "vanishing": f"{_PROBLEM}; Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward networks",
     "exploding": 'chapter 11, "Xavier and He Initialization" and "Gradient Clipping"; Pascanu et al. (2013)',
     "saturated": 'chapter 11, "Xavier and He Initialization"; Glorot & Bengio (2010), section 3',

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from npdeep import checks
-from npdeep.debug.diagnosis import data, gradients, not_finite, outcome, units
+from npdeep.debug.diagnosis import data, gradients, not_finite, outcome, symmetry, units
 from npdeep.debug.diagnosis.findings import Diagnosis, Finding
 from npdeep.debug.diagnosis.probe import Batch, Probe, probe
 from npdeep.debug.snapshot import SATURATED
@@ -18,8 +18,12 @@ from npdeep.trainer import Trainer
 LOOKED_AT = 1000
 """At most so many rows go through the network, evenly spaced; labels are judged by all rows."""
 
+FEWEST = 10
+"""From fewer rows nothing is said about units and gradients: on a single row every unit is either dead or always on, and batch
+normalization passes no gradient."""
+
 ORDER = (
-    *("nan", "chance_level", "vanishing", "exploding", "saturated", "dead", "nearly_dead", "always_on"),
+    *("nan", "symmetric", "chance_level", "vanishing", "exploding", "saturated", "dead", "nearly_dead", "always_on"),
     *("update_too_large", "update_too_small", "cold_statistics", "unscaled_inputs", "imbalance"),
 )
 """The gravest first."""
@@ -80,6 +84,9 @@ def _questions(looked: Probe, trainer: Trainer, report: Diagnosis) -> list[Findi
     report.gradient, report.slope = way.verdict, way.slope
     report.layers = list(looked.kernels.values())
     report.measurements = {"layers": layer_table(looked), "units": unit_table(looked)}
+    found += symmetry.symmetric(trainer.model)
+    if looked.n < FEWEST:
+        return found
     of_units = units.shut_units(looked)
     whole_layer_dead = any(f.kind == "dead" and f.evidence["units"] == f.evidence["of"] for f in of_units)
     on_the_way = [] if whole_layer_dead else gradients.on_the_way_back(looked)
@@ -170,7 +177,9 @@ def _notes(looked: Probe, trainer: Trainer, n: int) -> list[str]:
     said = []
     if n > LOOKED_AT:
         said.append(f"{looked.n:,} of {n:,} rows went through the network; labels were judged by all.")
-    if looked.n < units.ROWS_FOR_RARELY:
+    if looked.n < FEWEST:
+        said.append(f"{looked.n} rows are too few to judge units, gradients and updates by; hand in 300 or more.")
+    elif looked.n < units.ROWS_FOR_RARELY:
         said.append(f"{looked.n} rows are few: units that fire rarely cannot be told from dead ones; hand in 300 or more.")
     if trainer.iteration == 0:
         said.append("the trainer has made no update yet: nobody can tell yet what it learns.")

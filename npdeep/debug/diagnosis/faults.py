@@ -256,7 +256,14 @@ FAULTS = {
         lambda: trained(network(), optimizers.SGD(1e-7)),
         ("chance_level",),
     ),
-    "zeros": Fault("all weights begin at 0", "chance_level", "outputs", _zeros, ("dead", "update_too_small")),
+    "zeros": Fault("all weights begin at 0", "chance_level", "outputs", _zeros, ("dead", "update_too_small", "symmetric")),
+    "constant": Fault(
+        "all weights begin at 0.01",
+        "symmetric",
+        "hidden1",
+        lambda: trained(network(initializer=initializers.Constant(0.01)), epochs=1),
+        ("always_on", "update_too_large"),
+    ),
     "collapse": Fault(
         "exercise 8: Adam with 0.01 on five ELU layers without normalization",
         "chance_level",

@@ -23,6 +23,7 @@ from npdeep.debug.unrolling.updates import (
     write_penalties,
 )
 from npdeep.described import Described
+from npdeep.hints import unknown_keywords
 from npdeep.kernels.arrays import Array
 from npdeep.losses import Loss
 from npdeep.losses.own import OwnLoss
@@ -31,6 +32,8 @@ from npdeep.schedules import Schedule
 from npdeep.trainer import Trainer
 
 WORD = (1 << 64) - 1
+OF_FIT = ("validation_data", "sample_weight", "shuffle", "seed", "augment", "cache_frozen", "callbacks", "verbose")
+"""Arguments of `fit` that are no part of a training step."""
 RULE = "# " + "─" * 118
 
 
@@ -66,8 +69,9 @@ def unroll(
     """
     if not isinstance(trainer, Trainer):
         raise TypeError(f"unroll: trainer must be a Trainer, which knows loss and optimizer; got {checks.describe(trainer)}")
+    unknown_keywords("unroll", {n: v for n, v in of_fit.items() if n not in OF_FIT}, "x, y, epochs, batch_size")
     for name, given in of_fit.items():
-        if given is None or (isinstance(given, list | tuple) and not given):
+        if given is None or (isinstance(given, list | tuple) and not given) or (name == "shuffle" and given is True):
             continue
         shown = repr(given) if isinstance(given, Described) else checks.describe(given)
         raise ValueError(
@@ -118,6 +122,8 @@ def check_parts(trainer: Trainer) -> None:
             f"unroll: the trainer stands in the middle of epoch {trainer.epoch + 1}, after {trainer.batches_done} batches; "
             "let fit finish the epoch first"
         )
+    if trainer.event is not None:
+        raise ValueError("unroll: the trainer stands in the midst of a step that is being walked; walk it to its end first")
     if trainer.first_layer > 0:
         raise ValueError("unroll: fit is running with cache_frozen and leaves layers out; unroll before or after it")
     for layer in trainer.model.layers:
