@@ -53,7 +53,7 @@ class AdaGrad(Optimizer):
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """s ← s + g², w ← w − η g/√(s + ε)."""
         s, t = rest
-        kernels.adagrad(w, g, s, t, self.learning_rate_at(step), self.epsilon)
+        kernels.adagrad(w, g, s, t, self.eta, self.epsilon)
 
 
 class RMSProp(Optimizer):
@@ -77,6 +77,7 @@ class RMSProp(Optimizer):
         r"s \leftarrow \rho s + (1 - \rho) g^2,\ w \leftarrow w - \eta g/\sqrt{s + \varepsilon}",
     )
     slot_label = "RMSProp"
+    may_be_scheduled = ("_learning_rate", "momentum")
     kernel: Any = staticmethod(kernels.rmsprop)
 
     def __init__(
@@ -96,6 +97,11 @@ class RMSProp(Optimizer):
         if len(self.slot_names) > 1:
             self.kernel, self.formula = kernels.rmsprop_general, self._general_formula()
 
+    def read_rates(self, step: int) -> None:
+        """η and β."""
+        super().read_rates(step)
+        self.beta = schedules.value_at(self.momentum, step)
+
     def _general_formula(self) -> Formula:
         """With the variance for the mean square, with a velocity, or with both."""
         spread = ("s − mean²", r"s - \bar g^2") if self.centered else ("s", "s")
@@ -110,15 +116,13 @@ class RMSProp(Optimizer):
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """s ← ρ s + (1 − ρ) g², w ← w − η g/√(s + ε), with the two options."""
-        learning_rate = self.learning_rate_at(step)
         if len(rest) == 2:
             s, t = rest
-            kernels.rmsprop(w, g, s, t, learning_rate, self.rho, self.epsilon)
+            kernels.rmsprop(w, g, s, t, self.eta, self.rho, self.epsilon)
         else:
             given = dict(zip(self.slot_names, rest, strict=False))
-            momentum = schedules.value_at(self.momentum, step)
             s, mean, m, t = given["s"], given.get("mean"), given.get("m"), rest[-1]
-            kernels.rmsprop_general(w, g, s, mean, m, t, learning_rate, self.rho, self.epsilon, momentum)
+            kernels.rmsprop_general(w, g, s, mean, m, t, self.eta, self.rho, self.epsilon, self.beta)
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """s and mean shrink by ρ, the velocity by β."""
@@ -163,7 +167,7 @@ class AdaDelta(Optimizer):
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """Δ = g √(d + ε)/√(s + ε), w ← w − η Δ."""
         s, d, t, u = rest
-        kernels.adadelta(w, g, s, d, t, u, self.learning_rate_at(step), self.rho, self.epsilon)
+        kernels.adadelta(w, g, s, d, t, u, self.eta, self.rho, self.epsilon)
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """Both shrink by ρ."""
@@ -219,8 +223,7 @@ class Adam(Optimizer):
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η m̂/(√v̂ + ε)."""
         m, v, largest_v, t = rest if self.amsgrad else (rest[0], rest[1], None, rest[2])
-        learning_rate = self.learning_rate_at(step)
-        kernels.adam(w, g, m, v, largest_v, t, learning_rate, self.beta_1, self.beta_2, self.epsilon, step + 1)
+        kernels.adam(w, g, m, v, largest_v, t, self.eta, self.beta_1, self.beta_2, self.epsilon, step + 1)
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """m shrinks by β₁, v by β₂."""
@@ -262,7 +265,7 @@ class AdamW(Adam):
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η λ w, then Adam."""
-        kernels.decay(w, self.learning_rate_at(step) * self.weight_decay)
+        kernels.decay(w, self.eta * self.weight_decay)
         super().update_piece(step, w, g, *rest)
 
 
@@ -303,7 +306,7 @@ class AdaMax(Optimizer):
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η m̂/(u + ε)."""
         m, u, t = rest
-        kernels.adamax(w, g, m, u, t, self.learning_rate_at(step), self.beta_1, self.beta_2, self.epsilon, step + 1)
+        kernels.adamax(w, g, m, u, t, self.eta, self.beta_1, self.beta_2, self.epsilon, step + 1)
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """m shrinks by β₁, u by β₂."""
@@ -362,10 +365,10 @@ class Nadam(Optimizer):
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η m̂/(√v̂ + ε)."""
         m, v, t, r = rest
-        learning_rate, betas = self.learning_rate_at(step), (self.beta_1, self.beta_2)
+        betas = (self.beta_1, self.beta_2)
         mu, next_mu = self.mu(step + 1), self.mu(step + 2)
         kernels.nadam(
-            w, g, m, v, t, r, learning_rate, *betas, self.epsilon, step + 1, mu, next_mu, self.mu_product
+            w, g, m, v, t, r, self.eta, *betas, self.epsilon, step + 1, mu, next_mu, self.mu_product
         )
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:

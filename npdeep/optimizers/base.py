@@ -39,6 +39,10 @@ class Optimizer(Described):
     slot_label: ClassVar[str] = ""
     """What TensorFlow 1 calls the slot of a variable: "hidden1/kernel/Momentum"."""
     second_scratch: ClassVar[bool] = False
+    may_be_scheduled: ClassVar[tuple[str, ...]] = ("_learning_rate",)
+    """Hyper-parameters that may be schedules."""
+    eta: float
+    """The learning rate of the update that is being made."""
     kernel: Any = None
 
     def __init__(self, learning_rate: float | schedules.Schedule = 0.01) -> None:
@@ -65,9 +69,14 @@ class Optimizer(Described):
         """
         return schedules.value_at(self._learning_rate, step)
 
+    def read_rates(self, step: int) -> None:
+        """Take the values of this step, once for all pieces: eta is the learning rate, others have a momentum beta too."""
+        self.eta = self.learning_rate_at(step)
+
     def check_schedules(self, step: int) -> None:
-        """Evaluate all schedules for the next update: one that fails is to fail before anything has changed."""
-        for value in vars(self).values():
+        """Evaluate the schedules for the next update: one that fails is to fail before anything has changed."""
+        for name in self.may_be_scheduled:
+            value = getattr(self, name)
             if isinstance(value, schedules.Schedule):
                 schedules.value_at(value, step)
 
@@ -117,6 +126,7 @@ class Optimizer(Described):
                 f"{type(self).__name__}: this optimizer was not handed to the Trainer when that was made, and knows nothing "
                 "of its model; make a new Trainer(model, loss, optimizer)"
             )
+        self.read_rates(step)
         for piece in self.pieces:
             self.update_piece(step, *piece)
         if (step + 1) % self.flush_every == 0:

@@ -31,7 +31,7 @@ class SGD(Optimizer):
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η g."""
         (t,) = rest
-        kernels.sgd(w, g, t, self.learning_rate_at(step))
+        kernels.sgd(w, g, t, self.eta)
 
 
 class Momentum(Optimizer):
@@ -51,6 +51,7 @@ class Momentum(Optimizer):
     formula = Formula("m ← β·m − η·g, w ← w + m", r"m \leftarrow \beta m - \eta g,\ w \leftarrow w + m")
     slot_names: tuple[str, ...] = ("m",)
     slot_label = "Momentum"
+    may_be_scheduled = ("_learning_rate", "momentum")
     kernel: Any = staticmethod(kernels.momentum)
 
     def __init__(
@@ -59,10 +60,15 @@ class Momentum(Optimizer):
         super().__init__(learning_rate)
         self.momentum = schedules.rate(type(self).__name__, "momentum", momentum, minimum=0, below=1)
 
+    def read_rates(self, step: int) -> None:
+        """η and β."""
+        super().read_rates(step)
+        self.beta = schedules.value_at(self.momentum, step)
+
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """m ← β m − η g, w ← w + m."""
         m, t = rest
-        kernels.momentum(w, g, m, t, self.learning_rate_at(step), schedules.value_at(self.momentum, step))
+        kernels.momentum(w, g, m, t, self.eta, self.beta)
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """The velocity shrinks by β."""
@@ -90,8 +96,12 @@ class Nesterov(Momentum):
     )
     kernel: Any = staticmethod(kernels.nesterov)
 
+    def read_rates(self, step: int) -> None:
+        """η, β, and the β of the next step."""
+        super().read_rates(step)
+        self.next_beta = schedules.value_at(self.momentum, step + 1)
+
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """m ← β m − η g, w ← w − η g + β' m."""
         m, t = rest
-        beta, next_beta = schedules.value_at(self.momentum, step), schedules.value_at(self.momentum, step + 1)
-        kernels.nesterov(w, g, m, t, self.learning_rate_at(step), beta, next_beta)
+        kernels.nesterov(w, g, m, t, self.eta, self.beta, self.next_beta)
