@@ -147,7 +147,9 @@ def adam(
     """m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  w ← w − η m̂/(√v̂ + ε).
 
     m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) make up for the start at 0: after t steps of a constant g the weights inside m
-    sum to 1 − β₁ᵗ. step is t = 1, 2, … . AMSGrad (largest_v is given) divides by the largest v so far.
+    sum to 1 − β₁ᵗ. step is t = 1, 2, … . With r = √(1 − β₂ᵗ) it is √v̂ + ε = (√v + r ε)/r, so that the two corrections are
+    numbers, not passes over arrays: η m̂/(√v̂ + ε) = (η r/(1 − β₁ᵗ)) · m/(√v + r ε). AMSGrad (largest_v is given) divides by
+    the largest v so far.
     Source: Kingma & Ba (2015); Reddi, Kale, Kumar (2018). TensorFlow adds its ε to √v before the correction.
 
     >>> w, m, v = np.array([1.0]), np.array([0.0]), np.array([0.0])
@@ -158,11 +160,11 @@ def adam(
     moving_average_of_squares(v, g, t, beta_2)
     if largest_v is not None:
         v = np.maximum(largest_v, v, out=largest_v)
+    r = math.sqrt(1 - beta_2**step)
     np.sqrt(v, out=t)
-    t *= 1 / math.sqrt(1 - beta_2**step)      # √v̂
-    t += epsilon
+    t += r * epsilon                          # r (√v̂ + ε)
     np.divide(m, t, out=t)
-    t *= learning_rate / (1 - beta_1**step)   # η m̂/(√v̂ + ε)
+    t *= learning_rate * r / (1 - beta_1**step)    # η m̂/(√v̂ + ε)
     w -= t
 
 
