@@ -12,6 +12,8 @@ WORTH_SAYING = 0.1
 MUCH_OVERHEAD = 0.25
 """So is what the step would cost with a single row."""
 MOST_HINTS = 4
+BUSY = 1.5
+"""A median step that took so many times as long as the fastest is told of."""
 
 
 @dataclass
@@ -46,6 +48,7 @@ class StepTiming:
         floor: of its bare matrix products, all together.
         ratio: step/floor, the median of the turns; NaN for a network without matrix products.
         overhead: seconds that forward, loss and backward take with a single row, matrix products taken off; NaN if not known.
+        slowdown: how many times as long as the fastest step the median one took.
         repeats: how often each was timed.
     """
 
@@ -57,6 +60,7 @@ class StepTiming:
     floor: float = math.nan
     ratio: float = math.nan
     overhead: float = math.nan
+    slowdown: float = math.nan
     repeats: int = 0
 
     @property
@@ -85,6 +89,11 @@ class StepTiming:
         if self.floor:
             longer = f"the step takes {self.ratio:.1f} times as long"
             said.append(f"floor, its bare matrix products: {micro(self.floor)} µs; {longer}")
+        if self.slowdown > BUSY:
+            said.append(
+                f"the machine was busy: the median step took {self.slowdown:.1f} times as long as the fastest; measure again "
+                "when it is quiet, or with OPENBLAS_NUM_THREADS=1"
+            )
         return said
 
     def __repr__(self) -> str:

@@ -141,6 +141,7 @@ class _Clock:
             floor=sum(floors.values()),
             ratio=ratio,
             overhead=statistics.median(self.overheads) if self.overheads else math.nan,
+            slowdown=statistics.median(self.steps) / min(self.steps),
             repeats=len(self.steps),
         )
 
