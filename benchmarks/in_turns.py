@@ -1,5 +1,6 @@
 """Timing several ways of doing a thing in turn, so that a busy machine slows all of them. Used by the other scripts here."""
 
+import os
 import platform
 import statistics
 import time
@@ -47,4 +48,6 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "python": platform.python_version(),
         "processor": platform.processor() or platform.machine(),
+        "cores": str(os.cpu_count()),
+        "threads of linear algebra": os.environ.get("OPENBLAS_NUM_THREADS", "default"),
     }

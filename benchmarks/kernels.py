@@ -53,8 +53,11 @@ def test_all_ways_do_the_same(shown: Exhibit) -> None:
     assert len(shown.ways()) > 1
 
 
+TIMED = [pytest.param(e, way, id=f"{e.group}, {e.name}: {way}") for e in EXHIBITS for way in e.make()]
+
+
 @pytest.mark.skipif(importlib.util.find_spec("pytest_benchmark") is None, reason="pip install -e '.[bench]' to time them too")
-@pytest.mark.parametrize(("shown", "way"), [pytest.param(e, way, id=way) for e in EXHIBITS for way in e.make()])
+@pytest.mark.parametrize(("shown", "way"), TIMED)
 def test_time(shown: Exhibit, way: str, request: pytest.FixtureRequest) -> None:
     benchmark = request.getfixturevalue("benchmark")
     benchmark.group = f"{shown.group}, {shown.name}"

@@ -3,13 +3,13 @@
     batch   a step of 784-300-100-10 (ReLU) on 1 to 4,096 rows
     width   a step of two hidden layers on 50 rows, inputs and both layers 32 to 4,096 wide
     depth   a step of 1 to 100 hidden layers of 100 units on 50 rows of 784 numbers
-    rows    an epoch of fit on 1,000 to 1,000,000 rows of 64 numbers from a memory-mapped file, in batches of 200, in a new order
+    rows    an epoch of fit on 1,000 to 1,000,000 rows of 64 numbers in a memory-mapped file, batches of 200 in a new order
 
 Beside each stands the floor: the bare matrix products of the same shapes, into arrays that are there already. Sizes, steps and
-floors are timed in turn, medians count. The exponent is the slope of log time against log size over the larger half of the sizes:
-1 means that twice the work takes twice the time, 0 that it takes no more; it says nothing of the small sizes, where calls cost
-more than numbers. The optimizer is SGD with a rate of 0, which computes all that another rate does but keeps the weights, so that
-the thousandth step is the first one again.
+floors are timed in turn, medians count. The exponent is the slope of log time against log size over the larger half of the
+sizes: 1 means that twice the work takes twice the time, 0 that it takes no more. It says nothing of the small sizes, where calls
+cost more than numbers. The optimizer is SGD with a rate of 0, which computes all that another rate does but keeps the weights,
+so that the thousandth step is the first one again. On a busy machine set OPENBLAS_NUM_THREADS=1.
 
     python benchmarks/scaling.py --figure scaling.png --json scaling.json
     python benchmarks/scaling.py --quick          small sizes, few rounds: does it run?
@@ -103,9 +103,8 @@ def of_depth(size: int, files: ExitStack) -> Pair:
 
 def of_rows(size: int, files: ExitStack) -> Pair:
     """An epoch of `fit` from a file, and the matrix products of all its batches."""
-    folder = files.enter_context(tempfile.TemporaryDirectory())
+    folder = files.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
     x, y = mapped(Path(folder) / "x.npy", size)
-    files.callback(x._mmap.close)             # before the folder goes: some systems keep files that are still mapped
     trainer = trainer_of(FILE_WIDTH, [32])
     products = matrix_products(trainer.model, FIT_BATCH)
 
@@ -122,8 +121,7 @@ def mapped(path: Path, rows: int) -> tuple[np.memmap, np.ndarray]:
     for start in range(0, rows, PIECE):
         stop = min(start + PIECE, rows)
         writing[start:stop] = examples(stop - start, FILE_WIDTH, seed=start)[0]
-    writing.flush()
-    writing._mmap.close()
+    del writing                               # written out and closed
     return np.lib.format.open_memmap(path, "r"), examples(rows, 1)[1]
 
 
@@ -137,7 +135,6 @@ def measure(axis: str, sizes: Sequence[int], rounds: int, block: float) -> list[
         for size in sizes:
             ways[f"work {size}"], ways[f"floor {size}"] = AXES[axis](size, files)
         times = in_turns(ways, rounds, block)
-        ways.clear()
     points = []
     for size in sizes:
         work, floor = times[f"work {size}"], times[f"floor {size}"]
@@ -180,8 +177,8 @@ def sentence(axis: str, points: Sequence[Point]) -> str:
     from_ = points[len(points) // 2].size
     dearer, more = last.seconds / first.seconds, last.size / first.size
     return (
-        f"{more:,.4g} times the {of} make {what} {dearer:,.3g} times as long; from {from_:,} on the time grows with the exponent "
-        f"{found['work']:.2f}, its floor with {found['floor']:.2f}."
+        f"{more:,.4g} times the {of} make {what} {dearer:,.3g} times as long; from {from_:,} on its time grows with the "
+        f"exponent {found['work']:.2f}, its floor with {found['floor']:.2f}."
     )
 
 
@@ -195,8 +192,10 @@ def draw(results: dict[str, list[Point]], path: Path) -> Path:
     for ax, (axis, points) in zip(axes, results.items(), strict=False):
         what, of = WORDS[axis]
         found, sizes = exponents(points), [p.size for p in points]
-        ax.loglog(sizes, [1e3 * p.seconds for p in points], label=f"{what}: exponent {found['work']:.2f}", **style.look(0, True))
-        ax.loglog(sizes, [1e3 * p.floor for p in points], label=f"floor: exponent {found['floor']:.2f}", **style.look(1, True))
+        times = {"work": [1e3 * p.seconds for p in points], "floor": [1e3 * p.floor for p in points]}
+        for i, (name, milliseconds) in enumerate(times.items()):
+            label = f"{what if name == 'work' else name}: exponent {found[name]:.2f}"
+            ax.loglog(sizes, milliseconds, label=label, **style.look(i, marked=True))
         ax.set(xlabel=of, ylabel="milliseconds", title=f"{what}, by {of}")
         ax.legend(loc="upper left")
     return style.save(figure, path)
