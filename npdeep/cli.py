@@ -164,6 +164,13 @@ def diagnose(given: argparse.Namespace) -> int:
     return 0 if report else 1
 
 
+def bench(given: argparse.Namespace) -> int:
+    """Time one training step by operation, beside its bare matrix products."""
+    trainer, x, y = walks.prepare(given)
+    print(nd.debug.time_step(trainer, x, y, repeats=given.repeats))
+    return 0
+
+
 DATA = "'sample' (in the package), 'mnist' (found or downloaded) or a folder with the four MNIST files"
 
 
@@ -184,6 +191,7 @@ def parser() -> argparse.ArgumentParser:
     _evaluate_arguments(_add(commands, "evaluate", evaluate, "measure the model in a checkpoint file on test digits"))
     _walk_arguments(_add(commands, "walk", walk, "walk through one training step, in the terminal or as a page (--html)"))
     _diagnose_arguments(_add(commands, "diagnose", diagnose, "say what is wrong with a network, and what to try"))
+    _bench_arguments(_add(commands, "bench", bench, "time one training step by operation, and say where the time goes"))
     _unroll_arguments(_add(commands, "unroll", unroll, "write a network's training step as one file on NumPy alone"))
     return top
 
@@ -245,6 +253,24 @@ def _walk_arguments(p: argparse.ArgumentParser) -> None:
     network.add_argument("--seed", type=int, help="for weights and noise (default: 42)")
     p.add_argument("--data", default="sample", help=DATA)
     p.add_argument("--batch-size", type=int, default=8, help="digits in the step: the first so many of the training digits")
+
+
+def _bench_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "file", type=Path, nargs="?", help="a checkpoint (.npz) of trainer.save, model.save or npdeep train; else a new network"
+    )
+    network = p.add_argument_group("a new network")
+    network.add_argument(
+        "--layers", type=int, nargs="*", metavar="UNITS", help="units of the hidden layers (default: 300 100)"
+    )
+    network.add_argument("--activation", metavar="NAME", help="of the hidden layers (default: relu)")
+    network.add_argument("--batch-normalization", action="store_true", default=None, help="before every activation")
+    network.add_argument("--dropout", type=float, metavar="RATE", help="after every hidden layer (default: 0)")
+    network.add_argument("--optimizer", metavar="NAME", help="for example sgd or momentum (default: adam)")
+    network.add_argument("--seed", type=int, help="for weights and noise (default: 42)")
+    p.add_argument("--data", default="sample", help=DATA)
+    p.add_argument("--batch-size", type=int, default=50, help="digits in the step")
+    p.add_argument("--repeats", type=int, default=100, help="how often each operation is timed; medians count")
 
 
 def _check_arguments(p: argparse.ArgumentParser) -> None:

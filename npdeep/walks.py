@@ -1,4 +1,4 @@
-"""What `npdeep walk` walks through: a trainer, new or from a file, and a batch of digits."""
+"""What `npdeep walk` walks through and `npdeep bench` times: a trainer, new or from a file, and a batch of digits."""
 
 from typing import Any
 
@@ -7,38 +7,49 @@ from npdeep.kernels.arrays import Array
 from npdeep.model import load_model
 from npdeep.trainer import Trainer
 
-NETWORK = {"layers": [30], "activation": "relu", "optimizer": "sgd", "seed": 42}
+WALKED = {"layers": [30], "activation": "relu", "optimizer": "sgd", "seed": 42}
 """A network small enough to be read, with the plainest update."""
+TIMED = {
+    **{"layers": [300, 100], "activation": "relu", "batch_normalization": False, "dropout": 0.0},
+    **{"optimizer": "adam", "seed": 42},
+}
+"""The network that `npdeep train` trains if not told otherwise."""
+IN_PYTHON = {
+    "walk": "walk through it in Python: nd.debug.TerminalWalk(trainer, x, y).run(), or nd.plots.walk_page(trainer, x, y, "
+    "'step.html')",
+    "bench": "time it in Python: nd.debug.time_step(trainer, x, y)",
+}
 
 
 def prepare(given: Any) -> tuple[Trainer, Array, Array]:
-    """Trainer, examples and labels from the arguments of `npdeep walk`. Raises ValueError where they do not fit together."""
-    chosen = {name: getattr(given, name) for name in NETWORK if getattr(given, name) is not None}
+    """Trainer, examples and labels from the arguments of `npdeep walk` or `npdeep bench`; ValueError where they do not fit."""
+    network: dict[str, Any] = {"walk": WALKED, "bench": TIMED}[given.name]
+    chosen = {name: getattr(given, name) for name in network if getattr(given, name) is not None}
     if given.file is not None and chosen:
-        options = ", ".join(f"--{name}" for name in chosen)
-        raise ValueError(f"the network in --file is as it was saved: leave out {options}, or --file")
-    trainer = build(**{**NETWORK, **chosen}) if given.file is None else restored(given.file)
-    size = checks.whole("walk", "batch_size", given.batch_size)
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise ValueError(f"the network in {given.file} is as it was saved: leave out {options}, or the file")
+    trainer = build(**{**network, **chosen}) if given.file is None else restored(given.file)
+    size = checks.whole(given.name, "batch_size", given.batch_size)
     (x, y), _, _ = runs.load_data(given.data)
     if size > len(x):
-        raise ValueError(f"walk: batch_size must be no more than the {len(x):,} training digits, got {size}")
+        raise ValueError(f"{given.name}: batch_size must be no more than the {len(x):,} training digits, got {size}")
     width = trainer.model.input_size
     if width != x.shape[1]:
         raise ValueError(
-            f"the network in {given.file} takes {width} numbers an example, a digit has {x.shape[1]}; walk through it in "
-            "Python: nd.debug.TerminalWalk(trainer, x, y).run(), or nd.plots.walk_page(trainer, x, y, 'step.html')"
+            f"the network in {given.file} takes {width} numbers an example, a digit has {x.shape[1]}; {IN_PYTHON[given.name]}"
         )
     return trainer, x[:size], y[:size]
 
 
-def build(layers: list[int], activation: str, optimizer: str, seed: int) -> Trainer:
-    """A new network for digits, with its trainer.
+def build(layers: list[int], activation: str, optimizer: str, seed: int, **remedies: Any) -> Trainer:
+    """A new network for digits, with its trainer. remedies: batch_normalization and dropout, as `runs.build_model` has them.
 
     >>> build([5], "tanh", "sgd", seed=0)
     <Trainer of <Sequential sequential 784-5-10 float32>: SoftmaxCrossEntropy(label_smoothing=0.0), \
 SGD(learning_rate=0.01), 0 updates>
     """
-    return Trainer(runs.build_model(layers, activation, seed=seed), "softmax_cross_entropy", runs.build_optimizer(optimizer))
+    model = runs.build_model(layers, activation, seed=seed, **remedies)
+    return Trainer(model, "softmax_cross_entropy", runs.build_optimizer(optimizer))
 
 
 def restored(file: Any) -> Trainer:

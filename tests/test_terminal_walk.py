@@ -273,7 +273,7 @@ def test_the_command_walks_on_with_a_saved_trainer_or_model(capsys, tmp_path, mo
         ("--layers 0", "units must be a whole number of at least 1, got 0"),
         ("--data nowhere", "has neither train-images-idx3-ubyte"),
         ("--file small.npz", "takes 6 numbers an example, a digit has 784"),
-        ("--file small.npz --layers 3 --seed 1", "leave out --layers, --seed, or --file"),
+        ("--file small.npz --layers 3 --seed 1", "leave out --layers, --seed, or the file"),
         ("--file missing.npz", "missing.npz"),
         ("--html missing/step.html", "missing"),
     ],

@@ -15,7 +15,9 @@ from npdeep.debug.gradient_report import GradientReport, Kink
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.predictions import predictions
 from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
+from npdeep.debug.step_timing import StepTiming, TimedOperation
 from npdeep.debug.terminal import TerminalWalk
+from npdeep.debug.time_step import time_step
 from npdeep.debug.unrolling import unroll
 
 __all__ = [
@@ -31,8 +33,10 @@ __all__ = [
     "Kink",
     "LearningRateRange",
     "Statement",
+    "StepTiming",
     "Surface",
     "TerminalWalk",
+    "TimedOperation",
     "break_when",
     "descend",
     "diagnose",
@@ -46,5 +50,6 @@ __all__ = [
     "plant",
     "predictions",
     "snapshot",
+    "time_step",
     "unroll",
 ]
