@@ -18,8 +18,8 @@ class KerasPeer(Peer):
         if not hasattr(self, "model"):
             os.environ["KERAS_BACKEND"] = self.backend
             self.build()
-        for name, variable in ((v.path.split("/")[-1], v) for v in self.model.variables):
-            variable.assign(np.full(variable.shape, name in ("gamma", "moving_variance"), np.float32) if "seed" not in name else variable)
+        for variable in self.model.weights:
+            variable.assign(np.full(variable.shape, variable.name in ("gamma", "moving_variance"), np.float32))
         for layer, kernel in zip(self.dense, kernels, strict=True):
             layer.kernel.assign(kernel)
         for variable in self.model.optimizer.variables:

@@ -6,7 +6,6 @@
 import gc
 import json
 import os
-import resource
 import sys
 import time
 import tracemalloc
@@ -79,7 +78,9 @@ class Worker:
         if status.exists():
             (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
             return {"peak": 1024 * int(line.split()[1])}
-        return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+        import resource                       # not on Windows
+
+        return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}    # macOS counts in bytes
 
 
 def main() -> None:
