@@ -140,11 +140,13 @@ def write(results: Record, folder: Path) -> None:
 
 def replaced(page: str, part: str) -> str:
     """The page with this part between the markers, which are put at its end if it has none."""
-    before, begin, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2] if begin else ""
-    if begin and END not in rest:
-        raise ValueError(f"RESULTS.md has {BEGIN} and no {END} behind it: put that line back")
-    return f"{before if begin else page.rstrip() + '\n\n'}{BEGIN}\n{part}\n{END}{after or '\n'}"
+    if BEGIN not in page:
+        page = f"{page.rstrip()}\n\n{BEGIN}{END}\n"
+    before, _, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"RESULTS.md has the line {BEGIN} and no line {END} behind it: put it back")
+    return f"{before}{BEGIN}\n{part}\n{END}{after}"
 
 
 def draw(results: Record, path: Path) -> Path:
