@@ -1,0 +1,38 @@
+"""scikit-learn's MLPClassifier."""
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from frameworks import workloads
+from frameworks.base import Peer
+
+
+class Classifier(Peer):
+    """partial_fit: on a batch for a step, on all examples for an epoch."""
+
+    has = frozenset({"ReLU", "SGD", "momentum", "Adam"})
+    counts_heap = True
+
+    def start(self, kernels: list[np.ndarray]) -> None:
+        workload = self.workload
+        self.classifier = MLPClassifier(
+            workload.hidden, activation="relu", solver="adam" if workload.optimizer == "adam" else "sgd", alpha=0,
+            batch_size=workload.batch, learning_rate_init=workload.rate, nesterovs_momentum=False,
+            momentum=workloads.MOMENTUM if workload.optimizer == "momentum" else 0,
+            beta_1=workloads.BETA_1, beta_2=workloads.BETA_2, epsilon=workloads.ADAM_EPSILON,
+        )
+        self.classifier.partial_fit(*self.first_batch, classes=np.arange(workloads.CLASSES))
+        for own, kernel in zip(self.classifier.coefs_, kernels, strict=True):
+            own[...] = kernel
+        for own in self.classifier.intercepts_:
+            own[...] = 0
+        del self.classifier._optimizer        # the next partial_fit begins with a fresh one
+
+    def step(self, x: np.ndarray, y: np.ndarray) -> float:
+        self.classifier.set_params(batch_size=len(x))
+        self.classifier.partial_fit(x, y)
+        return float(self.classifier.loss_)
+
+    def epoch(self) -> None:
+        self.classifier.set_params(batch_size=self.workload.batch)
+        self.classifier.partial_fit(self.x, self.y)

@@ -1,0 +1,171 @@
+"""Tables and a figure of what benchmarks/peers.py found."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npdeep.plots.style import COLORS, new_grid, save
+from npdeep.tables import Table
+
+BEGIN, END = "<!-- peers.py: begin -->", "<!-- peers.py: end -->"
+HEADING = "## Beside its peers\n\n    python benchmarks/peers.py\n\n![Time of an epoch beside the peers'](peers.png)\n\n"
+DISAGREES = "✗"
+Record = dict[str, Any]
+
+
+def machine() -> str:
+    """The processor, and how many there are."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} processors"
+
+
+# ── figures ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def ratio(record: Record, own: Record, what: str) -> float | None:
+    """The peer's time over npdeep's, the median over the rounds; None where there is none to compare."""
+    if not record.get(what) or not own.get(what) or record.get("agrees") is False:
+        return None
+    return statistics.median(a / b for a, b in zip(record[what], own[what], strict=False))
+
+
+def spread(times: list[float]) -> float:
+    """The interquartile range as a share of the median."""
+    low, middle, high = np.quantile(times, [0.25, 0.5, 0.75])
+    return float((high - low) / middle)
+
+
+def out(record: Record) -> str:
+    """What stands where there is no figure: "-", or that it went wrong."""
+    return "failed" if "failed" in record else "-"
+
+
+def time_cell(what: str) -> Callable[[Record, Record], str]:
+    """Microseconds, and in brackets the ratio to npdeep's time."""
+
+    def cell(record: Record, own: Record) -> str:
+        if not record.get(what):
+            return out(record)
+        compared = ratio(record, own, what)
+        brackets = DISAGREES if compared is None else f"{compared:.2f}"
+        return f"{1e6 * statistics.median(record[what]):,.0f} ({brackets})"
+
+    return cell
+
+
+def spread_cell(what: str) -> Callable[[Record, Record], str]:
+    return lambda record, own: f"{100 * spread(record[what]):.0f}" if record.get(what) else out(record)
+
+
+def growth_cell(record: Record, own: Record) -> str:
+    return f"{record['epoch'][-1] / record['epoch'][0]:.2f}" if record.get("epoch") else out(record)
+
+
+def memory_cell(record: Record, own: Record) -> str:
+    return f"{record['memory'] / 1e6:,.0f}" if "memory" in record else out(record)
+
+
+def heap_cell(record: Record, own: Record) -> str:
+    return f"{record['heap_peak'] / 1024:,.0f} + {max(record['heap_kept'], 0) / 1024:,.1f}" if "heap_peak" in record else out(record)
+
+
+def loss_cell(record: Record, own: Record) -> str:
+    if "difference" not in record:
+        return out(record)
+    return f"{record['difference']:.0e}{'' if record['agrees'] else ' ' + DISAGREES}"
+
+
+TABLES: list[tuple[str, Callable[[Record, Record], str]]] = [
+    ("A training step, µs, and its ratio to npdeep's: above 1, npdeep is faster", time_cell("step")),
+    ("A whole epoch, µs a step, and its ratio to npdeep's", time_cell("epoch")),
+    ("Spread of the step's time over the blocks: interquartile range, % of the median", spread_cell("step")),
+    ("Spread of the epoch's time", spread_cell("epoch")),
+    ("The last epoch's time over the first's", growth_cell),
+    ("Peak memory of the process, MB", memory_cell),
+    ("New heap in a step: KiB at most + KiB kept at the end", heap_cell),
+    ("Loss of the first steps: largest relative difference to npdeep's (with dropout: that of the mean loss)", loss_cell),
+]
+
+
+def tables(results: Record) -> list[Table]:
+    """One table for each kind of figure; a row for each peer, a column for each workload."""
+    workloads = results["workloads"]
+    peers = list(next(iter(workloads.values())))
+    found = []
+    for title, cell in TABLES:
+        rows = [[name, *(cell(w[name], w["npdeep"]) for w in workloads.values())] for name in peers]
+        rows = [row for row in rows if set(row[1:]) != {"-"}]
+        if rows:
+            found.append(Table(["", *workloads], rows, title))
+    return found
+
+
+def reasons(results: Record) -> list[str]:
+    """Why a figure is missing, and what the contests chose, a line each."""
+    lines: dict[str, list[str]] = {}
+    for name, records in results["workloads"].items():
+        for peer, record in records.items():
+            said = record.get("cannot") or (f"failed: {record['failed']}" if "failed" in record else record.get("note"))
+            if said:
+                lines.setdefault(f"{peer}: {said}", []).append(name)
+    return [f"{said} ({', '.join(names)})" for said, names in lines.items()]
+
+
+def text(results: Record) -> str:
+    """Everything, as printed and as written into RESULTS.md."""
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    about = [
+        f"{results['machine']}; threads: {results['threads']}; {results['system']}; Python {results['python']}",
+        versions,
+        f"{results['data']}; {results['date']}{'; --quick: these figures mean little' if results['quick'] else ''}",
+    ]
+    return "\n\n".join(["\n".join(about), *map(str, tables(results)), "\n".join(reasons(results))]).strip()
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def write(results: Record, folder: Path) -> None:
+    """peers.json, peers.png, and the part of RESULTS.md between the markers."""
+    (folder / "peers.json").write_text(json.dumps(results, indent=1) + "\n")
+    draw(results, folder / "peers.png")
+    path = folder / "RESULTS.md"
+    page = path.read_text() if path.exists() else "# Results\n"
+    path.write_text(replaced(page, f"{HEADING}```\n{text(results)}\n```"))
+
+
+def replaced(page: str, part: str) -> str:
+    """The page with this part between the markers, which are put at its end if it has none."""
+    if BEGIN not in page:
+        page = f"{page.rstrip()}\n\n{BEGIN}{END}\n"
+    before, _, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"RESULTS.md has the line {BEGIN} and no line {END} behind it: put it back")
+    return f"{before}{BEGIN}\n{part}\n{END}{after}"
+
+
+def draw(results: Record, path: Path) -> Path:
+    """Bars: each peer's epoch as a multiple of npdeep's, a panel for each workload."""
+    workloads = results["workloads"]
+    columns = min(3, len(workloads))
+    rows = -(-len(workloads) // columns)
+    figure, axes = new_grid(rows, columns, (6.2 * columns, 1 + 4.2 * rows))
+    for ax, (name, records) in zip(axes, workloads.items(), strict=False):
+        found = {peer: ratio(record, records["npdeep"], "epoch") for peer, record in records.items()}
+        bars = sorted(((r, peer) for peer, r in found.items() if r is not None), reverse=True)
+        ax.barh([peer for _, peer in bars], [r for r, _ in bars], color=[COLORS[1] if p == "npdeep" else COLORS[0] for _, p in bars])
+        for place, (r, _) in enumerate(bars):
+            ax.text(r, place, f" {r:.2f}", va="center", fontsize=12)
+        ax.axvline(1, color="black", linestyle="--", linewidth=1.2)
+        ax.set_title(name)
+        ax.set_xlim(0, 1.15 * max((r for r, _ in bars), default=1))
+        ax.grid(axis="y", visible=False)
+    for ax in axes[len(workloads) :]:
+        ax.set_visible(False)
+    figure.supxlabel("time of an epoch, as a multiple of npdeep's: shorter bars are faster")
+    return save(figure, path)
