@@ -1,4 +1,4 @@
-"""npdeep beside its peers: a training step, a whole epoch, memory, on the networks of the book's chapter 11 and two harder ones.
+"""npdeep beside its peers: a training step, a whole epoch, memory, on the networks of chapter 11 and two harder ones.
 
     python benchmarks/peers.py --list               peers and workloads; what is not installed, and the command that installs it
     python benchmarks/peers.py                      everything that is installed: the better part of an hour
@@ -24,6 +24,7 @@ A run of everything writes peers.json and peers.png beside this file and the tab
 """
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -80,7 +81,7 @@ class Process:
         settings = {name: str(threads) for name in THREAD_SETTINGS}
         settings |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
         command = [sys.executable, HERE / "frameworks" / "worker.py", entry.name, workload.name, folder, str(threads)]
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the process
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=os.environ | settings
         )
@@ -99,10 +100,8 @@ class Process:
     def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
         """Have something done."""
         assert self.process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):    # answer says why
             print(json.dumps({"do": what, **arguments}), file=self.process.stdin, flush=True)
-        except BrokenPipeError:
-            pass                              # answer says why
         return self.answer()
 
     def end(self) -> None:
@@ -175,7 +174,8 @@ class Match:
         own = np.array(self.records["npdeep"]["losses"])
         for record in self.records.values():
             if "losses" in record:
-                record["difference"], record["agrees"] = disagreement(np.array(record["losses"]), own, self.workload.dropout > 0)
+                found = disagreement(np.array(record["losses"]), own, self.workload.dropout > 0)
+                record["difference"], record["agrees"] = found
 
     def calibrate(self, peer: Process, record: dict[str, Any]) -> None:
         """How many steps fill a block."""

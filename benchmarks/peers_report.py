@@ -72,7 +72,9 @@ def memory_cell(record: Record, own: Record) -> str:
 
 
 def heap_cell(record: Record, own: Record) -> str:
-    return f"{record['heap_peak'] / 1024:,.0f} + {max(record['heap_kept'], 0) / 1024:,.1f}" if "heap_peak" in record else out(record)
+    if "heap_peak" not in record:
+        return out(record)
+    return f"{record['heap_peak'] / 1024:,.0f} + {max(record['heap_kept'], 0) / 1024:,.1f}"
 
 
 def loss_cell(record: Record, own: Record) -> str:
@@ -158,7 +160,8 @@ def draw(results: Record, path: Path) -> Path:
     for ax, (name, records) in zip(axes, workloads.items(), strict=False):
         found = {peer: ratio(record, records["npdeep"], "epoch") for peer, record in records.items()}
         bars = sorted(((r, peer) for peer, r in found.items() if r is not None), reverse=True)
-        ax.barh([peer for _, peer in bars], [r for r, _ in bars], color=[COLORS[1] if p == "npdeep" else COLORS[0] for _, p in bars])
+        colors = [COLORS[1] if peer == "npdeep" else COLORS[0] for _, peer in bars]
+        ax.barh([peer for _, peer in bars], [r for r, _ in bars], color=colors)
         for place, (r, _) in enumerate(bars):
             ax.text(r, place, f" {r:.2f}", va="center", fontsize=12)
         ax.axvline(1, color="black", linestyle="--", linewidth=1.2)

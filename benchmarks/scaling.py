@@ -7,9 +7,9 @@
 
 Beside each stands the floor: the bare matrix products of the same shapes, into arrays that are there already. Sizes, steps and
 floors are timed in turn, medians count. The exponent is the slope of log time against log size over the larger half of the
-sizes: 1 means that twice the work takes twice the time, 0 that it takes no more. It says nothing of the small sizes, where calls
-cost more than numbers. The optimizer is SGD with a rate of 0, which computes all that another rate does but keeps the weights,
-so that the thousandth step is the first one again. On a busy machine set OPENBLAS_NUM_THREADS=1.
+sizes: 1 means that twice the work takes twice the time, 0 that it takes no more. It says nothing of the small sizes, where
+calls cost more than numbers. The optimizer is SGD with a rate of 0, which computes all that another rate does but keeps the
+weights, so that the thousandth step is the first one again. On a busy machine set OPENBLAS_NUM_THREADS=1.
 
     python benchmarks/scaling.py --figure scaling.png --json scaling.json
     python benchmarks/scaling.py --quick          small sizes, few rounds: does it run?

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,8 @@ def test_scaling(tmp_path):
 def test_kernels(tmp_path):
     out = run(BENCHMARKS / "kernels.py", "--quick", "--json", tmp_path / "k.json")
     results = json.loads((tmp_path / "k.json").read_text(encoding="utf-8"))["results"]
-    assert {"relu forward", "gelu backward", "Adam", "norm of the gradient", "gathering a batch"} <= {r["name"] for r in results}
+    names = {r["name"] for r in results}
+    assert {"relu forward", "gelu backward", "Adam", "norm of the gradient", "gathering a batch"} <= names
     assert all(r["way_us"] > 0 and r["ours_us"] > 0 and r["ratio"] > 0 for r in results)
     assert all(r["way"] in out for r in results)
 
@@ -58,7 +60,8 @@ def test_some_of_the_kernels():
 
 def test_kernels_under_pytest_need_neither_coverage_nor_its_settings():
     out = run("-m", "pytest", "benchmarks/kernels.py", "-q", "-k", "relu and same", cwd=BENCHMARKS.parent)
-    assert "4 passed" in out
+    assert re.search(r"\b[1-9]\d* passed", out)
+    assert "failed" not in out
 
 
 # ── what they compute ─────────────────────────────────────────────────────────────────────────────────────────────────

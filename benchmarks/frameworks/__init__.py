@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 
+KERAS = "train_on_batch and fit"
 TORCH = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
 SMALL = "pip install -e '.[bench]'"
 
@@ -38,9 +39,9 @@ ALL = [
     Entry("DataLoader", "PyTorch, batches from its DataLoader", "pytorch", "Loader", ("torch",), TORCH),
     Entry("JAX step", "one step jitted", "jax_", "Step", ("jax",), "pip install jax"),
     Entry("JAX scan", "a whole epoch in lax.scan", "jax_", "Scan", ("jax",), "pip install jax"),
-    Entry("Keras on JAX", "train_on_batch and fit", "keras_", "KerasOnJAX", ("keras", "jax"), "pip install keras jax"),
-    Entry("Keras on TF", "train_on_batch and fit", "keras_", "KerasOnTF", ("keras", "tensorflow"), "pip install keras tensorflow"),
-    Entry("Keras on torch", "train_on_batch and fit", "keras_", "KerasOnTorch", ("keras", "torch"), f"pip install keras; {TORCH}"),
+    Entry("Keras on JAX", KERAS, "keras_", "KerasOnJAX", ("keras", "jax"), "pip install keras jax"),
+    Entry("Keras on TF", KERAS, "keras_", "KerasOnTF", ("keras", "tensorflow"), "pip install keras tensorflow"),
+    Entry("Keras on torch", KERAS, "keras_", "KerasOnTorch", ("keras", "torch"), f"pip install keras; {TORCH}"),
     Entry("TF1 session", "TensorFlow's v1 session, fed", "tensorflow1", "Session", ("tensorflow",), "pip install tensorflow"),
     Entry("scikit-learn", "MLPClassifier.partial_fit", "scikit_learn", "Classifier", ("scikit-learn",), SMALL),
     Entry("thinc", "begin_update and finish_update", "thinc_", "Thinc", ("thinc",), SMALL),

@@ -53,7 +53,8 @@ class Tuned(Peer):
             self.loss = self.make_loss()
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
-                parameter.fill_(1 if isinstance(self.model[int(name.split(".")[0])], nn.BatchNorm1d) and "weight" in name else 0)
+                layer = self.model[int(name.split(".")[0])]
+                parameter.fill_(1 if isinstance(layer, nn.BatchNorm1d) and "weight" in name else 0)
             for layer, kernel in zip(self.dense, kernels, strict=True):
                 layer.weight.copy_(torch.from_numpy(kernel.T))
         self.optimizer = self.make_optimizer(self.form)

@@ -1,6 +1,6 @@
 """One peer in a process of its own: it does what the lines on its standard input ask for, and answers with lines of JSON.
 
-    python benchmarks/frameworks/worker.py PEER WORKLOAD FOLDER THREADS      (benchmarks/peers.py starts it)
+python benchmarks/frameworks/worker.py PEER WORKLOAD FOLDER THREADS      (benchmarks/peers.py starts it)
 """
 
 import gc
@@ -34,7 +34,8 @@ class Worker:
         """Build, compile, run in."""
         self.peer.start(self.workload.kernels())
         self.peer.warm_up()
-        return {"note": self.peer.note, "steps": self.peer.steps_alone, "epochs": self.peer.loops, "heap": self.peer.counts_heap}
+        peer = self.peer
+        return {"note": peer.note, "steps": peer.steps_alone, "epochs": peer.loops, "heap": peer.counts_heap}
 
     def losses(self, count: int) -> dict[str, Any]:
         """The loss of each of the first batches, trained on from the check's kernels."""
@@ -78,7 +79,7 @@ class Worker:
         if status.exists():
             (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
             return {"peak": 1024 * int(line.split()[1])}
-        import resource                       # not on Windows
+        import resource  # not on Windows
 
         return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}    # macOS counts in bytes
 
