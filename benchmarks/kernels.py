@@ -17,12 +17,13 @@ Sizes are those of a batch of 50 on 300 hidden units, 784 inputs and 266,610 wei
 """
 
 import argparse
+import importlib
 import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import pytest
 import tricks  # noqa: F401  # puts its exhibits on show, behind those of twins
 import twins  # noqa: F401
 from exhibits import EXHIBITS, Exhibit, measure, tables
@@ -48,17 +49,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 # ── under pytest ──────────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("shown", EXHIBITS, ids=lambda e: f"{e.group}, {e.name}")
+def pytest_generate_tests(metafunc: Any) -> None:
+    """All exhibits, and all ways of each; by this hook, so that the table needs no pytest."""
+    if "way" in metafunc.fixturenames:
+        pairs = [(e, way) for e in EXHIBITS for way in e.make()]
+        metafunc.parametrize(("shown", "way"), pairs, ids=[f"{e.group}, {e.name}: {way}" for e, way in pairs])
+    elif "shown" in metafunc.fixturenames:
+        metafunc.parametrize("shown", EXHIBITS, ids=lambda e: f"{e.group}, {e.name}")
+
+
 def test_all_ways_do_the_same(shown: Exhibit) -> None:
     assert len(shown.ways()) > 1
 
 
-TIMED = [pytest.param(e, way, id=f"{e.group}, {e.name}: {way}") for e in EXHIBITS for way in e.make()]
-
-
-@pytest.mark.skipif(importlib.util.find_spec("pytest_benchmark") is None, reason="pip install -e '.[bench]' to time them too")
-@pytest.mark.parametrize(("shown", "way"), TIMED)
-def test_time(shown: Exhibit, way: str, request: pytest.FixtureRequest) -> None:
+def test_time(shown: Exhibit, way: str, request: Any) -> None:
+    if importlib.util.find_spec("pytest_benchmark") is None:
+        importlib.import_module("pytest").skip("pip install -e '.[bench]' to time them too")
     benchmark = request.getfixturevalue("benchmark")
     benchmark.group = f"{shown.group}, {shown.name}"
     benchmark(shown.ways()[way])
