@@ -103,5 +103,5 @@ def tables(results: Sequence[Result]) -> Iterator[Table]:
     """One table for the kernels, one for each kind of trick."""
     for group in dict.fromkeys(r.group for r in results):
         shown = (r for r in results if r.group == group)
-        rows = [[r.name, r.way, f"{r.way_us:.3g}", r.ours, f"{r.ours_us:.3g}", f"{r.ratio:.2f}"] for r in shown]
+        rows = [[r.name, r.way, f"{r.way_us:,.4g}", r.ours, f"{r.ours_us:,.4g}", f"{r.ratio:.2f}"] for r in shown]
         yield Table(["what", "one way", "µs", "npdeep's way", "µs ", "ratio"], rows, group)

@@ -163,7 +163,7 @@ def table(axis: str, points: Sequence[Point]) -> Table:
     """One row a size."""
     what, of = WORDS[axis]
     rows = [
-        [f"{p.size:,}", f"{1e6 * p.seconds:,.0f}", f"{1e6 * p.floor:,.1f}", f"{p.ratio:.2f}", f"{1e6 * p.seconds / p.size:.3g}"]
+        [f"{p.size:,}", f"{1e6 * p.seconds:,.0f}", f"{1e6 * p.floor:,.1f}", f"{p.ratio:.2f}", f"{1e6 * p.seconds / p.size:,.4g}"]
         for p in points
     ]
     header = [of, f"{what}, µs", "floor, µs", "over the floor", "µs for each"]
@@ -177,7 +177,7 @@ def sentence(axis: str, points: Sequence[Point]) -> str:
     from_ = points[len(points) // 2].size
     dearer, more = last.seconds / first.seconds, last.size / first.size
     return (
-        f"{more:,.4g} times the {of} make {what} {dearer:,.3g} times as long; from {from_:,} on its time grows with the "
+        f"{more:,.4g} times the {of} make {what} {dearer:,.4g} times as long; from {from_:,} on its time grows with the "
         f"exponent {found['work']:.2f}, its floor with {found['floor']:.2f}."
     )
 
