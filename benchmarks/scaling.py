@@ -163,7 +163,13 @@ def table(axis: str, points: Sequence[Point]) -> Table:
     """One row a size."""
     what, of = WORDS[axis]
     rows = [
-        [f"{p.size:,}", f"{1e6 * p.seconds:,.0f}", f"{1e6 * p.floor:,.1f}", f"{p.ratio:.2f}", f"{1e6 * p.seconds / p.size:,.4g}"]
+        [
+            f"{p.size:,}",
+            f"{1e6 * p.seconds:,.0f}",
+            f"{1e6 * p.floor:,.1f}",
+            f"{p.ratio:.2f}",
+            f"{1e6 * p.seconds / p.size:,.4g}",
+        ]
         for p in points
     ]
     header = [of, f"{what}, µs", "floor, µs", "over the floor", "µs for each"]
