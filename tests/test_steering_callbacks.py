@@ -183,7 +183,8 @@ def test_where_clipping_refuses_a_bad_gradient_the_guard_says_where_it_came_from
     trainer = nd.Trainer(plain_trainer().model, Spoilt(gradient=math.inf), clipping=clipping)
     before = trainer.model.arena.values.copy()
     guard = TerminateOnNaN()
-    history = trainer.fit(X, Y, epochs=3, callbacks=[guard], **RUN)
+    with np.errstate(invalid="ignore"):       # 0 · inf in a matrix product, which only some BLAS kernels report
+        history = trainer.fit(X, Y, epochs=3, callbacks=[guard], **RUN)
     assert "the gradient that came down to outputs is the first array that went bad (backward)" in guard.origin
     assert history.stopped_because == f"update 3: {guard.origin}"
     assert (trainer.iteration, len(history)) == (2, 1)
@@ -192,7 +193,8 @@ def test_where_clipping_refuses_a_bad_gradient_the_guard_says_where_it_came_from
 
 def test_without_a_guard_the_refusal_of_clipping_ends_fit():
     trainer = nd.Trainer(plain_trainer().model, Spoilt(gradient=math.inf), clipping="clip_by_global_norm")
-    with pytest.raises(ValueError, match=r"the gradient of .* holds .* and has no norm; no weight was changed"):
+    refused = pytest.raises(ValueError, match=r"the gradient of .* holds .* and has no norm; no weight was changed")
+    with refused, np.errstate(invalid="ignore"):
         trainer.fit(X, Y, **RUN)
     assert trainer.iteration == 2
 
