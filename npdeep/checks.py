@@ -237,3 +237,21 @@ def cast(owner: str, name: str, x: Array, dtype: DTypeLike) -> Array:
                 'scale the data or build the model with dtype="float64"'
             )
     return result
+
+
+def scale(owner: str, value: Any, dtype: Any) -> Any:
+    """The number that x is multiplied by, in the model's dtype; None where it is to stay as it is.
+
+    >>> scale("fit", 1 / 255, np.float32), scale("fit", None, np.float32)
+    (np.float32(0.003921569), None)
+    """
+    return None if value is None else np.dtype(dtype).type(number(owner, "scale", value, above=0))
+
+
+def scaled(x: Array, factor: Any) -> Array:
+    """x times the factor, in the factor's dtype; x itself where there is none.
+
+    >>> scaled(np.array([[0, 255]], np.uint8), np.float32(1 / 255))
+    array([[0., 1.]], dtype=float32)
+    """
+    return x if factor is None else np.multiply(x, factor, dtype=factor.dtype, casting="unsafe")

@@ -40,7 +40,8 @@ def is_iterable_of_batches(x: Any) -> bool:
 
 class ArrayFeed:
     """Batches of arrays. What lies in memory is checked and cast once; what lies in a file is searched once for NaN, piece by
-    piece, and then checked and cast batch by batch.
+    piece, and then checked and cast batch by batch. With a scale (a NumPy number of the model's dtype) x stays as it is, bytes
+    for example, and each batch of it is multiplied by the scale.
 
     >>> feed = ArrayFeed(np.arange(6.0).reshape(3, 2), np.arange(3), None, 2, seed=42, check=lambda x, y, w: (x, y, w))
     >>> [y.tolist() for x, y, w in feed.batches(epoch=0)]
@@ -56,7 +57,9 @@ class ArrayFeed:
         seed: int,
         check: CheckBatch,
         shuffle: bool = True,
+        scale: Any = None,
     ) -> None:
+        self.scale = scale
         self.mapped = is_mapped(x) or is_mapped(y)
         if self.mapped:                       # now, while nothing has changed and rows have the numbers that the user knows
             for name, values in (("x", x), ("y", y)):
@@ -91,9 +94,17 @@ class ArrayFeed:
         source = getattr(self, name)
         if source is None:
             return None
+        rows = gather(source, index, self.buffer(name, source, source.dtype))
+        if name != "x" or self.scale is None:
+            return rows
+        scaled = self.buffer("scaled", source, self.scale.dtype)[: len(rows)]
+        return np.multiply(rows, self.scale, out=scaled, dtype=scaled.dtype, casting="unsafe")
+
+    def buffer(self, name: str, source: Array, dtype: Any) -> Array:
+        """Room for the rows of one batch, made once."""
         if name not in self.buffers:
-            self.buffers[name] = np.empty((min(self.batch_size, self.rows), *source.shape[1:]), source.dtype)
-        return gather(source, index, self.buffers[name])
+            self.buffers[name] = np.empty((min(self.batch_size, self.rows), *source.shape[1:]), dtype)
+        return self.buffers[name]
 
 
 class IterableFeed:

@@ -119,11 +119,11 @@ class Sequential(metaclass=Hinting):
             gradient = layer.backward(gradient)
         return gradient if input_gradient else None
 
-    def predict(self, x: Any, batch_size: int = 1000) -> Array:
+    def predict(self, x: Any, batch_size: int = 1000, scale: float | None = None) -> Array:
         """The outputs for the rows of x as a fresh array (n, output_size), computed batch_size rows at a time.
 
-        Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size); a single row of
-        shape (input_size,) is taken as one example.
+        scale: x is multiplied by it, batch by batch, as in `fit`. A single row of shape (input_size,) is taken as one example.
+        Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size).
         """
         batch_size = checks.whole("predict", "batch_size", batch_size)
         x = checks.real_array("predict", "x", x)
@@ -131,9 +131,10 @@ class Sequential(metaclass=Hinting):
             x = x[None, :]
         x = checks.examples("predict", "x", x, self.input_size)
         checks.finite("predict", "x", x)
+        factor = checks.scale("predict", scale, self.dtype)
         outputs = np.empty((len(x), self.output_size), self.dtype)
         for start in range(0, len(x), batch_size):
-            rows = checks.cast("predict", "x", x[start : start + batch_size], self.dtype)
+            rows = checks.cast("predict", "x", checks.scaled(x[start : start + batch_size], factor), self.dtype)
             outputs[start : start + len(rows)] = self.run(rows)
         return outputs
 

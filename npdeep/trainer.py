@@ -281,6 +281,7 @@ class Trainer(metaclass=Hinting):
         seed: int | None = None,
         augment: Any = None,
         cache_frozen: bool = False,
+        scale: float | None = None,
         callbacks: Sequence[Callback] = (),
         verbose: bool = True,
         **unknown: Any,
@@ -301,6 +302,8 @@ class Trainer(metaclass=Hinting):
                 the same weights up to the rounding of the frozen part. Refused where that part differs from step to step. A
                 bias right below batch normalization has the gradient 0, and optimizers that divide by the gradient's size
                 (Adam, …) make steps of its rounding errors: there the two runs part; leave such a bias out (use_bias=False).
+            scale: each batch of x is multiplied by this number as it is gathered, validation data too: fit(x, y, scale=1/255)
+                leaves pixels in memory as bytes, a quarter of the room. Hand the same scale to evaluate and predict.
             callbacks: objects of nd.callbacks.
             verbose: True shows progress.
 
@@ -316,8 +319,9 @@ class Trainer(metaclass=Hinting):
         if cached and augment is not None:
             raise ValueError("fit: cache_frozen computes the frozen layers once: augmented images would never reach them")
         depth = frozen_depth(self.model) if cached else 0
-        validation_data = self._check_validation(validation_data)
-        feed = self._feed(x, y, batch_size, sample_weight, shuffle, seed, depth)
+        factor = checks.scale("fit", scale, self.model.dtype)
+        validation_data = self._check_validation(validation_data, factor)
+        feed = self._feed(x, y, batch_size, sample_weight, shuffle, seed, depth, factor)
         if isinstance(augment, Augmentation) and isinstance(feed, ArrayFeed):
             augment.check(feed.x[:1])
         self.validation_data, self.watchers = validation_data, watchers
@@ -328,7 +332,7 @@ class Trainer(metaclass=Hinting):
             self.first_layer, self.planned_version = 0, -1
 
     def _feed(
-        self, x: Any, y: Any, batch_size: Any, sample_weight: Any, shuffle: Any, seed: int, depth: int
+        self, x: Any, y: Any, batch_size: Any, sample_weight: Any, shuffle: Any, seed: int, depth: int, scale: Any
     ) -> ArrayFeed | IterableFeed:
         """Arrays or an iterable, checked as far as they can be before the first step; depth: layers to compute once."""
         batch_size = checks.whole("fit", "batch_size", batch_size)
@@ -337,6 +341,8 @@ class Trainer(metaclass=Hinting):
         if y is None and is_iterable_of_batches(x):
             if sample_weight is not None:
                 raise TypeError("fit: sample_weight goes with arrays; batches bring their own: (x, y, sample_weight)")
+            if scale is not None:
+                raise TypeError("fit: scale goes with arrays; multiply x in the batches of your iterable")
             if depth > 0:
                 raise ValueError("fit: cache_frozen needs arrays x and y: an iterable may give other examples every epoch")
             return IterableFeed(x, check)
@@ -350,10 +356,13 @@ class Trainer(metaclass=Hinting):
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("fit: every sample_weight is 0: nothing would be learned from these examples")
         self._try_metrics(targets[:batch_size])
+        if depth > 0 or scale is not None:    # x is not to be cast as a whole
+            self._check_batch("fit", checks.scaled(x[:1], scale), targets[:1], None)
+            checks.finite("fit", "x", x)
+            targets, check = self._check_targets("fit", targets, len(x)), as_they_are
         if depth > 0:
-            targets = self._check_targets("fit", targets, len(x))
-            x, check = frozen_outputs(self.model, x, depth), as_they_are
-        return ArrayFeed(x, targets, sample_weight, batch_size, seed, check, shuffle)
+            x, scale = frozen_outputs(self.model, checks.scaled(x, scale), depth), None
+        return ArrayFeed(x, targets, sample_weight, batch_size, seed, check, shuffle, scale)
 
     def _try_metrics(self, y: Any) -> None:
         """Measure made-up outputs before the first step, so that a metric that cannot measure these targets stops nothing."""
@@ -365,31 +374,35 @@ class Trainer(metaclass=Hinting):
     def _check_fit_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
         return self._check_batch("fit", x, y, sample_weight)
 
-    def _check_validation(self, data: Any) -> tuple[Array, Any] | None:
+    def _check_validation(self, data: Any, scale: Any) -> tuple[Array, Any] | None:
         if data is None:
             return None
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise TypeError(f"fit: validation_data must be (x, y), got {checks.describe(data)}")
-        x, y, _ = self._check_batch("fit: validation_data", data[0], data[1], None)
+        x = checks.scaled(checks.examples("fit: validation_data", "x", data[0], self.model.input_size), scale)
+        x, y, _ = self._check_batch("fit: validation_data", x, data[1], None)
         return x, y
 
     def stop(self, reason: str) -> None:
         """End `fit` after the step that is running; the history says why."""
         self.stop_reason = reason
 
-    def evaluate(self, x: Any, y: Any, sample_weight: Any = None, batch_size: int = 1000) -> dict[str, float]:
+    def evaluate(
+        self, x: Any, y: Any, sample_weight: Any = None, batch_size: int = 1000, scale: float | None = None
+    ) -> dict[str, float]:
         """Loss (with penalties) and metrics on the rows of x, without training: {"loss": …, "accuracy": …}.
 
-        Sample weights count in the loss alone, as in Keras; metrics are plain means over the rows. Raises ValueError or
-        TypeError for unfit arguments.
+        scale: x is multiplied by it, batch by batch, as in `fit`. Sample weights count in the loss alone, as in
+        Keras; metrics are plain means over the rows. Raises ValueError or TypeError for unfit arguments.
         """
         x = checks.examples("evaluate", "x", x, self.model.input_size)
         checks.finite("evaluate", "x", x)
         y = self._check_targets("evaluate", y, len(x))
         weight = check_weights("evaluate", sample_weight, len(x), self.model.dtype)
+        factor = checks.scale("evaluate", scale, self.model.dtype)
         totals = Totals(self.metrics)
         for index in pieces(len(x), checks.whole("evaluate", "batch_size", batch_size), None):
-            outputs = self.model.run(checks.cast("evaluate", "x", x[index], self.model.dtype))
+            outputs = self.model.run(checks.cast("evaluate", "x", checks.scaled(x[index], factor), self.model.dtype))
             w = None if weight is None else weight[index]
             totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index])
         result = totals.means()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import urllib.request
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from npdeep import checks
 from npdeep.kernels.arrays import Array
 
 Split = tuple[Array, Array]
-"""Images (n, 784) float32 in 0 … 1, and labels (n,) int64."""
+"""Images (n, 784) float32 in 0 … 1 or bytes, and labels (n,) int64."""
 
 FILES = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -40,38 +41,51 @@ VALIDATION = 5000
 """How many of the first training images are for validation."""
 
 
-def mnist_sample() -> tuple[Split, Split]:
+def mnist_sample(dtype: str = "float32") -> tuple[Split, Split]:
     """The first 5,000 training and the first 1,000 test images of MNIST, from a file inside the package.
 
-    Returns (x_train, y_train), (x_test, y_test): x (n, 784) float32 in 0 … 1, y (n,) int64. These training images are the
-    *validation* images of `mnist()`: never judge one by the other.
+    Returns (x_train, y_train), (x_test, y_test): x (n, 784) float32 in 0 … 1, y (n,) int64. With dtype="uint8" x holds the
+    pixels as bytes 0 … 255, in a quarter of the room; `fit(x, y, scale=1/255)` scales them batch by batch. These training
+    images are the *validation* images of `mnist()`: never judge one by the other.
 
     >>> (x_train, y_train), (x_test, y_test) = mnist_sample()
     >>> x_train.shape, x_train.dtype, y_train[:5], x_test.shape
     ((5000, 784), dtype('float32'), array([5, 0, 4, 1, 9]), (1000, 784))
     """
+    pixels = check_pixels("mnist_sample", dtype)
     with np.load(SAMPLE) as arrays:
         return (
-            (scale(arrays["x_train"]), arrays["y_train"].astype(np.int64)),
-            (scale(arrays["x_test"]), arrays["y_test"].astype(np.int64)),
+            (pixels(arrays["x_train"]), arrays["y_train"].astype(np.int64)),
+            (pixels(arrays["x_test"]), arrays["y_test"].astype(np.int64)),
         )
 
 
-def mnist(folder: str | Path | None = None) -> tuple[Split, Split, Split]:
+def mnist(folder: str | Path | None = None, dtype: str = "float32") -> tuple[Split, Split, Split]:
     """The full MNIST, split as the chapter does: 55,000 for training, 5,000 for validation, 10,000 for testing.
 
     The four IDX files, gzipped or not, are looked for in `folder`; without one, in $NPDEEP_DATA and in the cache
     ($XDG_CACHE_HOME/npdeep or ~/.cache/npdeep), and else downloaded into the cache. The sha256 of their contents is checked.
 
-    Returns (x_train, y_train), (x_validation, y_validation), (x_test, y_test): x (n, 784) float32 in 0 … 1, y (n,) int64. The
-    validation images are the first 5,000 of the training file, as in the chapter. Raises FileNotFoundError where `folder` is
+    Returns (x_train, y_train), (x_validation, y_validation), (x_test, y_test): x (n, 784) float32 in 0 … 1, y (n,) int64; with
+    dtype="uint8" x holds bytes 0 … 255, as in `mnist_sample`. The validation images are the first 5,000 of the training file,
+    as in the chapter. Raises FileNotFoundError where `folder` is
     given and lacks a file, ValueError where a file is damaged, OSError where no mirror can be reached.
     """
+    pixels = check_pixels("mnist", dtype)
     x, y = (read(name, folder) for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"))
     x_test, y_test = (read(name, folder) for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"))
-    x, x_test = scale(x.reshape(len(x), -1)), scale(x_test.reshape(len(x_test), -1))
+    x, x_test = pixels(x.reshape(len(x), -1)), pixels(x_test.reshape(len(x_test), -1))
     y, y_test = y.astype(np.int64), y_test.astype(np.int64)
     return (x[VALIDATION:], y[VALIDATION:]), (x[:VALIDATION], y[:VALIDATION]), (x_test, y_test)
+
+
+def check_pixels(owner: str, dtype: str) -> Callable[[Array], Array]:
+    """What is done with the bytes of the images: they are scaled for "float32", left alone for "uint8".
+
+    >>> check_pixels("mnist", "uint8")(np.array([0, 255], np.uint8))
+    array([  0, 255], dtype=uint8)
+    """
+    return scale if checks.choice(owner, "dtype", dtype, ["float32", "uint8"]) == "float32" else lambda pixels: pixels
 
 
 def scale(pixels: Array) -> Array:
