@@ -149,7 +149,8 @@ def book_normalization_backward(
 def normalization_forward() -> dict[str, Way]:
     x, gamma, beta, _ = normalization_arrays()
     mean, variance, inverse, row = normal(4, UNITS)
-    given = (gamma, beta, mean, variance, inverse, empty(ROWS, UNITS), empty(ROWS, UNITS), row, EPSILON)
+    ones = np.ones(ROWS, np.float32)
+    given = (gamma, beta, mean, variance, inverse, empty(ROWS, UNITS), empty(ROWS, UNITS), row, ones, EPSILON)
     return {
         BOOK: lambda: book_normalization(x, gamma, beta)[0],
         OURS: lambda: batch_normalization.batch_normalization_forward(x, *given),
@@ -162,10 +163,10 @@ def normalization_backward() -> dict[str, Way]:
     _, xhat, mean, variance = book_normalization(x, gamma, beta)
     inverse, centered = 1 / np.sqrt(variance + EPSILON), x - mean
     dgamma, dbeta, row = normal(3, UNITS)
-    dx = empty(ROWS, UNITS)
+    dx, ones = empty(ROWS, UNITS), np.ones(ROWS, np.float32)
 
     def ours() -> tuple[Array, ...]:
-        batch_normalization.batch_normalization_backward(gamma, inverse, centered, dy, dgamma, dbeta, dx, row)
+        batch_normalization.batch_normalization_backward(gamma, inverse, centered, dy, dgamma, dbeta, dx, row, ones)
         return dx, dgamma, dbeta
 
     return {BOOK: lambda: book_normalization_backward(x, mean, variance, xhat, gamma, dy), OURS: ours}
@@ -291,7 +292,7 @@ def norm() -> dict[str, Way]:
 
 @exhibit(KERNELS, "max-norm (a copy of the weights included)")
 def max_norm() -> dict[str, Way]:
-    saved, W, norms, t = normal(INPUTS, UNITS), empty(INPUTS, UNITS), empty(1, UNITS), empty(CHUNK)
+    saved, W, norms = normal(INPUTS, UNITS), empty(INPUTS, UNITS), empty(1, UNITS)
     limit = 28.0                              # close to the usual norm √784: about half of the columns lie beyond it
 
     def book() -> Array:
@@ -301,6 +302,6 @@ def max_norm() -> dict[str, Way]:
 
     def ours() -> Array:
         W[...] = saved
-        return constraints.max_norm(W, limit, 0, norms, t)
+        return constraints.max_norm(W, limit, 0, norms)
 
     return {BOOK: book, OURS: ours}

@@ -22,7 +22,7 @@ class Constraint(Described):
     kernel: Any = None
 
     def apply(self, w: Array, scratch: Array) -> None:
-        """Change w, a whole kernel or bias, in place. scratch is a flat array of at least one row of w."""
+        """Change w, a whole kernel or bias, in place. scratch: a flat array for whoever needs room."""
         raise NotImplementedError(f"{type(self).__name__} must define apply(w, scratch)")
 
 
@@ -72,7 +72,7 @@ class MaxNorm(_AlongAxis):
 
     def apply(self, w: Array, scratch: Array) -> None:
         """Shorten what is too long; leave the rest bit for bit."""
-        kernels.max_norm(self.matrix(w), self.value, self.axis, self._norms(self.matrix(w)), scratch)
+        kernels.max_norm(self.matrix(w), self.value, self.axis, self._norms(self.matrix(w)))
 
 
 class MinMaxNorm(_AlongAxis):
@@ -96,7 +96,7 @@ class MinMaxNorm(_AlongAxis):
     def apply(self, w: Array, scratch: Array) -> None:
         """Move the norms towards the interval."""
         matrix = self.matrix(w)
-        kernels.min_max_norm(matrix, self.minimum, self.maximum, self.rate, self.axis, self._norms(matrix), scratch)
+        kernels.min_max_norm(matrix, self.minimum, self.maximum, self.rate, self.axis, self._norms(matrix))
 
 
 class UnitNorm(_AlongAxis):
@@ -117,7 +117,7 @@ class UnitNorm(_AlongAxis):
     def apply(self, w: Array, scratch: Array) -> None:
         """Scale every norm to 1."""
         matrix = self.matrix(w)
-        kernels.min_max_norm(matrix, 1.0, 1.0, 1.0, self.axis, self._norms(matrix), scratch)
+        kernels.min_max_norm(matrix, 1.0, 1.0, 1.0, self.axis, self._norms(matrix))
 
 
 class NonNegative(Constraint):

@@ -295,6 +295,7 @@ def batch_normalization_pair(training: bool, scale: bool, center: bool) -> Pair:
             "epsilon": float(rng.choice([1e-5, 1e-3, 0.1])),
             "moving_mean": rng.normal(size=units),
             "moving_variance": rng.uniform(0.5, 2, units),
+            "ones": np.ones(n),
             **{name: Buffer((units,)) for name in vectors},
         }
 

@@ -14,26 +14,19 @@ SMALL = 1e3
 """Norms below so many times √tiny may have lost digits when their squares were summed."""
 
 
-def norms_along(W: Array, axis: int, norms: Array, t: Array) -> Array:
-    """‖W‖ along the axis. t: scratch for at least one row of W; it takes as many rows at a time as it can hold.
+def norms_along(W: Array, axis: int, norms: Array) -> Array:
+    """‖W‖ along the axis, in one pass and without an array of squares: every row, or every column, times itself.
 
     >>> W = np.array([[3.0, 0.0], [4.0, 1.0]])
-    >>> norms_along(W, 0, np.empty((1, 2)), np.empty(2)), norms_along(W, 1, np.empty((2, 1)), np.empty(4)).round(3)
+    >>> norms_along(W, 0, np.empty((1, 2))), norms_along(W, 1, np.empty((2, 1))).round(3)
     (array([[5., 1.]]), array([[3.   ],
            [4.123]]))
     """
-    width = W.shape[1]
-    rows = max(1, len(t) // width)
-    norms.fill(0)
     with np.errstate(over="ignore"):          # an overflow is dealt with below
-        for start in range(0, len(W), rows):
-            block = W[start : start + rows]
-            squares = t[: block.size].reshape(block.shape)
-            np.multiply(block, block, out=squares)
-            if axis == 0:
-                norms += np.add.reduce(squares, axis=0, keepdims=True)
-            else:
-                np.add.reduce(squares, axis=1, keepdims=True, out=norms[start : start + rows])
+        if axis == 0:
+            np.einsum("ij,ij->j", W, W, out=norms[0])    # Σ_i W_ij²
+        else:
+            np.vecdot(W, W, out=norms[:, 0])             # Σ_j W_ij²
     np.sqrt(norms, out=norms)
     lowest, highest = np.minimum.reduce(norms, axis=None), np.maximum.reduce(norms, axis=None)
     if SMALL * np.finfo(W.dtype).tiny ** 0.5 < lowest and math.isfinite(highest):
@@ -56,16 +49,16 @@ def scaled_norms_along(W: Array, axis: int, norms: Array) -> Array:
     return norms
 
 
-def max_norm(W: Array, maximum: float, axis: int, norms: Array, t: Array) -> Array:
+def max_norm(W: Array, maximum: float, axis: int, norms: Array) -> Array:
     """w ← w · maximum/‖w‖ wherever ‖w‖ > maximum; weights within the limit keep their bits (they are scaled by 1).
 
     Source: Srebro & Shraibman (2005); Srivastava et al. (2014), section 5.1.
 
-    >>> max_norm(np.array([[3.0, 0.5], [4.0, 0.5]]), 1.0, 0, np.empty((1, 2)), np.empty(4))
+    >>> max_norm(np.array([[3.0, 0.5], [4.0, 0.5]]), 1.0, 0, np.empty((1, 2)))
     array([[0.6, 0.5],
            [0.8, 0.5]])
     """
-    norms_along(W, axis, norms, t)
+    norms_along(W, axis, norms)
     if np.maximum.reduce(norms, axis=None) > maximum:
         np.maximum(norms, maximum, out=norms)
         np.divide(maximum, norms, out=norms)  # 1 within the limit, maximum/‖w‖ beyond it
@@ -73,14 +66,14 @@ def max_norm(W: Array, maximum: float, axis: int, norms: Array, t: Array) -> Arr
     return W
 
 
-def min_max_norm(W: Array, minimum: float, maximum: float, rate: float, axis: int, norms: Array, t: Array) -> Array:
+def min_max_norm(W: Array, minimum: float, maximum: float, rate: float, axis: int, norms: Array) -> Array:
     """‖w‖ is moved towards [minimum, maximum]: w ← w · ((1 − rate) + rate · limit/‖w‖). rate 1 enforces it at once.
 
-    >>> min_max_norm(np.array([[3.0, 0.3], [4.0, 0.4]]), 1.0, 2.0, 1.0, 0, np.empty((1, 2)), np.empty(4))
+    >>> min_max_norm(np.array([[3.0, 0.3], [4.0, 0.4]]), 1.0, 2.0, 1.0, 0, np.empty((1, 2)))
     array([[1.2, 0.6],
            [1.6, 0.8]])
     """
-    norms_along(W, axis, norms, t)
+    norms_along(W, axis, norms)
     limits = np.minimum(np.maximum(norms, minimum), maximum)
     np.maximum(norms, np.finfo(W.dtype).tiny, out=norms)     # zero stays zero
     limits /= norms

@@ -76,6 +76,7 @@ class BatchNormalization(Layer):
     variance: Array = NOTHING_YET
     inverse: Array = NOTHING_YET
     row: Array
+    ones: Array
     sum_gamma: Array
     sum_beta: Array
 
@@ -112,11 +113,15 @@ class BatchNormalization(Layer):
         yield "output", self.output_size
         yield "centered", self.output_size
         if training:
+            yield "ones", 1
             yield "grad_buffer", self.input_size
 
     def allocate(self, rows: int, training: bool, dtype: Any) -> None:
         """The buffers of n rows, and the vectors of one number a unit."""
         super().allocate(rows, training, dtype)
+        if training:
+            self.ones.fill(1)
+            self.ones = self.ones[:, 0]       # (n,): ones @ x sums x over its rows
         if self.vectors.size == 0:
             self.vectors = np.zeros((6, self.output_size), dtype)
             self.mean, self.variance, self.inverse, self.row, self.sum_gamma, self.sum_beta = self.vectors
@@ -137,8 +142,9 @@ class BatchNormalization(Layer):
             return batch_normalization_inference_forward(
                 x, gamma, beta, moving_mean, moving_variance, self.inverse, self.centered, self.output, self.row, self.epsilon
             )
+        statistics = (self.mean, self.variance, self.inverse)
         batch_normalization_forward(
-            x, gamma, beta, self.mean, self.variance, self.inverse, self.centered, self.output, self.row, self.epsilon
+            x, gamma, beta, *statistics, self.centered, self.output, self.row, self.ones, self.epsilon
         )
         update_moving_average(moving_mean, self.mean, self.momentum, self.row)
         update_moving_average(moving_variance, self.variance, self.momentum, self.row)
@@ -160,6 +166,7 @@ class BatchNormalization(Layer):
             self.sum_beta if grad_beta is None else grad_beta,
             self.grad_buffer,
             self.row,
+            self.ones,
         )
         self.grad_input = self.grad_buffer if self.passes_gradient else None
         return self.grad_input

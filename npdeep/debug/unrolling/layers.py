@@ -41,6 +41,7 @@ def declare(script: Script, layer: Layer) -> None:
     for attribute, width, *kind in layer.buffers(True):
         script.array(f"{name}.{attribute}", width, kind[0] if kind else None)
     if isinstance(layer, BatchNormalization):
+        script.buffers += [f"{name}.ones.fill(1)", f"{name}.ones = {name}.ones[:, 0]"]
         for vector in ("mean", "variance", "inverse", "row", "sum_gamma", "sum_beta"):
             script.setup.append(f"{name}.{vector} = np.zeros({layer.output_size}, {script.dtype})")
     if layer.draws:
@@ -99,13 +100,17 @@ def batch_normalization_forward(script: Script, layer: BatchNormalization, x: st
     """By the batch's statistics, which the moving ones follow; or by the moving ones."""
     name = script.name(layer)
     scale_shift = (value(script, layer, "gamma", layer.scale), value(script, layer, "beta", layer.center))
-    rest = (f"{name}.inverse", f"{name}.centered", f"{name}.output", f"{name}.row", layer.epsilon)
+    rest = (f"{name}.inverse", f"{name}.centered", f"{name}.output", f"{name}.row")
     moving = (f"{name}.moving_mean", f"{name}.moving_variance")
     if layer.use_moving_statistics:
-        script.step.append(script.call(bn.batch_normalization_inference_forward, x, *scale_shift, *moving, *rest))
+        script.step.append(
+            script.call(bn.batch_normalization_inference_forward, x, *scale_shift, *moving, *rest, layer.epsilon)
+        )
         return f"{name}.output"
     batch = (f"{name}.mean", f"{name}.variance")
-    script.step.append(script.call(bn.batch_normalization_forward, x, *scale_shift, *batch, *rest))
+    script.step.append(
+        script.call(bn.batch_normalization_forward, x, *scale_shift, *batch, *rest, f"{name}.ones", layer.epsilon)
+    )
     for running, now in zip(moving, batch, strict=True):
         script.step.append(script.call(bn.update_moving_average, running, now, layer.momentum, f"{name}.row"))
     return f"{name}.output"
@@ -120,7 +125,7 @@ def batch_normalization_backward(script: Script, layer: BatchNormalization, x: s
         wanted = script.wanted(getattr(layer, kind)) if there else "None"
         sums.append(f"{name}.sum_{kind}" if wanted == "None" else wanted)
     kernel = bn.batch_normalization_inference_backward if layer.use_moving_statistics else bn.batch_normalization_backward
-    arrays = (gamma, f"{name}.inverse", f"{name}.centered", grad, *sums, f"{name}.grad_buffer", f"{name}.row")
+    arrays = (gamma, f"{name}.inverse", f"{name}.centered", grad, *sums, f"{name}.grad_buffer", f"{name}.row", f"{name}.ones")
     script.step.append(script.call(kernel, *arrays))
     return f"{name}.grad_buffer" if layer.passes_gradient else "None"
 

@@ -224,7 +224,7 @@ def constrain_call(script: Script, p: Parameter, constraint: Constraint) -> str:
     shape = (1, matrix.shape[1]) if constraint.axis == 0 else (matrix.shape[0], 1)
     script.setup.append(f"{name}_norms = np.empty({shape}, {script.dtype})")
     seen = name if p.value.ndim == 2 else f"{name}.reshape{matrix.shape}"
-    rest = (constraint.axis, f"{name}_norms", "scratch")
+    rest = (constraint.axis, f"{name}_norms")
     if isinstance(constraint, MaxNorm):
         return script.call(constraint_kernels.max_norm, seen, constraint.value, *rest)
     limits = (1.0, 1.0, 1.0)

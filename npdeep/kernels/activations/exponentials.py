@@ -7,7 +7,7 @@ min(z, 0), so that nothing overflows.
 
 import numpy as np
 
-from npdeep.kernels.arrays import Array
+from npdeep.kernels.arrays import Array, above_zero, below_zero
 
 
 def elu_forward(z: Array, a: Array, t: Array, alpha: float) -> Array:
@@ -20,13 +20,13 @@ def elu_forward(z: Array, a: Array, t: Array, alpha: float) -> Array:
     >>> elu_forward(np.array([[-1.0, 2.0]]), a=np.empty((1, 2)), t=np.empty((1, 2)), alpha=1.0).round(4)
     array([[-0.6321,  2.    ]])
     """
-    np.minimum(z, 0, out=a)
+    below_zero(z, out=a)
     np.expm1(a, out=a)                        # 0 where z > 0
     if alpha != 1:
         a *= alpha
     if alpha <= 1:
         return np.maximum(z, a, out=a)
-    np.maximum(z, 0, out=t)
+    above_zero(z, out=t)
     a += t
     return a
 
@@ -36,7 +36,7 @@ def elu_backward(z: Array, a: Array, t: Array, da: Array, dz: Array, alpha: floa
 
     min(a, 0) + α is α e^z on the left and α on the right; where α ≠ 1 the right side still lacks 1 − α.
     """
-    np.minimum(a, 0, out=dz)
+    below_zero(a, out=dz)
     dz += alpha                               # α e^z · α
     if alpha != 1:
         np.greater(z, 0, out=t)
@@ -55,7 +55,7 @@ def celu_forward(z: Array, a: Array, alpha: float) -> Array:
     >>> celu_forward(np.array([[-1.0, 2.0]]), a=np.empty((1, 2)), alpha=2.0).round(4)
     array([[-0.7869,  2.    ]])
     """
-    np.minimum(z, 0, out=a)
+    below_zero(z, out=a)
     a /= alpha
     np.expm1(a, out=a)
     a *= alpha
@@ -64,7 +64,7 @@ def celu_forward(z: Array, a: Array, alpha: float) -> Array:
 
 def celu_backward(z: Array, a: Array, da: Array, dz: Array, alpha: float) -> Array:
     """f'(z) = 1 where z > 0, else e^{z/α} = a/α + 1."""
-    np.minimum(a, 0, out=dz)
+    below_zero(a, out=dz)
     dz /= alpha
     dz += 1
     dz *= da
@@ -88,10 +88,10 @@ def selu_forward(z: Array, a: Array, t: Array) -> Array:
     >>> selu_forward(np.array([[-1.0, 2.0]]), a=np.empty((1, 2)), t=np.empty((1, 2))).round(4)
     array([[-1.1113,  2.1014]])
     """
-    np.minimum(z, 0, out=a)
+    below_zero(z, out=a)
     np.expm1(a, out=a)
     a *= SELU_ALPHA
-    np.maximum(z, 0, out=t)
+    above_zero(z, out=t)
     a += t
     a *= SELU_SCALE
     return a
@@ -99,7 +99,7 @@ def selu_forward(z: Array, a: Array, t: Array) -> Array:
 
 def selu_backward(z: Array, a: Array, t: Array, da: Array, dz: Array) -> Array:
     """f'(z) = λ where z > 0, else λα e^z = a + λα. At 0 it jumps from 1.758 to 1.051."""
-    np.minimum(a, 0, out=dz)
+    below_zero(a, out=dz)
     dz += SELU_SCALE * SELU_ALPHA             # λα e^z · λα
     np.greater(z, 0, out=t)
     t *= SELU_SCALE - SELU_SCALE * SELU_ALPHA

@@ -10,7 +10,7 @@ At a kink the derivative is the smaller of the two (0 for ReLU at 0), as TensorF
 
 import numpy as np
 
-from npdeep.kernels.arrays import Array
+from npdeep.kernels.arrays import Array, above_zero, below_zero
 
 
 def relu_forward(z: Array, a: Array) -> Array:
@@ -21,7 +21,7 @@ def relu_forward(z: Array, a: Array) -> Array:
     >>> relu_forward(np.array([[-2.0, 0.0, 3.0]]), a=np.empty((1, 3)))
     array([[0., 0., 3.]])
     """
-    return np.maximum(z, 0, out=a)
+    return above_zero(z, out=a)
 
 
 def relu_backward(z: Array, a: Array, da: Array, dz: Array) -> Array:
@@ -64,9 +64,9 @@ def prelu_forward(z: Array, alpha: Array, a: Array, t: Array) -> Array:
     >>> prelu_forward(np.array([[-2.0, 3.0]]), np.array([0.5, 0.5]), a=np.empty((1, 2)), t=np.empty((1, 2)))
     array([[-1.,  3.]])
     """
-    np.minimum(z, 0, out=t)
+    below_zero(z, out=t)
     t *= alpha                                # (n, units) · (units,)
-    np.maximum(z, 0, out=a)
+    above_zero(z, out=a)
     a += t
     return a
 
@@ -79,7 +79,7 @@ def prelu_backward(
     z, t (scratch), da, dz (n, units) · alpha, dalpha (units,) · None: not wanted.
     """
     if dalpha is not None:
-        np.minimum(z, 0, out=t)
+        below_zero(z, out=t)
         t *= da
         np.add.reduce(t, axis=0, out=dalpha)  # dα_j = Σ_i da_ij min(z_ij, 0)
     if dz is not None:
@@ -100,9 +100,9 @@ def rrelu_forward(z: Array, slopes: Array, a: Array, t: Array) -> Array:
     >>> rrelu_forward(np.array([[-2.0, 3.0]]), np.array([[0.25, 0.125]]), a=np.empty((1, 2)), t=np.empty((1, 2)))
     array([[-0.5,  3. ]])
     """
-    np.minimum(z, 0, out=t)
+    below_zero(z, out=t)
     t *= slopes
-    np.maximum(z, 0, out=a)
+    above_zero(z, out=a)
     a += t
     return a
 

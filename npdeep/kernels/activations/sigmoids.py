@@ -5,7 +5,7 @@ z, a, da, dz and the scratch t have the shape (n, units); dz = da · f'(z).
 
 import numpy as np
 
-from npdeep.kernels.arrays import Array
+from npdeep.kernels.arrays import Array, below_zero
 
 
 def sigmoid_into(z: Array, s: Array, t: Array) -> Array:
@@ -63,7 +63,7 @@ def log_sigmoid_forward(z: Array, a: Array, t: Array) -> Array:
     np.negative(t, out=t)
     np.exp(t, out=t)
     np.log1p(t, out=t)                        # log(1 + e^{−|z|})
-    np.minimum(z, 0, out=a)
+    below_zero(z, out=a)
     a -= t
     return a
 

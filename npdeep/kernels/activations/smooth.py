@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from npdeep.kernels.activations.sigmoids import sigmoid_into
-from npdeep.kernels.arrays import Array
+from npdeep.kernels.arrays import Array, above_zero
 from npdeep.kernels.special import normal_tail
 
 
@@ -22,7 +22,7 @@ def softplus_forward(z: Array, a: Array, t: Array, beta: float) -> Array:
     array([[6.931e-01, 1.000e+04]])
     """
     np.multiply(z, beta, out=t)               # u
-    np.maximum(t, 0, out=a)
+    above_zero(t, out=a)
     np.abs(t, out=t)
     np.negative(t, out=t)
     np.exp(t, out=t)
@@ -57,7 +57,7 @@ def squareplus_forward(z: Array, a: Array, r: Array, t: Array, b: float) -> Arra
     np.abs(z, out=t)
     t += r
     np.divide(0.5 * b, t, out=t)              # b/(2(r + |z|))
-    np.maximum(z, 0, out=a)
+    above_zero(z, out=a)
     a += t
     return a
 
@@ -105,7 +105,7 @@ def gelu_forward(z: Array, a: Array, q: Array, t: Array) -> Array:
     normal_tail(z, q, a, t)                   # Q
     np.abs(z, out=t)
     t *= q
-    np.maximum(z, 0, out=a)
+    above_zero(z, out=a)
     a -= t
     return a
 
@@ -208,7 +208,7 @@ def dish_forward(z: Array, a: Array, u: Array, t: Array) -> Array:
     a *= u                                    # r(r + |z|)
     t *= 0.5
     t /= a                                    # |z| q
-    np.maximum(z, 0, out=a)
+    above_zero(z, out=a)
     a -= t
     np.divide(z, u, out=u)
     return a

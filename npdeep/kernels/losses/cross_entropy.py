@@ -7,7 +7,7 @@ are a difference of moderate numbers, and their derivative is as simple as it ca
 import numpy as np
 
 from npdeep.kernels.activations.sigmoids import sigmoid_into
-from npdeep.kernels.arrays import Array
+from npdeep.kernels.arrays import Array, above_zero
 
 
 def one_hot(labels: Array, starts: Array, q: Array, smoothing: float) -> Array:
@@ -87,7 +87,7 @@ def binary_cross_entropy_forward(z: Array, y: Array, t: Array, loss: Array) -> A
     np.negative(loss, out=loss)
     np.exp(loss, out=loss)
     np.log1p(loss, out=loss)
-    np.maximum(z, 0, out=t)
+    above_zero(z, out=t)
     loss += t
     np.multiply(z, y, out=t)
     loss -= t
