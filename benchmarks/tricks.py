@@ -22,6 +22,7 @@ from twins import (
 
 from npdeep.kernels import dropout
 from npdeep.kernels.activations import sigmoids
+from npdeep.kernels.arrays import above_zero
 from npdeep.kernels.updates import momentum as updates
 from npdeep.parameters import CHUNK
 
@@ -44,6 +45,7 @@ def branch_relu() -> dict[str, Way]:
         "z * (z > 0)": lambda: z * (z > 0),
         "np.maximum(z, 0)": lambda: np.maximum(z, 0),
         "np.maximum(z, 0, out=a)": lambda: np.maximum(z, 0, out=a),
+        "a.fill(0); np.maximum(z, a, out=a)": lambda: above_zero(z, out=a),
     }
 
 
@@ -121,13 +123,14 @@ def gather() -> dict[str, Way]:
 def passes_variance() -> dict[str, Way]:
     x, centered, squares = normal(ROWS, UNITS), empty(ROWS, UNITS), empty(ROWS, UNITS)
     mean, variance = normal(2, UNITS)
+    ones = np.ones(ROWS, np.float32)
 
     def once() -> tuple[Array, ...]:
-        np.add.reduce(x, axis=0, out=mean)
+        np.matmul(ones, x, out=mean)
         np.divide(mean, ROWS, out=mean)
         np.subtract(x, mean, out=centered)
         np.multiply(centered, centered, out=squares)
-        np.add.reduce(squares, axis=0, out=variance)
+        np.matmul(ones, squares, out=variance)
         return centered, np.divide(variance, ROWS, out=variance)
 
     return {"x - x.mean(0), x.var(0)": lambda: (x - x.mean(axis=0), x.var(axis=0)), "the mean once, x − μ kept": once}
@@ -158,6 +161,16 @@ def passes_norm() -> dict[str, Way]:
         "np.sum(g**2)": lambda: np.sum(g**2),
         "np.linalg.norm(g)**2": lambda: np.linalg.norm(g) ** 2,
         "g @ g": lambda: g @ g,
+    }
+
+
+@exhibit(PASSES, "norms of the rows of W")
+def passes_norms() -> dict[str, Way]:
+    W, norms = normal(INPUTS, UNITS), empty(INPUTS)
+    return {
+        "np.sqrt((W**2).sum(axis=1))": lambda: np.sqrt((W**2).sum(axis=1)),
+        "np.linalg.norm(W, axis=1)": lambda: np.linalg.norm(W, axis=1),
+        "np.sqrt(np.vecdot(W, W, out=norms), out=norms)": lambda: np.sqrt(np.vecdot(W, W, out=norms), out=norms),
     }
 
 
@@ -240,6 +253,6 @@ def digits_rows() -> dict[str, Way]:
     dz, ones, db = normal(ROWS, UNITS), np.ones(ROWS, np.float32), empty(UNITS)
     return {
         "dz.sum(axis=0)": lambda: dz.sum(axis=0),
-        "ones @ dz": lambda: np.matmul(ones, dz, out=db),
         "np.add.reduce(dz, axis=0, out=db)": lambda: np.add.reduce(dz, axis=0, out=db),
+        "np.matmul(ones, dz, out=db)": lambda: np.matmul(ones, dz, out=db),
     }

@@ -1,7 +1,13 @@
 """The README keeps its promises."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,7 +28,7 @@ def test_two_lines_do_all_their_own_set_up():
 
 
 def test_the_first_look_runs_and_is_short(capsys):
-    first_look = blocks("python")[0]
+    first_look, explained = blocks("python")[:2]
     assert len(first_look.strip().splitlines()) < 15
     scope: dict[str, object] = {}
     exec(compile(first_look, "README.md", "exec"), scope)
@@ -30,18 +36,62 @@ def test_the_first_look_runs_and_is_short(capsys):
     assert "epoch 5/5" in printed
     assert "forward   hidden  z = xW + b" in printed
     assert scope["trainer"].evaluate(*scope["test"])["accuracy"] > 0.85
+    exec(compile(explained, "README.md", "exec"), scope)
+    printed = capsys.readouterr().out
+    for said in ("hidden", "outputs/kernel[7, 4]", "healthy"):
+        assert said in printed
 
 
 def test_the_kernel_that_it_shows_is_the_kernel():
-    shown = blocks("python")[1].replace('"""', "").splitlines()
+    (shown,) = (block for block in blocks("python") if block.startswith("def "))
+    scope: dict[str, object] = {"np": np}
+    exec(compile(shown, "README.md", "exec"), scope)
+    assert scope["relu_backward"](np.array([-2.0, 3.0]), None, np.array([5.0, 7.0]), np.empty(2)).tolist() == [0, 7]
     source = (ROOT / "npdeep/kernels/activations/rectifiers.py").read_text(encoding="utf-8")
-    for line in shown[1:]:
+    for line in shown.replace('"""', "").splitlines()[1:]:
         assert line.strip() in source
 
 
+def test_no_other_code_is_shown():
+    assert set(re.findall(r"```(\w+)", README)) == {"sh", "python"}
+    assert len(blocks("python")) == 3
+    assert len(blocks("sh")) == 1             # the two lines of set-up: CI runs them as they stand
+
+
+def test_the_command_lines_run_in_their_order(tmp_path):
+    commands = [line.split("  ")[0] for line in re.findall(r"^    (npdeep .*)$", README, re.M)]
+    assert commands[0] == "npdeep lesson"     # CI runs it; its tests are in test_lesson.py
+    assert len(commands) == 12
+    found = {}
+    for command in commands[1:]:
+        words = [sys.executable, "-m", *command.split()]
+        environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
+        given = {"cwd": tmp_path, "env": environment, "stdin": subprocess.DEVNULL, "text": True}
+        done = subprocess.run(words, capture_output=True, **given)
+        found[command] = done.returncode, done.stderr
+    faulty = commands[-1]
+    assert found.pop(faulty)[0] == 1          # a fault was planted and found
+    assert {command: said for command, said in found.items() if said[0] != 0} == {}
+    assert (tmp_path / "step.html").exists()
+    assert (tmp_path / "step.py").exists()
+
+
+def links(text: str) -> list[str]:
+    """Where its links and pictures lead, without the place inside the page."""
+    return [target for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text) if not target.startswith("http")]
+
+
 def test_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "benchmarks").glob("*.md")]:
+        for target in links(page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_links_of_the_tutorials_lead_somewhere():
+    for path in sorted((ROOT / "tutorials").glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for target in links("".join(cell["source"])) if cell["cell_type"] == "markdown" else []:
+                assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
 def test_what_it_counts_is_so():
