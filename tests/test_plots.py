@@ -1,5 +1,6 @@
 """Pictures: what they draw is what was measured; nothing is shown, nothing is changed."""
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -155,3 +156,15 @@ def test_a_run_of_one_epoch_is_a_point_that_can_be_seen():
     ax = nd.plots.learning_curves({"one": nd.History([{"epoch": 1, "loss": 2.0}])}, "loss", "epochs")
     assert ax.get_lines()[0].get_marker() not in ("None", "")
     assert ax.get_xlabel() == "epochs"
+
+
+def test_the_first_figure_may_load_a_backend_that_is_interactive():
+    def loads_a_backend():
+        matplotlib.interactive(True)          # as a notebook's backend does when it is loaded, inside the first plot
+
+    before = matplotlib.is_interactive()
+    try:
+        nd.plots.in_house_style(loads_a_backend)()
+        assert matplotlib.is_interactive()    # or else the second figure would not be shown
+    finally:
+        matplotlib.interactive(before)

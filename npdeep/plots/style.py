@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -56,7 +57,10 @@ def in_house_style(plot: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(plot)
     def styled(*args: P.args, **kwargs: P.kwargs) -> R:
         with plt.rc_context(RULES):
-            return plot(*args, **kwargs)
+            drawn = plot(*args, **kwargs)
+            interactive = matplotlib.is_interactive()
+        matplotlib.interactive(interactive)   # the first figure loads a notebook's backend, which turns this on: let it be
+        return drawn
 
     return styled
 
