@@ -63,13 +63,13 @@ def check_still_frozen(model: Sequential, depth: int) -> None:
         )
 
 
-def frozen_outputs(model: Sequential, x: Any, depth: int) -> Array:
-    """What comes out of the lowest `depth` layers for the examples x, in a new array."""
+def frozen_outputs(model: Sequential, x: Any, depth: int, scale: Any = None) -> Array:
+    """What comes out of the lowest `depth` layers for the examples x (times the scale, if there is one), in a new array."""
     x = checks.examples("fit", "x", x, model.input_size)
     checks.finite("fit", "x", x)
     outputs = np.empty((len(x), model.layers[depth - 1].output_size), model.dtype)
     for start in range(0, len(x), ROWS):
-        rows = checks.cast("fit", "x", x[start : start + ROWS], model.dtype)
+        rows = checks.cast("fit", "x", checks.scaled("fit", x[start : start + ROWS], scale), model.dtype)
         model.prepare(len(rows), training=False)
         for layer in model.layers[:depth]:
             rows = layer.forward(rows, training=False)

@@ -240,18 +240,33 @@ def cast(owner: str, name: str, x: Array, dtype: DTypeLike) -> Array:
 
 
 def scale(owner: str, value: Any, dtype: Any) -> Any:
-    """The number that x is multiplied by, in the model's dtype; None where it is to stay as it is.
+    """The number that x is multiplied by, in the model's dtype; None where x is to stay as it is.
 
     >>> scale("fit", 1 / 255, np.float32), scale("fit", None, np.float32)
     (np.float32(0.003921569), None)
     """
-    return None if value is None else np.dtype(dtype).type(number(owner, "scale", value, above=0))
+    if value is None:
+        return None
+    given = number(owner, "scale", value, above=0)
+    with np.errstate(over="ignore", under="ignore"):
+        factor = np.dtype(dtype).type(given)
+    if not 0 < factor < np.inf:
+        raise ValueError(f"{owner}: scale {given:g} is no number of a {np.dtype(dtype)} model; for bytes use scale=1/255")
+    return factor
 
 
-def scaled(x: Array, factor: Any) -> Array:
-    """x times the factor, in the factor's dtype; x itself where there is none.
+def scaled(owner: str, x: Array, factor: Any) -> Array:
+    """x times the factor, in the factor's dtype, new; x itself where there is no factor. Floats are checked on the way.
 
-    >>> scaled(np.array([[0, 255]], np.uint8), np.float32(1 / 255))
+    >>> scaled("fit", np.array([[0, 255]], np.uint8), np.float32(1 / 255))
     array([[0., 1.]], dtype=float32)
     """
-    return x if factor is None else np.multiply(x, factor, dtype=factor.dtype, casting="unsafe")
+    if factor is None:
+        return x
+    product: Array
+    if x.dtype.kind == "f":
+        product = np.multiply(x, factor)      # in the wider of the two dtypes, so that too large a number can be named
+        finite(owner, "x, scaled,", product)
+        return cast(owner, "x, scaled,", product, factor.dtype)
+    product = np.multiply(x, factor, dtype=factor.dtype, casting="unsafe")
+    return product

@@ -80,7 +80,8 @@ class ArrayFeed:
     @property
     def fingerprint(self) -> tuple[Any, ...]:
         """Equal for feeds that give the same batches in the same order: then an epoch begun with one can go on with another."""
-        return (self.rows, self.batch_size, self.seed, self.shuffle)
+        scale = () if self.scale is None else (float(self.scale),)
+        return (self.rows, self.batch_size, self.seed, self.shuffle, *scale)
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from number `first` on. They share buffers: each overwrites the one before."""
@@ -97,6 +98,8 @@ class ArrayFeed:
         rows = gather(source, index, self.buffer(name, source, source.dtype))
         if name != "x" or self.scale is None:
             return rows
+        if rows.dtype.kind == "f":
+            return checks.scaled("fit", rows, self.scale)
         scaled = self.buffer("scaled", source, self.scale.dtype)[: len(rows)]
         return np.multiply(rows, self.scale, out=scaled, dtype=scaled.dtype, casting="unsafe")
 

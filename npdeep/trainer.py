@@ -16,7 +16,7 @@ from npdeep.caching import check_still_frozen, frozen_depth, frozen_outputs
 from npdeep.callbacks import Callback, progress
 from npdeep.datasets.batches import check_augment, pieces
 from npdeep.events import StepEvent
-from npdeep.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches
+from npdeep.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches, is_mapped
 from npdeep.hints import Hinting, unknown_keywords
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
@@ -302,8 +302,9 @@ class Trainer(metaclass=Hinting):
                 the same weights up to the rounding of the frozen part. Refused where that part differs from step to step. A
                 bias right below batch normalization has the gradient 0, and optimizers that divide by the gradient's size
                 (Adam, …) make steps of its rounding errors: there the two runs part; leave such a bias out (use_bias=False).
-            scale: each batch of x is multiplied by this number as it is gathered, validation data too: fit(x, y, scale=1/255)
-                leaves pixels in memory as bytes, a quarter of the room. Hand the same scale to evaluate and predict.
+            scale: each batch of x is multiplied by this number as it is gathered (validation data at once): with scale=1/255,
+                not 255, pixels stay in memory as bytes, a quarter of the room. Hand the same scale to evaluate and predict;
+                everything else, step, walk, nd.debug and nd.plots, wants rows that are scaled already.
             callbacks: objects of nd.callbacks.
             verbose: True shows progress.
 
@@ -357,11 +358,12 @@ class Trainer(metaclass=Hinting):
             raise ValueError("fit: every sample_weight is 0: nothing would be learned from these examples")
         self._try_metrics(targets[:batch_size])
         if depth > 0 or scale is not None:    # x is not to be cast as a whole
-            self._check_batch("fit", checks.scaled(x[:1], scale), targets[:1], None)
-            checks.finite("fit", "x", x)
+            self._check_batch("fit", checks.scaled("fit", x[:1], scale), targets[:1], None)
+            if not is_mapped(x):              # the feed looks through a file
+                checks.finite("fit", "x", x)
             targets, check = self._check_targets("fit", targets, len(x)), as_they_are
         if depth > 0:
-            x, scale = frozen_outputs(self.model, checks.scaled(x, scale), depth), None
+            x, scale = frozen_outputs(self.model, x, depth, scale), None
         return ArrayFeed(x, targets, sample_weight, batch_size, seed, check, shuffle, scale)
 
     def _try_metrics(self, y: Any) -> None:
@@ -379,7 +381,8 @@ class Trainer(metaclass=Hinting):
             return None
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise TypeError(f"fit: validation_data must be (x, y), got {checks.describe(data)}")
-        x = checks.scaled(checks.examples("fit: validation_data", "x", data[0], self.model.input_size), scale)
+        x = checks.examples("fit: validation_data", "x", data[0], self.model.input_size)
+        x = checks.scaled("fit: validation_data", x, scale)
         x, y, _ = self._check_batch("fit: validation_data", x, data[1], None)
         return x, y
 
@@ -402,7 +405,8 @@ class Trainer(metaclass=Hinting):
         factor = checks.scale("evaluate", scale, self.model.dtype)
         totals = Totals(self.metrics)
         for index in pieces(len(x), checks.whole("evaluate", "batch_size", batch_size), None):
-            outputs = self.model.run(checks.cast("evaluate", "x", checks.scaled(x[index], factor), self.model.dtype))
+            rows = checks.scaled("evaluate", x[index], factor)
+            outputs = self.model.run(checks.cast("evaluate", "x", rows, self.model.dtype))
             w = None if weight is None else weight[index]
             totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index])
         result = totals.means()

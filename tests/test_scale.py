@@ -5,6 +5,7 @@ import pytest
 from helpers_training import bits
 
 import npdeep as nd
+from npdeep.feed import ArrayFeed
 
 SCALE = np.float32(1 / 255)
 (BYTES, Y), _ = nd.datasets.mnist_sample(dtype="uint8")
@@ -59,6 +60,36 @@ def test_augmentation_sees_scaled_rows():
     assert max(largest) == 1
 
 
+def test_numbers_too_large_for_float32_are_named_not_made_nan():
+    x = BYTES.astype(np.float64)
+    x[57, 3] = 1e42
+    trainer = new_trainer()
+    calls = [lambda: trainer.fit(x, Y, scale=1e-3, **RUN), lambda: trainer.evaluate(x, Y, scale=1e-3)]
+    for call in (*calls, lambda: trainer.model.predict(x, scale=1e-3)):
+        with pytest.raises(ValueError, match=r"x, scaled, holds 1e\+39, which float32 cannot hold"):
+            call()
+    x[57, 3] = 1e39                           # the product fits
+    assert np.isfinite(trainer.model.predict(x, scale=1e-3)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-50, 1e300])
+def test_a_scale_that_float32_cannot_hold_is_refused(scale):
+    with pytest.raises(ValueError, match="is no number of a float32 model"):
+        new_trainer().fit(BYTES, Y, scale=scale, **RUN)
+
+
+def test_floats_may_be_scaled_too():
+    one, other = new_trainer(), new_trainer()
+    one.fit(BYTES.astype(np.float32), Y, scale=SCALE, **RUN)
+    other.fit(BYTES, Y, scale=SCALE, **RUN)
+    assert bits(one) == bits(other)
+
+
+def test_an_epoch_does_not_go_on_under_another_scale():
+    feeds = [ArrayFeed(BYTES, Y, None, 50, 0, lambda *batch: batch, scale=scale) for scale in (None, SCALE, 2 * SCALE)]
+    assert len({feed.fingerprint for feed in feeds}) == 3
+
+
 @pytest.mark.parametrize(("scale", "error"), [(0, ValueError), (-1.0, ValueError), (np.nan, ValueError), ("1/255", TypeError)])
 def test_unfit_scales_are_refused_at_the_door(scale, error):
     trainer = new_trainer()
@@ -92,5 +123,6 @@ def test_pixels_as_bytes():
     assert x.dtype == x_test.dtype == np.uint8
     assert np.array_equal(scaled, np.divide(x, 255, dtype=np.float32))
     assert np.array_equal(y, labels)
+    assert nd.datasets.mnist_sample(dtype=np.uint8)[0][0].dtype == np.uint8
     with pytest.raises(ValueError, match="mnist_sample: unknown dtype 'uint16'"):
         nd.datasets.mnist_sample(dtype="uint16")

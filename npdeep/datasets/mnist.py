@@ -79,13 +79,14 @@ def mnist(folder: str | Path | None = None, dtype: str = "float32") -> tuple[Spl
     return (x[VALIDATION:], y[VALIDATION:]), (x[:VALIDATION], y[:VALIDATION]), (x_test, y_test)
 
 
-def check_pixels(owner: str, dtype: str) -> Callable[[Array], Array]:
+def check_pixels(owner: str, dtype: Any) -> Callable[[Array], Array]:
     """What is done with the bytes of the images: they are scaled for "float32", left alone for "uint8".
 
     >>> check_pixels("mnist", "uint8")(np.array([0, 255], np.uint8))
     array([  0, 255], dtype=uint8)
     """
-    return scale if checks.choice(owner, "dtype", dtype, ["float32", "uint8"]) == "float32" else lambda pixels: pixels
+    given = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", getattr(dtype, "name", dtype))    # np.uint8 too
+    return scale if checks.choice(owner, "dtype", given, ["float32", "uint8"]) == "float32" else lambda pixels: pixels
 
 
 def scale(pixels: Array) -> Array:

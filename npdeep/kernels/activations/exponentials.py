@@ -3,6 +3,7 @@
 z, a, da, dz and the scratch t have the shape (n, units); dz = da · f'(z).
 expm1(z) = e^z − 1 is used throughout: near 0 it keeps the digits that exp(z) − 1 throws away. It is only ever taken of
 min(z, 0), so that nothing overflows.
+Every array that is written is one of its own: none of these kernels works in place.
 """
 
 import numpy as np

@@ -6,6 +6,7 @@ All four have the shape (n, units); f works on each element alone, so the chain 
     dz = da · f'(z)
 
 At a kink the derivative is the smaller of the two (0 for ReLU at 0), as TensorFlow and PyTorch have it.
+Every array that is written is one of its own: none of these kernels works in place.
 """
 
 import numpy as np

@@ -1,6 +1,7 @@
 """Smooth activations that are nearly 0 on the left and nearly z on the right: softplus, SiLU, GELU, Mish and kin.
 
 z, a, da, dz and every array that a forward pass keeps for the backward pass have the shape (n, units); dz = da · f'(z).
+Every array that is written is one of its own: none of these kernels works in place.
 """
 
 import math
