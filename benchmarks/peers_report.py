@@ -13,7 +13,6 @@ import numpy as np
 from npdeep.plots.style import COLORS, new_grid, save
 from npdeep.tables import Table
 
-BEGIN, END = "<!-- peers.py: begin -->", "<!-- peers.py: end -->"
 HEADING = "## Beside its peers\n\n    python benchmarks/peers.py\n\n![Time of an epoch beside the peers'](peers.png)\n\n"
 DISAGREES = "✗"
 Record = dict[str, Any]
@@ -140,15 +139,16 @@ def write(results: Record, folder: Path) -> None:
     path.write_text(replaced(page, f"{HEADING}```\n{text(results)}\n```"))
 
 
-def replaced(page: str, part: str) -> str:
-    """The page with this part between the markers, which are put at its end if it has none."""
-    if BEGIN not in page:
-        page = f"{page.rstrip()}\n\n{BEGIN}{END}\n"
-    before, _, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def replaced(page: str, part: str, script: str = "peers.py") -> str:
+    """The page with this part between the script's markers, which are put at its end if it has none."""
+    first, last = f"<!-- {script}: begin -->", f"<!-- {script}: end -->"
+    if first not in page:
+        page = f"{page.rstrip()}\n\n{first}{last}\n"
+    before, _, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not end:
-        raise ValueError(f"RESULTS.md has the line {BEGIN} and no line {END} behind it: put it back")
-    return f"{before}{BEGIN}\n{part}\n{END}{after}"
+        raise ValueError(f"RESULTS.md has the line {first} and no line {last} behind it: put it back")
+    return f"{before}{first}\n{part}\n{last}{after}"
 
 
 def draw(results: Record, path: Path) -> Path:
