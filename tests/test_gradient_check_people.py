@@ -300,3 +300,13 @@ def test_several_kinks_at_one_place_are_no_error_and_a_wrong_backward_there_is(m
 
     monkeypatch.setattr("npdeep.layers.dense.affine_backward", wrong)
     assert not nd.debug.gradient_check(model, "mean_squared_error", [[0.0]], [[1.0]])
+
+
+def test_a_step_aside_that_ends_close_to_a_kink_is_followed_by_another():
+    rng = np.random.default_rng(0)
+    rng.standard_normal(58)                   # these draws lead to a first step aside that ends 2e-6 from a kink
+    x = np.concatenate([rng.standard_normal((8, 5)), np.zeros((1, 5))])
+    layers = [nd.Dense(4, name="hidden", kernel_initializer="he_normal"), nd.Activation("relu"), nd.Dense(3)]
+    report = nd.debug.gradient_check(nd.Sequential(layers, 5, seed=4), "softmax_cross_entropy", x, np.arange(9) % 3)
+    assert report, str(report)
+    assert report.kinks
