@@ -69,7 +69,7 @@ def frozen_outputs(model: Sequential, x: Any, depth: int, scale: Any = None) -> 
     checks.finite("fit", "x", x)
     outputs = np.empty((len(x), model.layers[depth - 1].output_size), model.dtype)
     for start in range(0, len(x), ROWS):
-        rows = checks.cast("fit", "x", checks.scaled("fit", x[start : start + ROWS], scale), model.dtype)
+        rows = checks.cast_scaled("fit", x[start : start + ROWS], scale, model.dtype)
         model.prepare(len(rows), training=False)
         for layer in model.layers[:depth]:
             rows = layer.forward(rows, training=False)

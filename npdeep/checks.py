@@ -270,3 +270,12 @@ def scaled(owner: str, x: Array, factor: Any) -> Array:
         return cast(owner, "x, scaled,", product, factor.dtype)
     product = np.multiply(x, factor, dtype=factor.dtype, casting="unsafe")
     return product
+
+
+def cast_scaled(owner: str, x: Array, factor: Any, dtype: DTypeLike) -> Array:
+    """Rows of x times the factor, if there is one, as the model takes them.
+
+    >>> cast_scaled("predict", np.array([[0, 255]], np.uint8), np.float32(1 / 255), np.float32)
+    array([[0., 1.]], dtype=float32)
+    """
+    return cast(owner, "x", scaled(owner, x, factor), dtype)

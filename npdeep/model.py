@@ -134,7 +134,7 @@ class Sequential(metaclass=Hinting):
         factor = checks.scale("predict", scale, self.dtype)
         outputs = np.empty((len(x), self.output_size), self.dtype)
         for start in range(0, len(x), batch_size):
-            rows = checks.cast("predict", "x", checks.scaled("predict", x[start : start + batch_size], factor), self.dtype)
+            rows = checks.cast_scaled("predict", x[start : start + batch_size], factor, self.dtype)
             outputs[start : start + len(rows)] = self.run(rows)
         return outputs
 

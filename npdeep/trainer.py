@@ -357,13 +357,14 @@ class Trainer(metaclass=Hinting):
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("fit: every sample_weight is 0: nothing would be learned from these examples")
         self._try_metrics(targets[:batch_size])
-        if depth > 0 or scale is not None:    # x is not to be cast as a whole
+        if scale is not None:                 # x is not cast as a whole; what its first row shows is found here
             self._check_batch("fit", checks.scaled("fit", x[:1], scale), targets[:1], None)
-            if not is_mapped(x):              # the feed looks through a file
-                checks.finite("fit", "x", x)
+        if depth > 0 or scale is not None:
             targets, check = self._check_targets("fit", targets, len(x)), as_they_are
-        if depth > 0:
+        if depth > 0:                         # this looks through all of x
             x, scale = frozen_outputs(self.model, x, depth, scale), None
+        elif scale is not None and not is_mapped(x):    # and the feed through a file
+            checks.finite("fit", "x", x)
         return ArrayFeed(x, targets, sample_weight, batch_size, seed, check, shuffle, scale)
 
     def _try_metrics(self, y: Any) -> None:
@@ -405,8 +406,7 @@ class Trainer(metaclass=Hinting):
         factor = checks.scale("evaluate", scale, self.model.dtype)
         totals = Totals(self.metrics)
         for index in pieces(len(x), checks.whole("evaluate", "batch_size", batch_size), None):
-            rows = checks.scaled("evaluate", x[index], factor)
-            outputs = self.model.run(checks.cast("evaluate", "x", rows, self.model.dtype))
+            outputs = self.model.run(checks.cast_scaled("evaluate", x[index], factor, self.model.dtype))
             w = None if weight is None else weight[index]
             totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index])
         result = totals.means()

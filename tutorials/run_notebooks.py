@@ -54,12 +54,9 @@ def tidy(notebook: Any) -> None:
 
 
 def printed(notebook: Any) -> list[str]:
-    """Everything that the cells printed or returned as text."""
-    texts = []
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            texts.append(output.get("text", "") or output.get("data", {}).get("text/plain", ""))
-    return texts
+    """Everything that each cell printed or returned as text; where a kernel cuts what it prints is a matter of time."""
+    outputs = [cell.get("outputs", []) for cell in notebook.cells]
+    return ["".join(o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in found) for found in outputs]
 
 
 def main() -> int:

@@ -68,8 +68,8 @@ def mnist(folder: str | Path | None = None, dtype: str = "float32") -> tuple[Spl
 
     Returns (x_train, y_train), (x_validation, y_validation), (x_test, y_test): x (n, 784) float32 in 0 … 1, y (n,) int64; with
     dtype="uint8" x holds bytes 0 … 255, as in `mnist_sample`. The validation images are the first 5,000 of the training file,
-    as in the chapter. Raises FileNotFoundError where `folder` is
-    given and lacks a file, ValueError where a file is damaged, OSError where no mirror can be reached.
+    as in the chapter. Raises FileNotFoundError where `folder` is given and lacks a file, ValueError where a file is damaged,
+    OSError where no mirror can be reached.
     """
     pixels = check_pixels("mnist", dtype)
     x, y = (read(name, folder) for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"))
@@ -85,7 +85,7 @@ def check_pixels(owner: str, dtype: Any) -> Callable[[Array], Array]:
     >>> check_pixels("mnist", "uint8")(np.array([0, 255], np.uint8))
     array([  0, 255], dtype=uint8)
     """
-    given = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", getattr(dtype, "name", dtype))    # np.uint8 too
+    given = np.dtype(dtype).name if isinstance(dtype, type | np.dtype) else dtype    # np.uint8 will do too
     return scale if checks.choice(owner, "dtype", given, ["float32", "uint8"]) == "float32" else lambda pixels: pixels
 
 
