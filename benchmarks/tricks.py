@@ -20,7 +20,7 @@ from twins import (
     piecewise,
 )
 
-from npdeep.kernels import dropout
+from npdeep.kernels import dropout, special
 from npdeep.kernels.activations import sigmoids
 from npdeep.kernels.arrays import above_zero
 from npdeep.kernels.updates import momentum as updates
@@ -222,13 +222,17 @@ def denormals() -> dict[str, Way]:
 
 @exhibit(DIGITS, "e^z − 1")
 def digits_expm1() -> dict[str, Way]:
-    z, a = normal(ROWS, UNITS), empty(ROWS, UNITS)
+    z, a, t = -np.abs(normal(ROWS, UNITS)), empty(ROWS, UNITS), empty(ROWS, UNITS)
 
     def difference() -> Array:
         np.exp(z, out=a)
         return np.subtract(a, 1, out=a)
 
-    return {"exp(z) - 1": difference, "expm1(z), right near 0 too": lambda: np.expm1(z, out=a)}
+    return {
+        "exp(z) - 1, few digits near 0": difference,
+        "np.expm1(z)": lambda: np.expm1(z, out=a),
+        "2h/(1 − h), h = tanh(z/2)": lambda: special.expm1(z, a, t),
+    }
 
 
 @exhibit(DIGITS, "logistic function")

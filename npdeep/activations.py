@@ -187,6 +187,7 @@ _rule(
     ("1 where z > 0, else a/α + 1", r"[z > 0] + (a/\alpha + 1)\,[z \le 0]"),
     parameters={"alpha": 1.0},
     limits={"alpha": POSITIVE},
+    workspace=("rows",),
 )
 _rule(
     "selu",

@@ -60,14 +60,15 @@ class Clipping(Described):
         return norm
 
     def refuse(self) -> None:
-        """Raise, naming the first parameter whose gradient is NaN or infinite."""
-        for parameter in self.parameters:
+        """Raise, naming the first parameter on the way back whose gradient is NaN or infinite."""
+        for parameter in reversed(self.parameters):
             grad = parameter.grad
             if grad is not None and not np.all(np.isfinite(grad)):
                 bad = tuple(int(i) for i in np.argwhere(~np.isfinite(grad))[0])
                 raise BadGradient(
                     f"{type(self).__name__}: the gradient of {parameter.name} holds {grad[bad]} at {bad} and has no norm; "
-                    "no weight was changed. Look for the cause with nd.debug, lower the learning rate, or scale the inputs"
+                    "no weight was changed. nd.callbacks.TerminateOnNaN() names the first array of the step that went bad; "
+                    "lower the learning rate, or scale the inputs"
                 )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from npdeep import checks
 from npdeep.kernels.arrays import Array
 
-CHUNK = 32768
+CHUNK = 65536
 """How many elements an optimizer works on at a time: few enough to stay in a core's cache between its passes."""
 
 NOT_BOUND: Any = None

@@ -24,8 +24,9 @@ from npdeep.kernels.losses import cross_entropy, margins, reduction, regression
 
 TOLERANCE = 1e-6
 STEP = 1e-3
-ZERO = 1e-8
-"""A gradient that is 0 in exact arithmetic (a softmax of one class) comes out as some 1e-16."""
+ZERO = 1e-6
+"""A gradient that is 0 in exact arithmetic (of a bias below batch normalization) comes out of the differences as some ε/STEP =
+2e-13, and may not be more than TOLERANCE · ZERO."""
 GAP = 0.05
 """How far from a kink points are drawn: well beyond the 2 · STEP that a numeric gradient reaches."""
 

@@ -310,3 +310,18 @@ def test_a_step_aside_that_ends_close_to_a_kink_is_followed_by_another():
     report = nd.debug.gradient_check(nd.Sequential(layers, 5, seed=4), "softmax_cross_entropy", x, np.arange(9) % 3)
     assert report, str(report)
     assert report.kinks
+
+
+def test_rounding_counts_by_the_terms_of_a_loss_where_they_cancel():
+    class Sum:
+        def forward(self, outputs, targets):
+            self.shape = outputs.shape
+            return 1e3 * float(outputs.sum())
+
+        def backward(self):
+            return np.full(self.shape, 1e3)
+
+    x = np.random.default_rng(0).standard_normal((200, 5))
+    layers = [nd.Dense(6, name="hidden"), nd.BatchNormalization(center=False, name="norm")]
+    report = nd.debug.gradient_check(nd.Sequential(layers, 5, seed=0), Sum(), x, None)
+    assert report, str(report)                # the sum of normalized rows is 0, whatever the weights are

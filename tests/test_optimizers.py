@@ -344,9 +344,9 @@ def test_gradient_descent_is_two_lines_of_numpy(rng):
 
 # ── memory: chunks, frozen layers, slots ──────────────────────────────────────────────────────────────────────────────
 def deep(dtype="float64"):
-    """40,200 + 40,200 + 2,010 parameters: more than one chunk below and in the middle."""
-    layers = [nd.Dense(200, name="low"), nd.Dense(200, name="middle"), nd.Dense(10, name="top")]
-    return nd.Sequential(layers, input_size=200, seed=0, dtype=dtype)
+    """90,300 + 90,300 + 3,010 parameters: more than one chunk below and in the middle."""
+    layers = [nd.Dense(300, name="low"), nd.Dense(300, name="middle"), nd.Dense(10, name="top")]
+    return nd.Sequential(layers, input_size=300, seed=0, dtype=dtype)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -386,7 +386,7 @@ def test_training_with_a_frozen_middle_follows_the_textbook_and_leaves_the_middl
     trainer = nd.Trainer(model, "softmax_cross_entropy", make(name))
     gradients = {p.name: [] for p in model.trainable_variables()}
     for _ in range(4):
-        trainer.step(rng.normal(size=(8, 200)), rng.integers(0, 10, size=8))
+        trainer.step(rng.normal(size=(8, 300)), rng.integers(0, 10, size=8))
         for p in model.trainable_variables():
             gradients[p.name].append(p.grad.copy())
     for p in model.parameters:
@@ -398,7 +398,7 @@ def test_training_with_a_frozen_middle_follows_the_textbook_and_leaves_the_middl
 def test_slots_lie_like_the_gradients_and_slot_shows_one_parameters_part(name, rng):
     model, optimizer = deep(), make(name)
     trainer = nd.Trainer(model, "softmax_cross_entropy", optimizer)
-    trainer.step(rng.normal(size=(4, 200)), [0, 1, 2, 3])
+    trainer.step(rng.normal(size=(4, 300)), [0, 1, 2, 3])
     assert list(optimizer.slots) == list(optimizer.slot_names)
     for slot, whole in optimizer.slots.items():
         assert (whole.shape, whole.dtype) == (model.arena.grads.shape, model.arena.grads.dtype)
@@ -411,7 +411,7 @@ def test_slots_lie_like_the_gradients_and_slot_shows_one_parameters_part(name, r
 def test_after_one_step_the_slots_hold_what_the_formulas_say(rng):
     model, optimizer = deep(), Adam()
     trainer = nd.Trainer(model, "softmax_cross_entropy", optimizer)
-    trainer.step(rng.normal(size=(4, 200)), [0, 1, 2, 3])
+    trainer.step(rng.normal(size=(4, 300)), [0, 1, 2, 3])
     for p in model.parameters:
         np.testing.assert_allclose(optimizer.slot("m", p), 0.1 * p.grad, rtol=1e-12)
         np.testing.assert_allclose(optimizer.slot("v", p), 0.001 * p.grad**2, rtol=1e-12)

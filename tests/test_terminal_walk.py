@@ -185,7 +185,7 @@ def test_a_step_that_breaks_off_says_so_and_stays():
     trainer.model.layer("hidden").kernel.value[0, 0] = np.nan
     text = after_start("j update\nn\nl\n", trainer)
     assert text.count("the step broke off here: ") == 2
-    assert "the gradient of hidden/kernel holds nan" in text
+    assert "the gradient of outputs/bias holds nan" in text
     assert ">  7  backward hidden" in text
 
 

@@ -149,7 +149,7 @@ def test_a_step_that_breaks_off_ends_the_page_with_its_message(tmp_path):
     trainer.model.layer("hidden").kernel.value[0, 0] = np.nan
     _, data = written(tmp_path, trainer, examples(5))
     assert [o["stage"] for o in data["operations"]][-1] == "backward"
-    assert "the gradient of hidden/kernel holds nan" in data["error"]
+    assert "the gradient of outputs/bias holds nan" in data["error"]
 
 
 def test_nothing_in_the_data_can_end_the_script(tmp_path):

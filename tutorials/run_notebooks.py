@@ -6,6 +6,8 @@ Needs the extra `notebooks`: python -m pip install -e '.[notebooks]'.
 """
 
 import argparse
+import base64
+import io
 import os
 import sys
 import time
@@ -51,6 +53,19 @@ def tidy(notebook: Any) -> None:
     for i, cell in enumerate(notebook.cells):
         cell.id = f"cell-{i}"
         cell.metadata = {}
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = in_256_colors(output.data["image/png"])
+
+
+def in_256_colors(picture: str) -> str:
+    """A PNG in base64, redrawn with the 256 colors that fit it best: a third of the size, and no eye sees it in a plot."""
+    from PIL import Image
+
+    redrawn = io.BytesIO()
+    colors = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    colors.save(redrawn, "png", optimize=True)
+    return base64.b64encode(redrawn.getvalue()).decode() + "\n"
 
 
 def printed(notebook: Any) -> list[str]:

@@ -160,13 +160,15 @@ class Probe:
         h = STEP * max(1.0, abs(values.reshape(-1)[k]))
         above, below = self.nudge(values, k, h)
         numeric, analytic = (above - below) / (2 * h), float(grad.reshape(-1)[k])
-        noise = 4 * np.finfo(np.float64).eps * max(1.0, abs(above)) / h
+        noise = self.rounding / h
         return bool(abs(analytic - numeric) <= 10 * self.tolerance * max(abs(analytic), abs(numeric)) + noise)
 
     def targets(self) -> list[tuple[str, Array, Array]]:
         """Name, values (live) and analytic gradient (a copy) of every trainable parameter and of the input."""
-        self.value()
-        grad_x = self.model.backward(self.loss.compute_gradient(), input_gradient=True)
+        value = self.value()
+        grad = self.loss.compute_gradient()
+        self.rounding = rounding(value, grad, self.model.layers[-1].output)
+        grad_x = self.model.backward(grad, input_gradient=True)
         assert grad_x is not None
         found = [("input", self.x, grad_x.copy())]
         self.penalty(with_gradient=True)
@@ -174,6 +176,19 @@ class Probe:
             if p.trainable and p.grad is not None:
                 found.append((p.name, p.value, p.grad.copy()))
         return [*found[1:], found[0]]
+
+
+def rounding(loss: float, grad: Array, outputs: Array) -> float:
+    """By how much rounding may shift the loss: a few ε times its size, or that of its terms where they cancel.
+
+    Each output z is off by some ε|z|, which shifts L by ε Σ |∂L/∂z · z|. A small L is the difference of logarithms and logits of
+    the size of 1, and so never counts as smaller than that.
+
+    >>> float(rounding(0.0, np.array([1.0, -1.0]), np.array([1e6, 1e6])) / np.finfo(np.float64).eps)
+    8000000.0
+    """
+    terms = float(np.vdot(np.abs(grad), np.abs(outputs)))
+    return 4 * float(np.finfo(np.float64).eps) * max(1.0, abs(loss), terms)
 
 
 def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) -> Comparison:
@@ -186,8 +201,7 @@ def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) 
         above, below = probe.nudge(values, k, h)
         numeric[i] = (above - below) / (2 * h)
         left[i], right[i] = (here - below) / h, (above - here) / h
-        # what the rounding of L makes of a quotient; a small L is the difference of logarithms and logits of the size of 1
-        noise[i] = 4 * np.finfo(np.float64).eps * max(1.0, abs(here)) / h
+        noise[i] = probe.rounding / h
     kink = on_kink(analytic, numeric, left, right)
     for j in np.flatnonzero(steep(numeric, left, right) & (np.abs(analytic - numeric) > probe.tolerance) & ~kink):
         kink[j] = probe.agrees_aside(name, int(chosen[j]))

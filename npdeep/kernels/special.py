@@ -1,4 +1,4 @@
-"""The one special function that the engine needs and NumPy lacks: the tail of the normal distribution."""
+"""Two special functions that NumPy lacks, or lacks in speed: the tail of the normal distribution, and e^z − 1."""
 
 import math
 
@@ -23,6 +23,27 @@ COEFFICIENTS_FLOAT32 = (
     0.008703812035218805, 0.0017940662497394012, -0.002048734760496573, -0.00022791096599906392,
     0.00033373589390861395, 8.000738161697865e-06,
 )  # fmt: skip
+
+
+def expm1(z: Array, out: Array, t: Array) -> Array:
+    """out = e^z − 1 for z ≤ 0, with the digits near 0 that exp(z) − 1 throws away. out may be z; t: scratch.
+
+    (e^z − 1)/(e^z + 1) = tanh(z/2) =: h, so that e^z (1 − h) = 1 + h and e^z − 1 = 2h/(1 − h). Here 1 − h lies between 1 and 2:
+    nothing cancels, and the error is below 3 units in the last place. In float32 NumPy computes tanh many numbers at a time on
+    every processor, but its own expm1 only with AVX-512; elsewhere this is three to four times as fast. In float64 it is not,
+    and NumPy's, right to one unit, is taken.
+
+    >>> expm1(np.array([-1e-9, -1.0], np.float32), np.empty(2, np.float32), np.empty(2, np.float32))
+    array([-1.000000e-09, -6.321206e-01], dtype=float32)
+    """
+    if z.dtype != np.float32:
+        return np.expm1(z, out=out)
+    np.multiply(z, 0.5, out=out)
+    np.tanh(out, out=out)                     # h
+    np.subtract(1, out, out=t)
+    out /= t
+    out *= 2
+    return out
 
 
 def normal_tail(z: Array, q: Array, s: Array, t: Array) -> Array:

@@ -7,14 +7,14 @@ ADVICE = {
         "lower the learning rate, and normalize the batches (nd.BatchNormalization)."
     ),
     "symmetric": (
-        "Begin with random weights: he_normal for relu and its kin, glorot_uniform for tanh and logistic; biases of 0 will do."
+        "Begin with random weights that fit the activation, nd.initializers.for_activation(its name); biases of 0 will do."
     ),
     "vanishing": (
-        "Initialize for the activation (he_normal, glorot_uniform), take an activation that does not saturate (relu, elu), "
+        "Initialize for the activation (nd.initializers.for_activation), take an activation that does not saturate (relu, elu), "
         "put nd.BatchNormalization before every activation."
     ),
     "exploding": (
-        "Initialize with the variance that fits the layer (he_normal, glorot_uniform), clip the gradient "
+        "Initialize for the activation (nd.initializers.for_activation), clip the gradient "
         "(nd.clipping.ClipByGlobalNorm(1.0)), put nd.BatchNormalization before every activation."
     ),
     "saturated": (

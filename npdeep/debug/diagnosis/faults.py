@@ -151,7 +151,7 @@ def _diverges() -> Planted:
 
 # ── outcome ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 class StopAtChance(Callback):
-    """Ends the training once the loss has been at chance level for three epochs in a row, after it had been far below."""
+    """Ends the training once the loss has been at chance level for five epochs in a row, after it had been far below."""
 
     def __init__(self, chance: float) -> None:
         self.chance = chance
@@ -159,21 +159,22 @@ class StopAtChance(Callback):
     def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
         """Look back."""
         losses = trainer.history["loss"]
-        if min(losses) < 0.5 * self.chance and len(losses) > 3 and min(losses[-3:]) > 0.98 * self.chance:
+        if min(losses) < 0.5 * self.chance and all(0.98 < loss / self.chance < 1.1 for loss in losses[-5:]):
             trainer.stop("the network has collapsed")
 
 
 def collapse() -> Planted:
     """Exercise 8 of the chapter: five hidden layers of 100, He, ELU, Adam with 0.01, batches of 20, digits 0 to 4.
 
-    On the sample's 2,558 such digits the loss falls to 0.1 or less; then, mostly between epochs 13 and 35, it leaps up, comes
-    down again or not, and in four of five runs ends at ln 5, where it stays. When that is depends on the last digits of the
-    sums as much as on the seed: training goes on until it has happened, and begins again with another seed where it does not.
+    On the sample's 2,558 such digits the loss falls to 0.1 or less; then, mostly between epochs 13 and 42, it leaps up, comes
+    down again or not, and in many runs ends at ln 5, where it stays (in others on a step between). When that is depends on the
+    last digits of the sums, and so on the processor, as much as on the seed: training goes on until it has happened, and
+    begins again with another seed where it does not.
     """
     (x, y), _ = datasets.mnist_sample()
     few = y < 5
     trainer = None
-    for seed in (42, 3, 0, 1):
+    for seed in (0, 2, 4, 42, 3, 1):
         trainer = Trainer(network(5, "elu", outputs=5, seed=seed), "softmax_cross_entropy", optimizers.Adam(0.01))
         trainer.fit(x[few], y[few], epochs=80, batch_size=20, callbacks=[StopAtChance(math.log(5))], verbose=False)
         if trainer.history.stopped_because:

@@ -9,6 +9,7 @@ Every array that is written is one of its own: none of these kernels works in pl
 import numpy as np
 
 from npdeep.kernels.arrays import Array, above_zero, below_zero
+from npdeep.kernels.special import expm1
 
 
 def elu_forward(z: Array, a: Array, t: Array, alpha: float) -> Array:
@@ -22,7 +23,7 @@ def elu_forward(z: Array, a: Array, t: Array, alpha: float) -> Array:
     array([[-0.6321,  2.    ]])
     """
     below_zero(z, out=a)
-    np.expm1(a, out=a)                        # 0 where z > 0
+    expm1(a, a, t)                            # 0 where z > 0
     if alpha != 1:
         a *= alpha
     if alpha <= 1:
@@ -47,23 +48,23 @@ def elu_backward(z: Array, a: Array, t: Array, da: Array, dz: Array, alpha: floa
     return dz
 
 
-def celu_forward(z: Array, a: Array, alpha: float) -> Array:
+def celu_forward(z: Array, a: Array, t: Array, alpha: float) -> Array:
     """a = max(z, 0) + min(0, α(e^{z/α} − 1)), α > 0: an ELU that is smooth at 0 for every α.
 
     α(e^{z/α} − 1) ≥ z left of 0, so that the larger of the two is f.
     Source: Barron (2017), *Continuously differentiable exponential linear units*.
 
-    >>> celu_forward(np.array([[-1.0, 2.0]]), a=np.empty((1, 2)), alpha=2.0).round(4)
+    >>> celu_forward(np.array([[-1.0, 2.0]]), a=np.empty((1, 2)), t=np.empty((1, 2)), alpha=2.0).round(4)
     array([[-0.7869,  2.    ]])
     """
     below_zero(z, out=a)
     a /= alpha
-    np.expm1(a, out=a)
+    expm1(a, a, t)
     a *= alpha
     return np.maximum(z, a, out=a)
 
 
-def celu_backward(z: Array, a: Array, da: Array, dz: Array, alpha: float) -> Array:
+def celu_backward(z: Array, a: Array, t: Array, da: Array, dz: Array, alpha: float) -> Array:
     """f'(z) = 1 where z > 0, else e^{z/α} = a/α + 1."""
     below_zero(a, out=dz)
     dz /= alpha
@@ -90,7 +91,7 @@ def selu_forward(z: Array, a: Array, t: Array) -> Array:
     array([[-1.1113,  2.1014]])
     """
     below_zero(z, out=a)
-    np.expm1(a, out=a)
+    expm1(a, a, t)
     a *= SELU_ALPHA
     above_zero(z, out=t)
     a += t

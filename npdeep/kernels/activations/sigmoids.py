@@ -6,6 +6,7 @@ z, a, da, dz and the scratch t have the shape (n, units); dz = da · f'(z).
 import numpy as np
 
 from npdeep.kernels.arrays import Array, below_zero
+from npdeep.kernels.special import expm1
 
 
 def sigmoid_into(z: Array, s: Array, t: Array) -> Array:
@@ -70,7 +71,7 @@ def log_sigmoid_forward(z: Array, a: Array, t: Array) -> Array:
 
 def log_sigmoid_backward(z: Array, a: Array, t: Array, da: Array, dz: Array) -> Array:
     """f'(z) = σ'(z)/σ(z) = 1 − σ(z) = 1 − e^a = −expm1(a)."""
-    np.expm1(a, out=dz)
+    expm1(a, dz, t)
     np.negative(dz, out=dz)
     dz *= da
     return dz

@@ -10,7 +10,7 @@ import numpy as np
 
 from npdeep.kernels.activations.sigmoids import sigmoid_into
 from npdeep.kernels.arrays import Array, above_zero
-from npdeep.kernels.special import normal_tail
+from npdeep.kernels.special import expm1, normal_tail
 
 
 def softplus_forward(z: Array, a: Array, t: Array, beta: float) -> Array:
@@ -36,7 +36,7 @@ def softplus_forward(z: Array, a: Array, t: Array, beta: float) -> Array:
 def softplus_backward(z: Array, a: Array, t: Array, da: Array, dz: Array, beta: float) -> Array:
     """f'(z) = e^u/(1 + e^u) = 1 − 1/(1 + e^u) = 1 − e^{−βa} = −expm1(−βa), because e^{βa} = 1 + e^u."""
     np.multiply(a, -beta, out=dz)
-    np.expm1(dz, out=dz)
+    expm1(dz, dz, t)
     np.negative(dz, out=dz)
     dz *= da
     return dz
