@@ -267,6 +267,10 @@ def main() -> None:
         "versions": versions(), "threads": arguments.threads, "data": data, "quick": arguments.quick,
         "date": datetime.date.today().isoformat(), "workloads": {},
     }
+    whole = arguments.only is None and len(arguments.workloads) == len(WORKLOADS) and not arguments.quick
+    output = arguments.output or (HERE if whole else None)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "x.npy"), x)
         np.save(Path(folder, "y.npy"), y)
@@ -274,11 +278,10 @@ def main() -> None:
             print(f"{name}: {WORKLOADS[name].title}", flush=True)
             match = Match(WORKLOADS[name], entries, Path(folder), len(x), arguments.threads, amount)
             results["workloads"][name] = match.play()
+            if arguments.output is not None:  # a run that is broken off loses nothing
+                peers_report.write(results, arguments.output)
     print(peers_report.text(results))
-    whole = arguments.only is None and len(arguments.workloads) == len(WORKLOADS) and not arguments.quick
-    output = arguments.output or (HERE if whole else None)
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
         peers_report.write(results, output)
 
 

@@ -4,11 +4,13 @@ import json
 import os
 import platform
 import statistics
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from frameworks.workloads import WORKLOADS
 
 from npdeep.plots.style import COLORS, new_grid, save
 from npdeep.tables import Table
@@ -156,16 +158,17 @@ def draw(results: Record, path: Path) -> Path:
     workloads = results["workloads"]
     columns = min(3, len(workloads))
     rows = -(-len(workloads) // columns)
-    figure, axes = new_grid(rows, columns, (6.2 * columns, 1 + 4.2 * rows))
+    figure, axes = new_grid(rows, columns, (6.2 * columns, 1 + 4.6 * rows))
     for ax, (name, records) in zip(axes, workloads.items(), strict=False):
         found = {peer: ratio(record, records["npdeep"], "epoch") for peer, record in records.items()}
         bars = sorted(((r, peer) for peer, r in found.items() if r is not None), reverse=True)
         colors = [COLORS[1] if peer == "npdeep" else COLORS[0] for _, peer in bars]
         ax.barh([peer for _, peer in bars], [r for r, _ in bars], color=colors)
-        for place, (r, _) in enumerate(bars):
-            ax.text(r, place, f" {r:.2f}", va="center", fontsize=12)
         ax.axvline(1, color="black", linestyle="--", linewidth=1.2)
-        ax.set_title(name)
+        for place, (r, _) in enumerate(bars):
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            ax.annotate(f"{r:.2f}", (r, place), (5, 0), textcoords="offset points", va="center", fontsize=13, bbox=box)
+        ax.set_title(textwrap.fill(f"{name}: {WORKLOADS[name].title}", 44), fontsize=14)
         ax.set_xlim(0, 1.15 * max((r for r, _ in bars), default=1))
         ax.grid(axis="y", visible=False)
     for ax in axes[len(workloads) :]:

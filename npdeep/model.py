@@ -495,7 +495,7 @@ def check_layers(layers: Any) -> list[Layer]:
             raise TypeError(f"Sequential: layers[{index}] must be a layer, got {checks.describe(layer)}{hint}")
         if any(layer is other for other in result[:index]):
             raise ValueError(
-                f"Sequential: layers[{index}], a {type(layer).__name__}, stands in the list twice; "
+                f"Sequential: layers[{index}] ({type(layer).__name__}) stands in the list twice; "
                 "each place needs a layer of its own"
             )
         if layer.built:

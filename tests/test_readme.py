@@ -102,3 +102,23 @@ def test_what_it_counts_is_so():
     assert "**Losses**: ten" in README
     assert len(nd.schedules.KNOWN) == 9
     assert "nine learning-rate" in README
+
+
+def test_the_speed_that_it_states_is_what_was_measured():
+    workloads = json.loads((ROOT / "benchmarks" / "peers.json").read_text())["workloads"]
+
+    def ratios(peer, what):
+        """The peer's time over npdeep's by workload, medians over the rounds."""
+        pairs = {name: (w[peer][what], w["npdeep"][what]) for name, w in workloads.items()}
+        return {name: np.median(np.divide(*pair)) for name, pair in pairs.items()}
+
+    text = " ".join(README.split())
+    for peer, what in (("PyTorch", "step"), ("PyTorch", "epoch"), ("DataLoader", "epoch"), ("Keras on TF", "epoch")):
+        found = ratios(peer, what).values()
+        assert f"{min(found):.2f} to {max(found):.2f} times" in text, (peer, what)
+    *scan, widest = sorted(ratios("JAX scan", "epoch").values())
+    assert f"{scan[0]:.2f} to {scan[-1]:.2f} of npdeep's time, but for the widest network, where it takes {widest:.2f}" in text
+    others = [peer for peer in workloads["W1"] if peer not in ("npdeep", "floor", "JAX scan", "scikit-learn", "thinc")]
+    losing = {(peer, name): r for peer in others for name, r in ratios(peer, "epoch").items() if r < 0.995}
+    assert len(losing) == 5
+    assert all(f"{name} ({r:.2f})" in text for (_, name), r in losing.items())

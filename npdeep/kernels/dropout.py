@@ -46,9 +46,9 @@ def random_words(rng: np.random.Generator, n: int, bits: int = 16) -> Array:
 
 
 def dropout_mask(words: Array, keep: int, scale: float, mask: Array) -> Array:
-    """mask = scale where a unit is kept, which happens with probability p = keep/2^bits of the words, else 0.
+    """mask = scale where a unit is kept, which happens with probability 1 − p = keep/2^bits of the words, else 0; p: the rate.
 
-    With scale = 1/p the expected value of every unit stays what it was and nothing has to be scaled when the network is
+    With scale = 1/(1 − p) the expected value of every unit stays what it was and nothing has to be scaled when the network is
     used ("inverted" dropout). words: n·units random numbers; mask (n, units) is written.
 
     >>> dropout_mask(np.array([0, 40000], np.uint16), keep=32768, scale=2.0, mask=np.empty((1, 2)))
@@ -71,7 +71,7 @@ def dropout_forward(x: Array, mask: Array, y: Array) -> Array:
 
 
 def dropout_backward(mask: Array, dy: Array, dx: Array) -> Array:
-    """∂y/∂x = mask, element by element: a dropped unit gets no gradient, a kept one 1/p times its own."""
+    """∂y/∂x = mask, element by element: a dropped unit gets no gradient, a kept one 1/(1 − p) times its own."""
     return np.multiply(dy, mask, out=dx)
 
 

@@ -58,7 +58,7 @@ def activations(
         axes = new_grid(rows, columns, (4.6 * columns, 3.8 * rows), sharex=True)[1]
     for ax, name in zip(axes, names, strict=False):
         activation(name, ax)
-        top = value_and_slope(name, np.linspace(-5, 5, 1001))[1].max()
+        top = value_and_slope(name, np.linspace(-20, 20, 4001))[1].max()
         title = "sigmoid (logistic)" if lookup(name).name == "sigmoid" else lookup(name).name
         ax.set_title(f"{title}: steepest slope {top:.3g}")
         ax.set_ylim(-2.2, 3.2)

@@ -278,4 +278,4 @@ def _still_learning(probe: Probe, source: Source) -> list[str]:
 def _revivable(below: Sequence[str]) -> str:
     if below:
         return f"They may revive: {below[-1]} below still learns and may change their input."
-    return "They will not revive by themselves: no layer below still learns."
+    return "They will not revive by themselves: nothing below them learns."
