@@ -181,8 +181,8 @@ class Probe:
 def rounding(loss: float, grad: Array, outputs: Array) -> float:
     """By how much rounding may shift the loss: a few ε times its size, or that of its terms where they cancel.
 
-    Each output z is off by some ε|z|, which shifts L by ε Σ |∂L/∂z · z|. A small L is the difference of logarithms and logits of
-    the size of 1, and so never counts as smaller than that.
+    Each output z is off by some ε|z|, which shifts L by ε Σ |∂L/∂z · z|. A small L is the difference of logarithms and logits
+    of the size of 1, and so never counts as smaller than that.
 
     >>> float(rounding(0.0, np.array([1.0, -1.0]), np.array([1e6, 1e6])) / np.finfo(np.float64).eps)
     8000000.0

@@ -22,9 +22,9 @@ def gradient_flow(trainer: Trainer, x: Any, y: Any, ax: Axes | None = None) -> A
     Read it from right to left, as the gradient travels: a line that falls on its way shows a vanishing gradient, one that rises
     an exploding one. A cross at the bottom stands for a gradient of 0: of a frozen layer, say. The trainer stays as it is.
 
-    A level line is no proof of health: dW = xᵀ dz multiplies the signal that came up by the gradient that came down. Where both
-    grow (or shrink) by the same factor in every layer, as with ReLU and weights that are too large (or too small), the product is
-    the same everywhere; `nd.plots.layer_histograms` shows the signal, `nd.debug.diagnose` looks at both.
+    A level line is no proof of health: dW = xᵀ dz multiplies the signal that came up by the gradient that came down. Where
+    both grow (or shrink) by the same factor in every layer, as with ReLU and weights that are too large (or too small), the
+    product is the same everywhere; `nd.plots.layer_histograms` shows the signal, `nd.debug.diagnose` looks at both.
 
     Figure: tutorials/figures/gradient_flow.png
 

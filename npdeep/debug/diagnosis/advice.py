@@ -10,8 +10,8 @@ ADVICE = {
         "Begin with random weights that fit the activation, nd.initializers.for_activation(its name); biases of 0 will do."
     ),
     "vanishing": (
-        "Initialize for the activation (nd.initializers.for_activation), take an activation that does not saturate (relu, elu), "
-        "put nd.BatchNormalization before every activation."
+        "Initialize for the activation (nd.initializers.for_activation), take an activation that does not saturate "
+        "(relu, elu), put nd.BatchNormalization before every activation."
     ),
     "exploding": (
         "Initialize for the activation (nd.initializers.for_activation), clip the gradient "
