@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers_gradients import TOLERANCE, errors, slopes, targets
+from helpers_gradients import STEP, TOLERANCE, errors, slopes, targets
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,7 +163,9 @@ def test_the_training_step_hands_the_optimizer_the_gradient_of_the_number_that_i
     trainer.step(*batch)
     analytic = {p.name: p.grad.copy() for p in model.trainable_variables()}
     numeric = {p.name: slopes(lambda: trainer.step(*batch), p.value) for p in model.trainable_variables()}
-    assert max(errors(analytic, numeric).values()) <= TOLERANCE
+    # below/bias has the gradient 0 where batch normalization follows; differences of a loss of the size of 1 make ε/STEP of it
+    noise = np.finfo(np.float64).eps / STEP
+    assert max(errors(analytic, numeric, zero=noise / TOLERANCE).values()) <= TOLERANCE
 
 
 # ── frozen layers, moving statistics, odd batches ─────────────────────────────────────────────────────────────────────
