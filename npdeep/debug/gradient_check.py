@@ -38,7 +38,8 @@ def gradient_check(
     not touched. Batch normalization computes mean and variance of the batch anew every time, because they move with the
     weights; where it uses the moving statistics (frozen), these are held. Where the two one-sided differences disagree and
     the analytic gradient lies between them, the element is
-    counted as a kink, told of in words, and left out. `epsilon_sweep` shows how the step h was chosen.
+    counted as a kink, told of in words, and left out; so is one where they disagree and all agrees again after everything has
+    moved a little. A difference within rounding is "too small to tell". `epsilon_sweep` shows how the step h was chosen.
 
     Args:
         model: a `Sequential`; what is frozen is left out.

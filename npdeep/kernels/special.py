@@ -29,9 +29,9 @@ def expm1(z: Array, out: Array, t: Array) -> Array:
     """out = e^z − 1 for z ≤ 0, with the digits near 0 that exp(z) − 1 throws away. out may be z; t: scratch.
 
     (e^z − 1)/(e^z + 1) = tanh(z/2) =: h, so that e^z (1 − h) = 1 + h and e^z − 1 = 2h/(1 − h). Here 1 − h lies between 1 and 2:
-    nothing cancels, and the error is below 3 units in the last place. In float32 NumPy computes tanh many numbers at a time on
-    every processor, but its own expm1 only with AVX-512; elsewhere this is three to four times as fast. In float64 it is not,
-    and NumPy's, right to one unit, is taken.
+    nothing cancels, and the error is below 3 units in the last place. In float32 NumPy computes tanh many numbers at a time
+    where the processor has AVX2, but its own expm1 only with AVX-512; with AVX2 alone this is three to four times as fast. In
+    float64 it is not, and NumPy's, right to one unit, is taken.
 
     >>> expm1(np.array([-1e-9, -1.0], np.float32), np.empty(2, np.float32), np.empty(2, np.float32))
     array([-1.000000e-09, -6.321206e-01], dtype=float32)
