@@ -263,14 +263,12 @@ def main() -> None:
     data, x, y = load_examples(arguments.quick)
     amount = QUICK if arguments.quick else FULL
     results: dict[str, Any] = {
-        "machine": peers_report.machine(), "system": platform.platform(), "python": platform.python_version(),
+        "machine": peers_report.machine(), "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
         "versions": versions(), "threads": arguments.threads, "data": data, "quick": arguments.quick,
         "date": datetime.date.today().isoformat(), "workloads": {},
     }
-    whole = arguments.only is None and len(arguments.workloads) == len(WORKLOADS) and not arguments.quick
-    output = arguments.output or (HERE if whole else None)
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
+    if arguments.output is not None:
+        arguments.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "x.npy"), x)
         np.save(Path(folder, "y.npy"), y)
@@ -281,8 +279,9 @@ def main() -> None:
             if arguments.output is not None:  # a run that is broken off loses nothing
                 peers_report.write(results, arguments.output)
     print(peers_report.text(results))
-    if output is not None:
-        peers_report.write(results, output)
+    whole = arguments.only is None and len(arguments.workloads) == len(WORKLOADS) and not arguments.quick
+    if whole and arguments.output is None:
+        peers_report.write(results, HERE)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from npdeep.tables import Table
 
 HEADING = "## Beside its peers\n\n    python benchmarks/peers.py\n\n![Time of an epoch beside the peers'](peers.png)\n\n"
 DISAGREES = "✗"
+READING = """Times are medians over the rounds, of steps and of epochs; ratios are medians of the ratios within a round, hence not the quotients
+of the times beside them. Steps and epochs were measured one after the other: compare within a table, not between them."""
 Record = dict[str, Any]
 
 
@@ -85,8 +87,8 @@ def loss_cell(record: Record, own: Record) -> str:
 
 
 TABLES: list[tuple[str, Callable[[Record, Record], str]]] = [
-    ("A training step, µs, and its ratio to npdeep's: above 1, npdeep is faster", time_cell("step")),
-    ("A whole epoch, µs a step, and its ratio to npdeep's", time_cell("epoch")),
+    ("A training step, µs, in brackets the ratio to npdeep's: above 1, npdeep is faster", time_cell("step")),
+    ("A whole epoch, µs a step, in brackets the ratio to npdeep's", time_cell("epoch")),
     ("Spread of the step's time over the blocks: interquartile range, % of the median", spread_cell("step")),
     ("Spread of the epoch's time", spread_cell("epoch")),
     ("The last epoch's time over the first's", growth_cell),
@@ -128,7 +130,7 @@ def text(results: Record) -> str:
         versions,
         f"{results['data']}; {results['date']}{'; --quick: these figures mean little' if results['quick'] else ''}",
     ]
-    return "\n\n".join(["\n".join(about), *map(str, tables(results)), "\n".join(reasons(results))]).strip()
+    return "\n\n".join(["\n".join(about), READING, *map(str, tables(results)), "\n".join(reasons(results))]).strip()
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
