@@ -263,9 +263,9 @@ def main() -> None:
     data, x, y = load_examples(arguments.quick)
     amount = QUICK if arguments.quick else FULL
     results: dict[str, Any] = {
-        "machine": peers_report.machine(), "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
-        "versions": versions(), "threads": arguments.threads, "data": data, "quick": arguments.quick,
-        "date": datetime.date.today().isoformat(), "workloads": {},
+        "machine": peers_report.machine(), "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(), "versions": versions(), "threads": arguments.threads,
+        "data": data, "quick": arguments.quick, "date": datetime.date.today().isoformat(), "workloads": {},
     }
     if arguments.output is not None:
         arguments.output.mkdir(parents=True, exist_ok=True)

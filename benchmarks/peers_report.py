@@ -17,8 +17,8 @@ from npdeep.tables import Table
 
 HEADING = "## Beside its peers\n\n    python benchmarks/peers.py\n\n![Time of an epoch beside the peers'](peers.png)\n\n"
 DISAGREES = "✗"
-READING = """Times are medians over the rounds, of steps and of epochs; ratios are medians of the ratios within a round, hence not the quotients
-of the times beside them. Steps and epochs were measured one after the other: compare within a table, not between them."""
+READING = """Times are medians over the rounds, of steps and of epochs; ratios are medians of the ratios within a round, hence
+not the quotients of the times beside them. Steps and epochs were measured one after the other: compare within a table."""
 Record = dict[str, Any]
 
 

@@ -31,8 +31,10 @@ def test_exact_gelu_keeps_twelve_digits_on_both_sides():
     np.testing.assert_allclose(model.predict(TAIL.z)[0], TAIL.z - TAIL.z * TAIL.tail, rtol=1e-12)
 
 
+@pytest.mark.parametrize("in_vectors", [False, True], ids=["by tanh", "NumPy's"])
 @pytest.mark.parametrize(("dtype", "units"), [("float64", 1.0), ("float32", 3.0)])
-def test_expm1_is_right_to_a_few_units_in_the_last_place(dtype, units, rng):
+def test_expm1_is_right_to_a_few_units_in_the_last_place(dtype, units, in_vectors, rng, monkeypatch):
+    monkeypatch.setattr(special, "EXPM1_IN_VECTORS", in_vectors)
     z = -np.abs(np.concatenate([size * rng.standard_normal(10_000) for size in (1e-20, 1e-8, 1e-3, 0.3, 3, 100)])).astype(dtype)
     z[:3] = 0, -0.0, -np.inf
     found = special.expm1(z, np.empty_like(z), np.empty_like(z))

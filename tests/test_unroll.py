@@ -230,7 +230,7 @@ def imported(path):
 
 def test_the_files_import_numpy_and_the_standard_library_alone(unrolled):
     for i in range(len(OPTIMIZER_OF)):
-        assert imported(unrolled[0] / f"network_{i}.py") <= {"numpy", "math", "bisect", "itertools", "collections.abc"}
+        assert imported(unrolled[0] / f"network_{i}.py") <= {"numpy", "math", "sys", "bisect", "itertools", "collections.abc"}
 
 
 def test_kernels_stand_in_the_file_word_for_word_once_each_and_none_that_is_not_used(tmp_path):

@@ -58,7 +58,10 @@ class Sources:
         elif inspect.isclass(value):
             self.modules.add(f"from {value.__module__} import {name}")
         elif name not in self.constants:
-            self.constants[name] = assignment(name, inspect.getmodule(kernel), value)
+            text = assignment(name, inspect.getmodule(kernel), value)
+            for needed in names_in(ast.parse(text)):
+                self.need(needed, kernel)
+            self.constants[name] = text
 
 
 def names_in(tree: ast.AST) -> list[str]:
