@@ -1,12 +1,12 @@
-"""The recipes of the two seed notebooks and of the chapter that they condense, each beside what was printed there.
+"""The recipes of two notebooks on chapter 11 and of the chapter that they condense, each beside what was printed there.
 
     python benchmarks/seeds.py                       every recipe over three seeds: about half an hour
     python benchmarks/seeds.py --list                the recipes
     python benchmarks/seeds.py --only dropout l1 --seeds 0 --output somewhere
     python benchmarks/seeds.py --quick               one epoch of each on few of the packed digits: does it run?
 
-Full MNIST with the seeds' split (55,000 / 5,000 / 10,000), initializers, batch sizes and epochs; other random numbers, so that
-the accuracies agree within bands and not to the digit. The bands, and where each value is printed: seeds_printed.py. Where a
+Full MNIST with the notebooks' split (55,000 / 5,000 / 10,000), initializers, batch sizes and epochs; other random numbers, so
+that the accuracies agree within bands and not to the digit. The bands, and where each value is printed: seeds_printed.py. Where a
 source does something other than it says, both ways are run here, and the report says what the error costs.
 
 Finished runs are kept in seeds.json and used again, so that a long run can be done in pieces; --fresh does all anew. A run of
@@ -209,7 +209,7 @@ def bn_he_long(seed: int) -> nd.Trainer:
 
 @recipe("going on, statistics frozen", epochs=20, batch=200, after="bn_he")
 def bn_continued_frozen(network: nd.Sequential, seed: int) -> nd.Trainer:
-    """As the seed's cell seems to have run: `training` is not fed, so the moving statistics normalize and stay."""
+    """As UBC's cell seems to have run: `training` is not fed, so the moving statistics normalize and stay."""
     for layer in network.layers:
         if isinstance(layer, nd.BatchNormalization):
             layer.use_moving_statistics = True

@@ -1,9 +1,9 @@
-"""What the two seed notebooks and the chapter's print, and how far from it a run of ours may be.
+"""What UBC's two notebooks and the chapter's print, and how far from it a run of ours may be.
 
-The seeds: UBC's two notebooks of 2018 on chapter 11 of Géron, *Hands-On Machine Learning* (2017); "seed" below is the one that
-trains, its cells by their In numbers. The chapter: 11_deep_learning.ipynb of github.com/ageron/handson-ml (b705159), which the
-seeds condense, its cells by their place in the file, from 0. The line that is printed for epoch e stands behind e + 1 epochs of
-training.
+UBC: "UBCS3 Machine Learning", two notebooks of 2018 on chapter 11 of Géron, *Hands-On Machine Learning* (2017); values are of
+the one that trains, its cells by their In numbers. The chapter: 11_deep_learning.ipynb of github.com/ageron/handson-ml (b705159),
+which those two condense, its cells by their place in the file, from 0. The line that is printed for epoch e stands behind e + 1
+epochs of training.
 
 The bands were set before anything was run, and none was widened afterwards. One printed value is one run on one machine;
 where the sources ran the same recipe twice, the two differ by up to 0.004 (max-norm), which gives the bands that hold unless a
@@ -92,8 +92,8 @@ COLLAPSED = [22.01, 18.73, 22.01, 19.27, 20.91, 22.01, 22.01, 18.73, 20.91, 20.9
 COLLAPSED += [22.01, 18.73, 19.27]
 
 PRINTED = [
-    Printed("seed, cell 15", "leaky_relu", "validation", LEAKY_SEED),
-    Printed("seed, cell 15", "leaky_relu", "batch", every(5, 0.86, 0.94, 0.96, 1, 1, 1, 0.98, 0.96), beside=LEAKY_SEED),
+    Printed("UBC, cell 15", "leaky_relu", "validation", LEAKY_SEED),
+    Printed("UBC, cell 15", "leaky_relu", "batch", every(5, 0.86, 0.94, 0.96, 1, 1, 1, 0.98, 0.96), beside=LEAKY_SEED),
     Printed("chapter, cell 33", "leaky_relu", "validation", LEAKY_CHAPTER),
     Printed("chapter, cell 33", "leaky_relu", "batch", every(5, 0.86, 0.94, 0.92, 0.94, 1, 1, 0.98, 1), beside=LEAKY_CHAPTER),
     Printed(
@@ -103,7 +103,7 @@ PRINTED = [
     ),
     Printed("chapter, cell 53", "selu", "validation", SELU),
     Printed("chapter, cell 53", "selu", "batch", every(5, 0.88, 0.98, 1, 0.96, 1, 1, 1, 1), beside=SELU),
-    Printed("seed, cell 24", "bn_he", "test", every(
+    Printed("UBC, cell 24", "bn_he", "test", every(
         1, 0.8665, 0.8963, 0.9128, 0.9229, 0.9277, 0.9344, 0.9382, 0.9422, 0.9445, 0.947, 0.9504, 0.9536, 0.9571, 0.9568, 0.96,
         0.9599, 0.9622, 0.9619, 0.9636, 0.9638,
     )),
@@ -111,7 +111,7 @@ PRINTED = [
         1, 0.8952, 0.9202, 0.9318, 0.9422, 0.9468, 0.954, 0.9568, 0.96, 0.962, 0.9638, 0.9662, 0.9682, 0.9672, 0.9696, 0.9706,
         0.9704, 0.9718, 0.9726, 0.9738, 0.9742,
     )),
-    Printed("seed, cell 35", "bn_continued_frozen", "test", every(
+    Printed("UBC, cell 35", "bn_continued_frozen", "test", every(
         1, 0.9636, 0.965, 0.9661, 0.9664, 0.9667, 0.9679, 0.9686, 0.9691, 0.9691, 0.9698, 0.9709, 0.9707, 0.9706, 0.9714,
         0.9712, 0.9707, 0.9713, 0.9715, 0.9722, 0.9716,
     )),
@@ -144,7 +144,7 @@ PRINTED = [
         0.957, 0.9566, 0.9578, 0.9594, 0.958,
     ), REUSED, REUSED_WHY),
     Printed("chapter, cell 155", "decay", "validation", every(1, 0.959, 0.9688, 0.9726, 0.9804, 0.982)),
-    Printed("seed, cell 39", "l1", "test", every(
+    Printed("UBC, cell 39", "l1", "test", every(
         1, 0.8347, 0.8713, 0.8832, 0.8907, 0.8959, 0.8978, 0.9015, 0.9035, 0.9033, 0.9064, 0.906, 0.907, 0.9076, 0.9068, 0.9065,
         0.9076, 0.9068, 0.9063, 0.9064, 0.9066,
     )),
@@ -160,11 +160,11 @@ PRINTED = [
         1, 0.9264, 0.9446, 0.9488, 0.9556, 0.9612, 0.9598, 0.9616, 0.9674, 0.967, 0.9706, 0.9674, 0.9678, 0.9698, 0.97, 0.971,
         0.9702, 0.9718, 0.9716, 0.9734, 0.972,
     )),
-    Printed("seed, cell 45", "max_norm_rows", "test", every(
+    Printed("UBC, cell 45", "max_norm_rows", "test", every(
         1, 0.9525, 0.9688, 0.9732, 0.9755, 0.975, 0.9769, 0.9795, 0.9778, 0.979, 0.9792, 0.9811, 0.9802, 0.9826, 0.9816, 0.9824,
         0.9817, 0.9823, 0.9827, 0.9829, 0.9827,
     )),
-    Printed("seed, cell 51", "max_norm_rows", "test", every(
+    Printed("UBC, cell 51", "max_norm_rows", "test", every(
         1, 0.9534, 0.9657, 0.9729, 0.9718, 0.9752, 0.9749, 0.9777, 0.9796, 0.9791, 0.9801, 0.9792, 0.9801, 0.9811, 0.9815,
         0.9802, 0.982, 0.9805, 0.9813, 0.9813, 0.9812,
     )),

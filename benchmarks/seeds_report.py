@@ -14,7 +14,13 @@ from seeds_printed import BATCH_ROWS, EARLY, EARLY_EPOCHS, LATE, PRINTED, Printe
 from npdeep.plots.style import COLORS, new_grid, save
 from npdeep.tables import Table
 
-HEADING = "## The seeds' results\n\n    python benchmarks/seeds.py\n\n![What was printed, and ours](seeds.png)\n\n"
+HEADING = """## What the chapter's notebooks print
+
+    python benchmarks/seeds.py
+
+![What was printed, and ours](seeds.png)
+
+"""
 INSIDE, SPREAD, OUTSIDE = "inside", "spread", "OUTSIDE"
 NEIGHBOURS = 2
 """The spread over the seeds is pooled over so many epochs before and behind."""
@@ -357,7 +363,7 @@ def draw(results: Record, path: Path) -> Path:
         ax.set_yscale("log")
         ax.set_title(f"{key}, {measured}", fontsize=13)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if str(value)[0] in "235" else "")
+        ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else "")
         ax.tick_params(which="both", labelsize=10)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend(fontsize=9)

@@ -327,7 +327,7 @@ def for_activation(name: str, distribution: str = "uniform") -> Initializer:
     | ReLU and its variants | √2 | half of the signal is cut off |
     | selu | LeCun normal | its constants were derived for it |
 
-    The seeds' table has the rows of logistic and tanh the wrong way round; σ'(0) = ¼ settles which is which.
+    Some notebooks on the chapter have the rows of logistic and tanh the wrong way round; σ'(0) = ¼ settles which is which.
 
     >>> for_activation("sigmoid")
     VarianceScaling(scale=16.0, mode='fan_avg', distribution='uniform')

@@ -177,7 +177,7 @@ def test_the_gradient_of_the_input_sums_to_zero_and_is_blind_to_the_batchs_own_s
 
 
 def test_a_bias_below_has_no_gradient(rng):
-    """The seeds keep a bias below batch normalization: it is taken off again, so that it never moves."""
+    """The chapter's notebooks keep a bias below batch normalization: it is taken off again, so that it never moves."""
     model = Sequential([Dense(6, name="d"), BatchNormalization(), Dense(2)], input_size=UNITS, seed=0, dtype="float64")
     trainer = Trainer(model, "softmax_cross_entropy")
     trainer.step(rng.normal(size=(20, UNITS)), rng.integers(0, 2, 20))

@@ -151,7 +151,7 @@ def test_senseless_arguments_are_refused(make, message):
 @pytest.mark.parametrize(
     ("names", "gain"),
     [
-        (("sigmoid", "logistic"), 4),                        # σ'(0) = ¼: the seeds' table has this row and the next swapped
+        (("sigmoid", "logistic"), 4),                        # σ'(0) = ¼: UBC's table has this row and the next swapped
         (("tanh", "softsign", "hard_tanh"), 1),
         (("hard_sigmoid",), 6),
         (("sparse_sigmoid",), 2),

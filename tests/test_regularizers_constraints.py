@@ -198,7 +198,7 @@ def test_along_axis_0_a_bias_is_one_vector_and_along_axis_1_too(kind, length, ax
 
 
 def test_at_glorots_start_rows_keep_the_seeds_limit_of_one_and_columns_break_it():
-    """The seeds' axes=1 constrains nothing at first: of 784×300 weights, rows are about .744 long, columns about 1.203."""
+    """The chapter's axes=1 constrains nothing at first: of 784×300 weights, rows are about .744 long, columns about 1.203."""
     model = nd.Sequential([nd.Dense(300, name="hidden1")], input_size=784, seed=42)
     w = model.layer("hidden1").kernel.value
     rows, columns = np.linalg.norm(w, axis=1), np.linalg.norm(w, axis=0)

@@ -1,4 +1,4 @@
-"""The benchmark of the seeds' results: its recipes, its bands, its verdicts, its tables, and that it runs."""
+"""The benchmark of what the notebooks print: its recipes, its bands, its verdicts, its tables, and that it runs."""
 
 import copy
 import json
@@ -215,7 +215,7 @@ def test_files(tmp_path):
         seeds_report.write(copy.deepcopy(results(L1)), tmp_path)
     page = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert page.startswith("# Results\n\nkept\n")
-    assert page.count("## The seeds' results") == page.count("<details>") == 1
+    assert page.count("## What the chapter's notebooks print") == page.count("<details>") == 1
     assert (tmp_path / "seeds.png").read_bytes().startswith(b"\x89PNG")
 
 
