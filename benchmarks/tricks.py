@@ -232,6 +232,7 @@ def digits_expm1() -> dict[str, Way]:
         "exp(z) - 1, few digits near 0": difference,
         "np.expm1(z)": lambda: np.expm1(z, out=a),
         "2h/(1 − h), h = tanh(z/2)": lambda: special.expm1_by_tanh(z, a, t),
+        "whichever of the two is in vectors": lambda: special.expm1(z, a, t),
     }
 
 

@@ -6,7 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 
 KERAS = "train_on_batch and fit"
-TORCH = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+TORCH = "pip install torch"
 SMALL = "pip install -e '.[bench]'"
 
 

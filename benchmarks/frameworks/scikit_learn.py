@@ -12,6 +12,7 @@ class Classifier(Peer):
 
     has = frozenset({"ReLU", "SGD", "momentum", "Adam"})
     counts_heap = True
+    note = "its Adam adds ε to √v before the bias correction: losses that differ tell where gradients are as small as ε"
 
     def start(self, kernels: list[np.ndarray]) -> None:
         workload = self.workload

@@ -68,7 +68,7 @@ class Workload:
             {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}[self.optimizer]: True,
             "batch normalization": self.normalized,
             "dropout": self.dropout > 0,
-            "an L1 penalty": self.l1 > 0,
+            "L1 penalty": self.l1 > 0,
             "max-norm": self.max_norm > 0,
         }
         return {name for name, is_wanted in wanted.items() if is_wanted}
