@@ -6,8 +6,8 @@
     python benchmarks/seeds.py --quick               one epoch of each on few of the packed digits: does it run?
 
 Full MNIST with the notebooks' split (55,000 / 5,000 / 10,000), initializers, batch sizes and epochs; other random numbers, so
-that the accuracies agree within bands and not to the digit. The bands, and where each value is printed: seeds_printed.py. Where a
-source does something other than it says, both ways are run here, and the report says what the error costs.
+that the accuracies agree within bands and not to the digit. The bands, and where each value is printed: seeds_printed.py. Where
+a source does something other than it says, both ways are run here, and the report says what the error costs.
 
 Finished runs are kept in seeds.json and used again, so that a long run can be done in pieces; --fresh does all anew. A run of
 everything writes seeds.json and seeds.png beside this file and the tables into RESULTS.md; --only and --quick write only where

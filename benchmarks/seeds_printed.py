@@ -1,9 +1,9 @@
 """What UBC's two notebooks and the chapter's print, and how far from it a run of ours may be.
 
 UBC: "UBCS3 Machine Learning", two notebooks of 2018 on chapter 11 of Géron, *Hands-On Machine Learning* (2017); values are of
-the one that trains, its cells by their In numbers. The chapter: 11_deep_learning.ipynb of github.com/ageron/handson-ml (b705159),
-which those two condense, its cells by their place in the file, from 0. The line that is printed for epoch e stands behind e + 1
-epochs of training.
+the one that trains, its cells by their In numbers. The chapter: 11_deep_learning.ipynb of github.com/ageron/handson-ml
+(b705159), which those two condense, its cells by their place in the file, from 0. The line that is printed for epoch e stands
+behind e + 1 epochs of training.
 
 The bands were set before anything was run, and none was widened afterwards. One printed value is one run on one machine;
 where the sources ran the same recipe twice, the two differ by up to 0.004 (max-norm), which gives the bands that hold unless a

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from matplotlib.ticker import LogLocator
 from peers_report import machine, replaced
 from seeds_printed import BATCH_ROWS, EARLY, EARLY_EPOCHS, LATE, PRINTED, Printed
 
@@ -363,7 +364,10 @@ def draw(results: Record, path: Path) -> Path:
         ax.set_yscale("log")
         ax.set_title(f"{key}, {measured}", fontsize=13)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else "")
+        ax.yaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=100))
+        low, high = ax.get_ylim()
+        labelled = "235" if high > 4 * low else "23456789"    # where the axis is short, every tick has its number
+        ax.yaxis.set_minor_formatter(lambda value, _, labelled=labelled: f"{value:g}" if f"{value:e}"[0] in labelled else "")
         ax.tick_params(which="both", labelsize=10)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend(fontsize=9)
