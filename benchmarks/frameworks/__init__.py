@@ -41,7 +41,7 @@ ALL = [
     Entry("JAX scan", "a whole epoch in lax.scan", "jax_", "Scan", ("jax",), "pip install jax"),
     Entry("Keras on JAX", KERAS, "keras_", "KerasOnJAX", ("keras", "jax"), "pip install keras jax"),
     Entry("Keras on TF", KERAS, "keras_", "KerasOnTF", ("keras", "tensorflow"), "pip install keras tensorflow"),
-    Entry("Keras on torch", KERAS, "keras_", "KerasOnTorch", ("keras", "torch"), f"pip install keras; {TORCH}"),
+    Entry("Keras on torch", KERAS, "keras_", "KerasOnTorch", ("keras", "torch"), "pip install keras torch"),
     Entry("TF1 session", "TensorFlow's v1 session, fed", "tensorflow1", "Session", ("tensorflow",), "pip install tensorflow"),
     Entry("scikit-learn", "MLPClassifier.partial_fit", "scikit_learn", "Classifier", ("scikit-learn",), SMALL),
     Entry("thinc", "begin_update and finish_update", "thinc_", "Thinc", ("thinc",), SMALL),
