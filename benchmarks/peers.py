@@ -16,7 +16,8 @@ How it measures:
 - All begin with the same kernels and see the same batches. Before anything is timed, the losses of the first steps are compared
   with npdeep's; a peer that computes something else is marked ✗ and gets no ratio. With dropout, where every framework draws
   masks of its own, the mean loss over more steps is compared.
-- memory: the most that the process had, from its start to the end of its epochs, examples included (172 MB with full MNIST).
+- memory: the most that the process had, from its start to the end of a first epoch, which is not timed; examples included
+  (172 MB with full MNIST).
   heap: the most that a step allocates in Python's heap (where NumPy's arrays are) beyond what was there before.
 
 A run of everything writes peers.json and peers.png beside this file and the tables into RESULTS.md; --quick, --only and
@@ -134,6 +135,7 @@ class Match:
             self.each(lambda peer, record: record.update(peer.answer()))
             self.leave([peer for peer in self.playing if "cannot" in self.records[peer.entry.name]])
             self.each(lambda peer, record: record.update(peer.ask("prepare")))
+            self.each(self.weigh_memory)      # first of all: no network of an earlier start may count
             self.each(self.check)
             self.compare_losses()
             self.each(self.calibrate)
@@ -142,7 +144,6 @@ class Match:
             self.each(lambda peer, record: peer.ask("start"))
             for i in range(self.amount.epochs):
                 self.each(self.time_epoch, first=i)
-            self.each(lambda peer, record: record.update(memory=peer.ask("memory")["peak"]))
             self.each(self.weigh_heap)
         finally:
             for peer in everybody:
@@ -195,6 +196,12 @@ class Match:
         if record["epochs"]:
             time.sleep(self.amount.rest)
             record["epoch"].append(peer.ask("epoch")["seconds"] / self.batches)
+
+    def weigh_memory(self, peer: Process, record: dict[str, Any]) -> None:
+        """The most that the process had when it has trained one network for an epoch."""
+        if record["epochs"]:
+            peer.ask("epoch")
+        record["memory"] = peer.ask("memory")["peak"]
 
     def weigh_heap(self, peer: Process, record: dict[str, Any]) -> None:
         """New heap, where Python's heap is where the arrays are."""

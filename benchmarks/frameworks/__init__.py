@@ -57,6 +57,11 @@ def load(name: str) -> type:
 
 
 def versions() -> dict[str, str]:
-    """What is installed of all that is needed."""
+    """What is installed of all that is needed; tensorflow may come as tensorflow-cpu."""
     names = sorted({package for entry in ALL for package in entry.needs} | {"jaxlib", "matplotlib"})
-    return {name: importlib.metadata.version(name) for name in names if importlib.util.find_spec(IMPORTED.get(name, name))}
+    found, distributions = {}, importlib.metadata.packages_distributions()
+    for name in names:
+        providers = distributions.get(IMPORTED.get(name, name), [])
+        if providers:
+            found[name] = importlib.metadata.version(name if name in providers else providers[0])
+    return found
