@@ -42,3 +42,20 @@ def test_expm1_is_right_to_a_few_units_in_the_last_place(dtype, units, in_vector
     spacing = np.spacing(np.abs(expected).astype(dtype))
     assert np.max(np.abs(found - expected) / spacing) < units
     assert np.array_equal(special.expm1(z, z, np.empty_like(z)), found)      # in place too
+
+
+@pytest.mark.parametrize(("dtype", "in_vectors", "way"), [
+    ("float32", True, "expm1"), ("float32", False, "expm1_by_tanh"), ("float64", False, "expm1"), ("float64", True, "expm1"),
+])  # fmt: skip
+def test_expm1_goes_the_faster_way(dtype, in_vectors, way, monkeypatch):
+    went = []
+
+    def spy(module, name):
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, **given: went.append(name) or function(*args, **given))
+
+    monkeypatch.setattr(special, "EXPM1_IN_VECTORS", in_vectors)
+    spy(special, "expm1_by_tanh")
+    spy(np, "expm1")
+    special.expm1(*np.zeros((3, 1), dtype))
+    assert went == [way]

@@ -246,6 +246,15 @@ def test_kernels_stand_in_the_file_word_for_word_once_each_and_none_that_is_not_
     assert set(functions) - {"train"} <= called
 
 
+def test_constants_are_computed_where_the_file_runs_and_keep_what_is_said_of_them(tmp_path):
+    layers = [nd.Activation("elu"), nd.Activation("selu"), nd.Dense(2)]
+    trainer = nd.Trainer(nd.Sequential(layers, 3), "softmax_cross_entropy", "sgd")
+    text = nd.debug.unroll(trainer, tmp_path / "step.py").read_text(encoding="utf-8")
+    assert "# NumPy computes float32 expm1 in vectors on Linux with AVX-512 alone" in text
+    assert 'EXPM1_IN_VECTORS = sys.platform == "linux" and' in text
+    assert 'SELU_SCALE = 1.0507009873554805\n"""α and λ of SELU' in text
+
+
 def test_the_step_goes_straight_down_one_call_a_line(tmp_path):
     text = nd.debug.unroll(every_trainer(), tmp_path / "step.py").read_text(encoding="utf-8")
     (step,) = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == "step"]

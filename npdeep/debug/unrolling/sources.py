@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 import textwrap
 from collections.abc import Callable
 from types import ModuleType
@@ -17,7 +18,7 @@ class Sources:
 
     Attributes:
         functions: source by name, those that are called before those that call them.
-        constants: assignments by name, with the comments above them.
+        constants: assignments by name, with the comments above and the docstring below.
         modules: names of modules of the standard library.
 
     >>> from npdeep.kernels.losses.cross_entropy import binary_cross_entropy_backward
@@ -75,17 +76,18 @@ def names_in(tree: ast.AST) -> list[str]:
 
 
 def assignment(name: str, module: Any, value: Any) -> str:
-    """The lines of a module that give a constant its value, with the comments above; where it is imported, name = value.
+    """A module's lines that give a constant its value, with what is said above and below; where it is imported, name = value.
 
-    >>> from npdeep.kernels import dropout
-    >>> assignment("CLOSE", dropout, dropout.CLOSE)
-    'CLOSE = 1e-4'
+    >>> from npdeep.kernels.activations import exponentials
+    >>> assignment("SELU_ALPHA", exponentials, exponentials.SELU_ALPHA)
+    'SELU_ALPHA = 1.6732632423543772'
     """
     source = inspect.getsource(module)
-    for node in ast.parse(source).body:
+    for node, below in itertools.pairwise([*ast.parse(source).body, ast.Pass()]):
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
             lines, first = source.splitlines(), node.lineno - 1
             while first and lines[first - 1].startswith("#"):
                 first -= 1
-            return "\n".join(lines[first : node.end_lineno])
+            is_docstring = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+            return "\n".join(lines[first : below.end_lineno if is_docstring else node.end_lineno])
     return f"{name} = {value!r}"
