@@ -60,7 +60,10 @@ def whole(owner: str, name: str, value: Any, *, minimum: int = 1) -> int:
     TypeError: fit: batch_size must be a whole number of at least 1, got 1.5
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{owner}: {name} must be a whole number of at least {minimum}, got {describe(value)}")
+        mend = ""
+        if isinstance(value, tuple) and all(isinstance(n, numbers.Integral) for n in value):    # a shape
+            mend = f"; write {math.prod(value)}"
+        raise TypeError(f"{owner}: {name} must be a whole number of at least {minimum}, got {describe(value)}{mend}")
     if value < minimum:
         raise ValueError(f"{owner}: {name} must be a whole number of at least {minimum}, got {value}")
     return int(value)
@@ -116,6 +119,8 @@ def describe(value: Any) -> str:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, str):
         return f"the string {value!r}"
+    if isinstance(value, tuple | list) and len(repr(value)) <= 20:
+        return f"the {type(value).__name__} {value!r}"
     if value is None or isinstance(value, numbers.Number | bool):
         return repr(value)
     if isinstance(value, type):

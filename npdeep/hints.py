@@ -44,8 +44,21 @@ ATTRIBUTES = {
     "trainable_weights": "model.trainable_variables() lists them",
     "get_layer": "it is called layer: model.layer('hidden1')",
     "state_dict": "model.save(path) and model.load_weights(path) keep and restore the weights",
+    "load": "nd.load_model(path) makes the model of a file, model.load_weights(path) takes its weights",
+    "predict_classes": "model.predict(x).argmax(axis=1)",
 }
 """What other libraries ask a model for."""
+
+TRAINER_ATTRIBUTES = {
+    "predict": "the model predicts: trainer.model.predict(x)",
+    "forward": "the model goes forward: trainer.model.forward(x, training=True)",
+    "compile": "loss, optimizer and metrics are handed over when it is made: nd.Trainer(model, loss, optimizer, metrics=[...])",
+    "train": "it is called fit, and step for a single batch",
+    "train_on_batch": "it is called step",
+    "zero_grad": "gradients need no clearing: every step writes them anew",
+    "load": "nd.Trainer.restore(path) goes on with a saved trainer",
+}
+"""What other libraries ask of what trains."""
 
 NAMES = {
     "ReLU": "nd.Activation('relu')",

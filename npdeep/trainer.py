@@ -17,7 +17,7 @@ from npdeep.callbacks import Callback, progress
 from npdeep.datasets.batches import check_augment, pieces
 from npdeep.events import StepEvent
 from npdeep.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches, is_mapped
-from npdeep.hints import Hinting, unknown_keywords
+from npdeep.hints import TRAINER_ATTRIBUTES, Hinting, unknown_keywords
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, Dense
@@ -356,6 +356,8 @@ class Trainer(metaclass=Hinting):
         sample_weight = check_weights("fit", sample_weight, len(x), self.model.dtype)
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("fit: every sample_weight is 0: nothing would be learned from these examples")
+        if not is_mapped(targets):            # errors speak of all of y, not of a batch
+            self._check_targets("fit", targets, len(x))
         self._try_metrics(targets[:batch_size])
         if scale is not None:                 # x is not cast as a whole; what its first row shows is found here
             self._check_batch("fit", checks.scaled("fit", x[:1], scale), targets[:1], None)
@@ -517,6 +519,11 @@ class Trainer(metaclass=Hinting):
         """Copies plan anew, use the whole network, and no callback is at work in them."""
         idle: dict[str, Any] = {"watchers": [], "last_watchers": [], "on_event": None, "event": None}
         return {**vars(self), **idle, "first_layer": 0, "planned_version": -1}
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what is not there: say what npdeep has in its place."""
+        hint = f": {TRAINER_ATTRIBUTES[name]}" if name in TRAINER_ATTRIBUTES else ""
+        raise AttributeError(f"Trainer has no {name!r}{hint}")
 
     def __repr__(self) -> str:
         """One line."""

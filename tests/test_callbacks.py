@@ -3,6 +3,7 @@
 import io
 import sys
 
+import numpy as np
 import pytest
 from helpers_training import bits, every_trainer, examples, plain_trainer
 
@@ -237,3 +238,12 @@ def test_lines_count_all_epochs_of_a_trainer(capsys):
 def test_a_notebook_gets_a_bar_without_a_terminal(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     assert type(progress()) is ProgressBar
+
+
+def test_a_run_that_diverged_ends_with_what_to_do(capsys):
+    trainer = nd.Trainer(plain_trainer().model, "mean_squared_error", nd.optimizers.SGD(1e30))
+    with np.errstate(all="ignore"):
+        trainer.fit(X, np.eye(3)[Y], epochs=3, batch_size=16)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert lines[-1].startswith("the loss is not finite: try a smaller learning_rate; nd.callbacks.TerminateOnNaN() stops")

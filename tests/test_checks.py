@@ -69,7 +69,9 @@ def test_flags(value):
         (1.5, "1.5"),
         (True, "True"),
         (dict, "the class dict itself (write dict(...) to make one)"),
-        ([1], "an object of type list"),
+        ([1], "the list [1]"),
+        ((28, 28), "the tuple (28, 28)"),
+        ([0.5] * 9, "an object of type list"),
     ],
 )
 def test_describe_finds_a_few_words_for_anything(value, words):

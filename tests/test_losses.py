@@ -246,7 +246,8 @@ REFUSED = [
      "targets must be 3 labels, shape (3,), or rows of probabilities, shape (3, 10); got shape (3, 9)"),
     (SoftmaxCrossEntropy(), np.zeros((3, 1)), [0, 0, 0],
      "one output has a softmax of 1 whatever it is; use two outputs, or BinaryCrossEntropy"),
-    (BinaryCrossEntropy(), np.zeros((3, 2)), [0, 1, 0], f"{SHAPE} (3, 2), got (3,)"),
+    (BinaryCrossEntropy(), np.zeros((3, 2)), [0, 1, 0],
+     f"{SHAPE} (3, 2), got (3,); for labels write np.eye(2)[targets], or take the loss softmax_cross_entropy"),
     # labels
     (SoftmaxCrossEntropy(), z10, [0, 10, 3], f"{LABELS_OF_TEN} row 1 has 10"),
     (SoftmaxCrossEntropy(), z10, [0, 3, -1], f"{LABELS_OF_TEN} row 2 has -1"),

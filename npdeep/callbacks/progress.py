@@ -1,9 +1,15 @@
 """Showing how far a run has come."""
 
+import math
 import sys
 from typing import Any
 
 from npdeep.callbacks.base import Callback
+
+DIVERGED = (
+    "the loss is not finite: try a smaller learning_rate; nd.callbacks.TerminateOnNaN() stops a run at that step and names the "
+    "array that went bad first"
+)
 
 
 class PlainProgress(Callback):
@@ -18,9 +24,11 @@ class PlainProgress(Callback):
         print(self.line(record, trainer.last_epoch), flush=True)
 
     def on_fit_end(self, trainer: Any) -> None:
-        """Say why the run stopped, if it did before its end."""
+        """Say why the run stopped, if it did before its end; what to do where the loss has become NaN or infinite."""
         if trainer.stop_reason:
             print(f"stopped: {trainer.stop_reason}", flush=True)
+        elif len(trainer.history) and not math.isfinite(trainer.history["loss"][-1]):
+            print(DIVERGED, flush=True)
 
     def line(self, record: dict[str, Any], epochs: int) -> str:
         """The record on one line."""

@@ -73,6 +73,8 @@ class Loss(Described):
             mend = ""
             if array.shape == (n,) and units == 1:
                 mend = "; write targets[:, None], or else every output would be compared with every target"
+            elif array.shape == (n,) and array.dtype.kind in "iu":
+                mend = f"; for labels write np.eye({units})[targets], or take the loss softmax_cross_entropy"
             elif len(array) != n if array.ndim else True:
                 mend = f"; there are {n} rows of outputs"
             raise ValueError(
