@@ -364,9 +364,10 @@ def draw(results: Record, path: Path) -> Path:
         ax.set_yscale("log")
         ax.set_title(f"{key}, {measured}", fontsize=13)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        ax.yaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=100))
         low, high = ax.get_ylim()
-        labelled = "235" if high > 4 * low else "23456789"    # where the axis is short, every tick has its number
+        is_short = high < 5 * low             # then there are more ticks, and each has its number
+        ax.yaxis.set_minor_locator(LogLocator(subs=(*([1.2, 1.5] if is_short else []), *range(2, 10)), numticks=100))
+        labelled = "123456789" if is_short else "235"
         ax.yaxis.set_minor_formatter(lambda value, _, labelled=labelled: f"{value:g}" if f"{value:e}"[0] in labelled else "")
         ax.tick_params(which="both", labelsize=10)
         ax.xaxis.get_major_locator().set_params(integer=True)
