@@ -34,6 +34,7 @@ class Step(Peer):
         self.state = (parameters, moving, first, second, jnp.zeros((), jnp.int32), key)
         if not hasattr(self, "jitted"):
             self.jitted = jax.jit(self.advance, donate_argnums=0)
+            self.gathering = jax.jit(self.gather_and_advance, donate_argnums=0)
 
     def loss(self, p: dict[str, Any], moving: dict[str, Any], key: Any, x: Any, y: Any) -> tuple[Any, dict[str, Any]]:
         """The loss of a batch, penalties included, and the moving averages after it."""
@@ -70,6 +71,10 @@ class Step(Peer):
                 p[f"w{i}"] *= jnp.minimum(1, self.workload.max_norm / jnp.maximum(norms, 1e-12))
         return (p, moving, m, v, t + 1, key), loss
 
+    def gather_and_advance(self, state: Any, index: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        """A step on the examples at these indices: outside of a jitted function, indexing alone takes as long as the step."""
+        return self.advance(state, x[index], y[index])
+
     def update(self, p: Any, grads: Any, m: Any, v: Any, t: Any) -> tuple[Any, Any, Any]:
         """One step of the optimizer."""
         rate, each = self.workload.rate, jax.tree.map
@@ -94,8 +99,14 @@ class Step(Peer):
         jax.block_until_ready(self.state)     # steps are only queued
 
     def epoch(self) -> None:
-        super().epoch()
+        order, size = self.rng.permutation(len(self.x)), self.workload.batch
+        for start in range(0, len(order), size):
+            self.state, _ = self.gathering(self.state, order[start : start + size], self.x, self.y)
         jax.block_until_ready(self.state)
+
+    def warm_up(self) -> None:
+        super().warm_up()
+        self.epoch()
 
 
 class Scan(Step):
@@ -112,13 +123,13 @@ class Scan(Step):
         """The state after an epoch in this order."""
 
         def body(state: Any, index: Any) -> tuple[Any, Any]:
-            return self.advance(state, x[index], y[index])
+            return self.gather_and_advance(state, index, x, y)
 
         size = self.workload.batch
         full = len(x) // size * size
         state, _ = jax.lax.scan(body, state, order[:full].reshape(-1, size))
         if full < len(x):
-            state, _ = self.advance(state, x[order[full:]], y[order[full:]])
+            state, _ = self.gather_and_advance(state, order[full:], x, y)
         return state
 
     def epoch(self) -> None:
