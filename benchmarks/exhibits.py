@@ -99,9 +99,18 @@ def measure(shown: Exhibit, rounds: int, block: float) -> Iterator[Result]:
         yield Result(shown.group, shown.name, way, ours, *both, ratio(times[way], times[ours]))
 
 
+def microseconds(value: float) -> str:
+    """Four digits.
+
+    >>> microseconds(3.14159), microseconds(18872.6)
+    ('3.142', '18,870')
+    """
+    return f"{float(f'{value:.4g}'):,.4g}" if value < 1e4 else f"{float(f'{value:.4g}'):,.0f}"
+
+
 def tables(results: Sequence[Result]) -> Iterator[Table]:
     """One table for the kernels, one for each kind of trick."""
     for group in dict.fromkeys(r.group for r in results):
         shown = (r for r in results if r.group == group)
-        rows = [[r.name, r.way, f"{r.way_us:,.4g}", r.ours, f"{r.ours_us:,.4g}", f"{r.ratio:.2f}"] for r in shown]
+        rows = [[r.name, r.way, microseconds(r.way_us), r.ours, microseconds(r.ours_us), f"{r.ratio:.2f}"] for r in shown]
         yield Table(["what", "one way", "µs", "npdeep's way", "µs ", "ratio"], rows, group)

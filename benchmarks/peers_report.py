@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from frameworks import PEERS
 from frameworks.workloads import WORKLOADS
 
 from npdeep.plots.style import COLORS, new_grid, save
@@ -31,11 +32,17 @@ def machine() -> str:
 
 
 # ── figures ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def ratios(record: Record, own: Record, what: str) -> list[float]:
+    """The same, round by round."""
+    if not record.get(what) or not own.get(what) or record.get("agrees") is False:
+        return []
+    return [a / b for a, b in zip(record[what], own[what], strict=False)]
+
+
 def ratio(record: Record, own: Record, what: str) -> float | None:
     """The peer's time over npdeep's, the median over the rounds; None where there is none to compare."""
-    if not record.get(what) or not own.get(what) or record.get("agrees") is False:
-        return None
-    return statistics.median(a / b for a, b in zip(record[what], own[what], strict=False))
+    found = ratios(record, own, what)
+    return statistics.median(found) if found else None
 
 
 def spread(times: list[float]) -> float:
@@ -66,6 +73,16 @@ def spread_cell(what: str) -> Callable[[Record, Record], str]:
     return lambda record, own: f"{100 * spread(record[what]):.0f}" if record.get(what) else out(record)
 
 
+def range_cell(what: str) -> Callable[[Record, Record], str]:
+    """The ratio to npdeep's time in the rounds, from the least to the most."""
+
+    def cell(record: Record, own: Record) -> str:
+        found = ratios(record, own, what)
+        return f"{min(found):.2f}-{max(found):.2f}" if found and record is not own else out(record)
+
+    return cell
+
+
 def growth_cell(record: Record, own: Record) -> str:
     return f"{record['epoch'][-1] / record['epoch'][0]:.2f}" if record.get("epoch") else out(record)
 
@@ -89,6 +106,8 @@ def loss_cell(record: Record, own: Record) -> str:
 TABLES: list[tuple[str, Callable[[Record, Record], str]]] = [
     ("A training step, µs, in brackets the ratio to npdeep's: above 1, npdeep is faster", time_cell("step")),
     ("A whole epoch, µs a step, in brackets the ratio to npdeep's", time_cell("epoch")),
+    ("The ratio of a step in the single rounds, least and most", range_cell("step")),
+    ("The ratio of an epoch in the single rounds, least and most", range_cell("epoch")),
     ("Spread of the step's time over the blocks: interquartile range, % of the median", spread_cell("step")),
     ("Spread of the epoch's time", spread_cell("epoch")),
     ("The last epoch's time over the first's", growth_cell),
@@ -130,7 +149,43 @@ def text(results: Record) -> str:
         versions,
         f"{results['data']}; {results['date']}{'; --quick: these figures mean little' if results['quick'] else ''}",
     ]
-    return "\n\n".join(["\n".join(about), READING, *map(str, tables(results)), "\n".join(reasons(results))]).strip()
+    parts = ["\n".join(about), READING, names(results), *map(str, tables(results)), "\n".join(reasons(results))]
+    return "\n\n".join(parts).strip()
+
+
+def names(results: Record) -> str:
+    """What the peers and the networks are, a line each."""
+    workloads = results["workloads"]
+    lines = [(name, PEERS[name].about) for name in next(iter(workloads.values()))]
+    lines += [(name, WORKLOADS[name].title) for name in workloads]
+    return "\n".join(f"{name:15} {about}" for name, about in lines)
+
+
+def summary(results: Record) -> str:
+    """The table of README.md, a row for each peer: how its time compares with npdeep's, and on which networks it is faster."""
+    lines = ["| | a step | an epoch | faster than npdeep over an epoch on |", "|---|---|---|---|"]
+    for peer in next(iter(results["workloads"].values())):
+        if peer not in ("npdeep", "floor"):
+            about = f"**{peer}**: {PEERS[peer].about}"
+            lines.append(f"| {about} | {over_networks(results, peer, 'step')} | {over_networks(results, peer, 'epoch')} | ")
+            found = ratio_by_network(results, peer, "epoch")
+            lines[-1] += ", ".join(f"{name} {r:.2f}" for name, r in found.items() if round(r, 2) < 1) + " |"
+    return "\n".join(line.replace("  ", " ") for line in lines)
+
+
+def ratio_by_network(results: Record, peer: str, what: str) -> dict[str, float]:
+    """The peer's time over npdeep's on every network where there is one."""
+    found = {name: ratio(w[peer], w["npdeep"], what) for name, w in results["workloads"].items()}
+    return {name: r for name, r in found.items() if r is not None}
+
+
+def over_networks(results: Record, peer: str, what: str) -> str:
+    """The least and the most of these ratios; on how many networks, where it is not all of them."""
+    found = ratio_by_network(results, peer, what)
+    if not found:
+        return "–"
+    every = len(found) == len(results["workloads"])
+    return f"{min(found.values()):.2f} to {max(found.values()):.2f}" + ("" if every else f" ({', '.join(found)})")
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -160,7 +215,7 @@ def draw(results: Record, path: Path) -> Path:
     workloads = results["workloads"]
     columns = min(3, len(workloads))
     rows = -(-len(workloads) // columns)
-    figure, axes = new_grid(rows, columns, (6.2 * columns, 1 + 4.6 * rows))
+    figure, axes = new_grid(rows, columns, (6.6 * columns, 1 + 5.4 * rows))
     for ax, (name, records) in zip(axes, workloads.items(), strict=False):
         found = {peer: ratio(record, records["npdeep"], "epoch") for peer, record in records.items()}
         bars = sorted(((r, peer) for peer, r in found.items() if r is not None), reverse=True)
@@ -169,11 +224,13 @@ def draw(results: Record, path: Path) -> Path:
         ax.axvline(1, color="black", linestyle="--", linewidth=1.2)
         for place, (r, _) in enumerate(bars):
             box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            ax.annotate(f"{r:.2f}", (r, place), (5, 0), textcoords="offset points", va="center", fontsize=13, bbox=box)
-        ax.set_title(textwrap.fill(f"{name}: {WORKLOADS[name].title}", 44), fontsize=14)
-        ax.set_xlim(0, 1.15 * max((r for r, _ in bars), default=1))
+            ax.annotate(f"{r:.2f}", (r, place), (5, 0), textcoords="offset points", va="center", fontsize=15, bbox=box)
+        ax.set_title(textwrap.fill(f"{name}: {WORKLOADS[name].title}", 40), fontsize=16)
+        ax.tick_params(labelsize=15)
+        ax.set_xlim(0, 1.2 * max((r for r, _ in bars), default=1))
         ax.grid(axis="y", visible=False)
     for ax in axes[len(workloads) :]:
         ax.set_visible(False)
-    figure.supxlabel("time of an epoch, as a multiple of npdeep's: shorter bars are faster")
+    label = "time of an epoch, as a multiple of npdeep's: shorter bars are faster; medians, their range stands in RESULTS.md"
+    figure.supxlabel(label, fontsize=18)
     return save(figure, path)

@@ -1,5 +1,8 @@
 """What each trick of fast NumPy is worth, each shown alone. `benchmarks/kernels.py` shows and times them."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from exhibits import Array, Way, empty, equal_shares, exhibit, normal
 from twins import (
@@ -27,6 +30,7 @@ from npdeep.kernels.updates import momentum as updates
 from npdeep.parameters import CHUNK
 
 BRANCHES, ALLOCATION, CACHE, PASSES = "trick: no branches", "trick: no new arrays", "trick: cache", "trick: fewer passes"
+MANY = 784 * 2048 + 2048 + 2048 * 2048 + 2048 + 2048 * 10 + 10
 RANDOM, TYPES, DIGITS = "trick: random numbers", "trick: number formats", "trick: the right function"
 
 
@@ -106,6 +110,25 @@ def cache_adam() -> dict[str, Way]:
         "in place, all weights at once": whole,
         f"in place, {CHUNK:,} at a time": piecewise(adam_piece, 2),
     }
+
+
+@exhibit(CACHE, f"Adam, {MANY:,} weights")
+def cache_adam_beyond() -> dict[str, Way]:
+    """The weights of 784-2048-2048-10: no cache holds five arrays of that size."""
+    w, g, m, v, t = (normal(MANY, seed=i) if i < 2 else np.zeros(MANY, np.float32) for i in range(5))
+    twins = [w.copy(), g, m.copy(), v.copy()]
+    pieces = [(*(array[i : i + CHUNK] for array in twins), t[: min(CHUNK, MANY - i)]) for i in range(0, MANY, CHUNK)]
+
+    def whole() -> Array:
+        adam_piece(w, g, m, v, t)
+        return w
+
+    def in_pieces() -> Array:
+        for piece in pieces:
+            adam_piece(*piece)
+        return twins[0]
+
+    return {"in place, all weights at once": whole, f"in place, {CHUNK:,} at a time": in_pieces}
 
 
 @exhibit(CACHE, "gathering a batch")
@@ -209,15 +232,20 @@ def types() -> dict[str, Way]:
     }
 
 
-@exhibit(TYPES, "a velocity that shrinks into denormals", same=lambda a, b: np.testing.assert_allclose(a, b, atol=1e-20))
-def denormals() -> dict[str, Way]:
-    m, t = np.full(WEIGHTS, 1e-39, np.float32), empty(WEIGHTS)
-    flushed = m.copy()
-    updates.flush_tiny(flushed, t, smallest=1e-20)
-    return {
-        "0.9 · 1e-39, a denormal": lambda: np.multiply(m, 0.9, out=t),
-        "0.9 · 0, after flush_tiny": lambda: np.multiply(flushed, 0.9, out=t),
-    }
+def denormals(title: str, operation: Callable[[Array, Array], Any]) -> None:
+    """Put on show what an operation costs on denormals, and on what flush_tiny makes of them."""
+
+    @exhibit(TYPES, f"1e-39, a denormal: {title}", same=lambda a, b: np.testing.assert_allclose(a, b, atol=1e-19))
+    def show() -> dict[str, Way]:
+        m, t = np.full(WEIGHTS, 1e-39, np.float32), empty(WEIGHTS)
+        flushed = m.copy()
+        updates.flush_tiny(flushed, t, smallest=1e-20)
+        return {"as it is": lambda: operation(m, t), "0, after flush_tiny": lambda: operation(flushed, t)}
+
+
+denormals("0.9 · m", lambda m, t: np.multiply(m, 0.9, out=t))
+denormals("m / 0.3", lambda m, t: np.divide(m, 0.3, out=t))
+denormals("√m", lambda m, t: np.sqrt(m, out=t))
 
 
 @exhibit(DIGITS, "e^z − 1")

@@ -97,10 +97,13 @@ ALL = [
     ),
     Workload("W3", "784-300-10 ReLU, L1 penalty, SGD, batch 200", (300,), "relu", 200, **SGD, l1=0.001),
     Workload("W4", "784-300-50-10 ReLU, max-norm over axis 1, momentum, batch 50", **LIMITED),
-    Workload("W4a0", "the same, max-norm over axis 0: the weights that come into a unit", **LIMITED, max_norm_axis=0),
+    Workload("W4a0", "784-300-50-10 ReLU, max-norm over axis 0, momentum, batch 50", **LIMITED, max_norm_axis=0),
     Workload("W5", "784-300-100-10 ReLU, dropout, Adam, batch 50", BOOK, "relu", 50, **ADAM, dropout=0.5),
     Workload("W5n", "784-300-100-10 ReLU, no dropout, Adam, batch 50", BOOK, "relu", 50, **ADAM),
-    Workload("W6", "20 hidden layers of 100, batch normalization, ELU, Adam", TWENTY, "elu", 128, **ADAM, normalized=True),
+    Workload(
+        "W6", "20 hidden layers of 100, batch normalization, ELU, Adam, batch 128",
+        TWENTY, "elu", 128, **ADAM, normalized=True,
+    ),
     Workload("W7", "784-2048-2048-10 ReLU, Adam, batch 512", (2048, 2048), "relu", 512, **ADAM),
 ]
 WORKLOADS = {workload.name: workload for workload in ALL}
