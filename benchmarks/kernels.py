@@ -29,6 +29,11 @@ import twins  # noqa: F401
 from exhibits import EXHIBITS, Exhibit, measure, tables
 from in_turns import versions
 
+NOTE = (
+    "ratio: how many times as long the other way takes, median of rounds in turn; the values were found equal first "
+    "(masks: the shares they keep; denormals: to 1e-19)"
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
@@ -42,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rounds, block = (3, 1e-4) if given.quick else (30, 2e-3)
     results = [result for shown in chosen for result in measure(shown, rounds, block)]
     print(*tables(results), sep="\n\n")
-    print("\nratio: how many times as long the other way takes, median of rounds in turn; the values were found equal first")
+    print(f"\n{NOTE}")
     if given.json:
         figures = {"versions": versions(), "rounds": rounds, "results": [vars(result) for result in results]}
         given.json.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
