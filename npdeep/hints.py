@@ -33,7 +33,7 @@ KEYWORDS = {
 }
 """Arguments that other libraries have, and what npdeep has in their place."""
 
-ATTRIBUTES = {
+MODEL_ATTRIBUTES = {
     "fit": "training is done by a trainer: trainer = nd.Trainer(model, loss, optimizer); trainer.fit(x, y)",
     "compile": "loss, optimizer and metrics are handed to a trainer: nd.Trainer(model, loss, optimizer, metrics=[...])",
     "evaluate": "a trainer evaluates, because it knows the loss: nd.Trainer(model, loss).evaluate(x, y)",
@@ -78,6 +78,16 @@ NAMES = {
     "load": "nd.load_model(path) or nd.Trainer.restore(path)",
 }
 """What other libraries have at their top level."""
+
+
+def no_attribute(owner: str, name: str, instead: dict[str, str]) -> AttributeError:
+    """The error for an attribute that is not there, with what npdeep has in its place.
+
+    >>> no_attribute("Trainer", "train_on_batch", TRAINER_ATTRIBUTES)
+    AttributeError("Trainer has no 'train_on_batch': it is called step")
+    """
+    hint = f": {instead[name]}" if name in instead else ""
+    return AttributeError(f"{owner} has no {name!r}{hint}")
 
 
 class Hinting(type):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from npdeep import checkpoints, checks, objects, seeds
-from npdeep.hints import ATTRIBUTES, Hinting
+from npdeep.hints import MODEL_ATTRIBUTES, Hinting, no_attribute
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import NOTHING_YET, Layer
 from npdeep.layers.batch_normalization import BatchNormalization
@@ -424,8 +424,7 @@ class Sequential(metaclass=Hinting):
 
     def __getattr__(self, name: str) -> Any:
         """Called for what is not there: say what npdeep has in its place."""
-        hint = f": {ATTRIBUTES[name]}" if name in ATTRIBUTES else ""
-        raise AttributeError(f"Sequential has no {name!r}{hint}")
+        raise no_attribute("Sequential", name, MODEL_ATTRIBUTES)
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         """A model is not called: predict, or go forward."""

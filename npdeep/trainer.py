@@ -17,7 +17,7 @@ from npdeep.callbacks import Callback, progress
 from npdeep.datasets.batches import check_augment, pieces
 from npdeep.events import StepEvent
 from npdeep.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches, is_mapped
-from npdeep.hints import TRAINER_ATTRIBUTES, Hinting, unknown_keywords
+from npdeep.hints import TRAINER_ATTRIBUTES, Hinting, no_attribute, unknown_keywords
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, Dense
@@ -356,23 +356,23 @@ class Trainer(metaclass=Hinting):
         sample_weight = check_weights("fit", sample_weight, len(x), self.model.dtype)
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("fit: every sample_weight is 0: nothing would be learned from these examples")
-        if not is_mapped(targets):            # errors speak of all of y, not of a batch
-            self._check_targets("fit", targets, len(x))
-        self._try_metrics(targets[:batch_size])
+        whole = depth > 0 or scale is not None or not is_mapped(targets)
+        looked_at = targets if whole else targets[:batch_size]    # errors speak of all of y, unless it lies in a file
+        checked = self._check_targets("fit", looked_at, len(looked_at))
+        self._try_metrics(checked[:batch_size])
         if scale is not None:                 # x is not cast as a whole; what its first row shows is found here
             self._check_batch("fit", checks.scaled("fit", x[:1], scale), targets[:1], None)
         if depth > 0 or scale is not None:
-            targets, check = self._check_targets("fit", targets, len(x)), as_they_are
+            targets, check = checked, as_they_are
         if depth > 0:                         # this looks through all of x
             x, scale = frozen_outputs(self.model, x, depth, scale), None
         elif scale is not None and not is_mapped(x):    # and the feed through a file
             checks.finite("fit", "x", x)
         return ArrayFeed(x, targets, sample_weight, batch_size, seed, check, shuffle, scale)
 
-    def _try_metrics(self, y: Any) -> None:
+    def _try_metrics(self, targets: Any) -> None:
         """Measure made-up outputs before the first step, so that a metric that cannot measure these targets stops nothing."""
-        targets = self._check_targets("fit", y, len(y))
-        outputs = seeds.generator(self.seed).standard_normal((len(y), self.model.output_size)).astype(self.model.dtype)
+        outputs = seeds.generator(self.seed).standard_normal((len(targets), self.model.output_size)).astype(self.model.dtype)
         for metric in self.metrics:
             metric(outputs, targets)
 
@@ -522,8 +522,7 @@ class Trainer(metaclass=Hinting):
 
     def __getattr__(self, name: str) -> Any:
         """Called for what is not there: say what npdeep has in its place."""
-        hint = f": {TRAINER_ATTRIBUTES[name]}" if name in TRAINER_ATTRIBUTES else ""
-        raise AttributeError(f"Trainer has no {name!r}{hint}")
+        raise no_attribute("Trainer", name, TRAINER_ATTRIBUTES)
 
     def __repr__(self) -> str:
         """One line."""
