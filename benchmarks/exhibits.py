@@ -105,7 +105,7 @@ def microseconds(value: float) -> str:
     >>> microseconds(3.14159), microseconds(18872.6)
     ('3.142', '18,870')
     """
-    return f"{float(f'{value:.4g}'):,.4g}" if value < 1e4 else f"{float(f'{value:.4g}'):,.0f}"
+    return f"{float(f'{value:.4g}'):,.10g}"
 
 
 def tables(results: Sequence[Result]) -> Iterator[Table]:

@@ -33,14 +33,14 @@ def machine() -> str:
 
 # ── figures ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def ratios(record: Record, own: Record, what: str) -> list[float]:
-    """The same, round by round."""
+    """The peer's time over npdeep's in each round; nothing where there is nothing to compare."""
     if not record.get(what) or not own.get(what) or record.get("agrees") is False:
         return []
     return [a / b for a, b in zip(record[what], own[what], strict=False)]
 
 
 def ratio(record: Record, own: Record, what: str) -> float | None:
-    """The peer's time over npdeep's, the median over the rounds; None where there is none to compare."""
+    """Their median; None where there is nothing to compare."""
     found = ratios(record, own, what)
     return statistics.median(found) if found else None
 
@@ -117,11 +117,14 @@ TABLES: list[tuple[str, Callable[[Record, Record], str]]] = [
 ]
 
 
+def peers_of(results: Record) -> list[str]:
+    """Their names; every workload has the same ones."""
+    return list(next(iter(results["workloads"].values())))
+
+
 def tables(results: Record) -> list[Table]:
     """One table for each kind of figure; a row for each peer, a column for each workload."""
-    workloads = results["workloads"]
-    peers = list(next(iter(workloads.values())))
-    found = []
+    workloads, peers, found = results["workloads"], peers_of(results), []
     for title, cell in TABLES:
         rows = [[name, *(cell(w[name], w["npdeep"]) for w in workloads.values())] for name in peers]
         rows = [row for row in rows if set(row[1:]) != {"-"}]
@@ -155,22 +158,22 @@ def text(results: Record) -> str:
 
 def names(results: Record) -> str:
     """What the peers and the networks are, a line each."""
-    workloads = results["workloads"]
-    lines = [(name, PEERS[name].about) for name in next(iter(workloads.values()))]
-    lines += [(name, WORKLOADS[name].title) for name in workloads]
+    lines = [(name, PEERS[name].about) for name in peers_of(results)]
+    lines += [(name, WORKLOADS[name].title) for name in results["workloads"]]
     return "\n".join(f"{name:15} {about}" for name, about in lines)
 
 
 def summary(results: Record) -> str:
     """The table of README.md, a row for each peer: how its time compares with npdeep's, and on which networks it is faster."""
     lines = ["| | a step | an epoch | faster than npdeep over an epoch on |", "|---|---|---|---|"]
-    for peer in next(iter(results["workloads"].values())):
+    for peer in peers_of(results):
         if peer not in ("npdeep", "floor"):
-            about = f"**{peer}**: {PEERS[peer].about}"
-            lines.append(f"| {about} | {over_networks(results, peer, 'step')} | {over_networks(results, peer, 'epoch')} | ")
-            found = ratio_by_network(results, peer, "epoch")
-            lines[-1] += ", ".join(f"{name} {r:.2f}" for name, r in found.items() if round(r, 2) < 1) + " |"
-    return "\n".join(line.replace("  ", " ") for line in lines)
+            step, epoch = (ratio_by_network(results, peer, what) for what in ("step", "epoch"))
+            faster = ", ".join(f"{name} {r:.2f}" for name, r in epoch.items() if round(r, 2) < 1)
+            every = len(results["workloads"])
+            row = f"| **{peer}**: {PEERS[peer].about} | {least_to_most(step, every)} | {least_to_most(epoch, every)} | {faster}"
+            lines.append(f"{row.rstrip()} |")
+    return "\n".join(lines)
 
 
 def ratio_by_network(results: Record, peer: str, what: str) -> dict[str, float]:
@@ -179,13 +182,12 @@ def ratio_by_network(results: Record, peer: str, what: str) -> dict[str, float]:
     return {name: r for name, r in found.items() if r is not None}
 
 
-def over_networks(results: Record, peer: str, what: str) -> str:
-    """The least and the most of these ratios; on how many networks, where it is not all of them."""
-    found = ratio_by_network(results, peer, what)
+def least_to_most(found: dict[str, float], every: int) -> str:
+    """The range of ratios by network; on which networks, where it is not every one."""
     if not found:
         return "–"
-    every = len(found) == len(results["workloads"])
-    return f"{min(found.values()):.2f} to {max(found.values()):.2f}" + ("" if every else f" ({', '.join(found)})")
+    where = "" if len(found) == every else f" ({', '.join(found)})"
+    return f"{min(found.values()):.2f} to {max(found.values()):.2f}{where}"
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

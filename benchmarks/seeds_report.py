@@ -365,9 +365,11 @@ def draw(results: Record, path: Path) -> Path:
         ax.set_title(f"{key}, {measured}", fontsize=13)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         low, high = ax.get_ylim()
-        is_short = high < 5 * low             # then there are more ticks, and each has its number
-        ax.yaxis.set_minor_locator(LogLocator(subs=(*([1.2, 1.5] if is_short else []), *range(2, 10)), numticks=100))
-        labelled = "123456789" if is_short else "235"
+        if high < 5 * low:                    # a short axis: more ticks, and each has its number
+            ticks, labelled = (1.2, 1.5, *range(2, 10)), "123456789"
+        else:
+            ticks, labelled = tuple(range(2, 10)), "235"
+        ax.yaxis.set_minor_locator(LogLocator(subs=ticks, numticks=100))
         ax.yaxis.set_minor_formatter(lambda value, _, labelled=labelled: f"{value:g}" if f"{value:e}"[0] in labelled else "")
         ax.tick_params(which="both", labelsize=10)
         ax.xaxis.get_major_locator().set_params(integer=True)

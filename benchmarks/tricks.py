@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from exhibits import Array, Way, empty, equal_shares, exhibit, normal
+from frameworks.workloads import WORKLOADS
 from twins import (
     EPSILON,
     INPUTS,
@@ -30,8 +31,9 @@ from npdeep.kernels.updates import momentum as updates
 from npdeep.parameters import CHUNK
 
 BRANCHES, ALLOCATION, CACHE, PASSES = "trick: no branches", "trick: no new arrays", "trick: cache", "trick: fewer passes"
-MANY = 784 * 2048 + 2048 + 2048 * 2048 + 2048 + 2048 * 10 + 10
 RANDOM, TYPES, DIGITS = "trick: random numbers", "trick: number formats", "trick: the right function"
+MANY = sum((inputs + 1) * units for inputs, units in WORKLOADS["W7"].sizes)
+"""The weights of the widest network that peers.py measures."""
 
 
 @exhibit(BRANCHES, "ReLU")
@@ -98,37 +100,21 @@ def allocate_weights() -> dict[str, Way]:
 
 @exhibit(CACHE, "Adam")
 def cache_adam() -> dict[str, Way]:
-    (w, g, m, v), _ = memory(2)
-    t = empty(WEIGHTS)
-
-    def whole() -> Array:
-        adam_piece(w, g, m, v, t)
-        return w
-
-    return {
-        "new arrays at every operation": book_adam(),
-        "in place, all weights at once": whole,
-        f"in place, {CHUNK:,} at a time": piecewise(adam_piece, 2),
-    }
+    return {"new arrays at every operation": book_adam(), **adam_in_place(WEIGHTS)}
 
 
 @exhibit(CACHE, f"Adam, {MANY:,} weights")
 def cache_adam_beyond() -> dict[str, Way]:
-    """The weights of 784-2048-2048-10: no cache holds five arrays of that size."""
-    w, g, m, v, t = (normal(MANY, seed=i) if i < 2 else np.zeros(MANY, np.float32) for i in range(5))
-    twins = [w.copy(), g, m.copy(), v.copy()]
-    pieces = [(*(array[i : i + CHUNK] for array in twins), t[: min(CHUNK, MANY - i)]) for i in range(0, MANY, CHUNK)]
+    """No cache holds five arrays of that size."""
+    return adam_in_place(MANY)
 
-    def whole() -> Array:
-        adam_piece(w, g, m, v, t)
-        return w
 
-    def in_pieces() -> Array:
-        for piece in pieces:
-            adam_piece(*piece)
-        return twins[0]
-
-    return {"in place, all weights at once": whole, f"in place, {CHUNK:,} at a time": in_pieces}
+def adam_in_place(weights: int) -> dict[str, Way]:
+    """As one piece, and in pieces that fit the cache."""
+    return {
+        "in place, all weights at once": piecewise(adam_piece, 2, weights=weights, size=weights),
+        f"in place, {CHUNK:,} at a time": piecewise(adam_piece, 2, weights=weights),
+    }
 
 
 @exhibit(CACHE, "gathering a batch")

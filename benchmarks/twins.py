@@ -217,16 +217,16 @@ def softmax_cross_entropy() -> dict[str, Way]:
 
 
 # ── optimizers: over all 266,610 weights; npdeep piece by piece, each of which fits the cache ─────────────────────────
-def memory(slots: int) -> tuple[list[Array], list[tuple[Array, ...]]]:
-    """w, g and the slots, and the same cut into pieces with their scratch."""
-    arrays = [normal(WEIGHTS), normal(WEIGHTS, seed=1), *(np.zeros(WEIGHTS, np.float32) for _ in range(slots))]
-    scratch, cuts = empty(CHUNK), [slice(i, min(i + CHUNK, WEIGHTS)) for i in range(0, WEIGHTS, CHUNK)]
+def memory(slots: int, weights: int = WEIGHTS, size: int = CHUNK) -> tuple[list[Array], list[tuple[Array, ...]]]:
+    """w, g and the slots, and the same cut into pieces of a size with their scratch."""
+    arrays = [normal(weights), normal(weights, seed=1), *(np.zeros(weights, np.float32) for _ in range(slots))]
+    scratch, cuts = empty(size), [slice(i, min(i + size, weights)) for i in range(0, weights, size)]
     return arrays, [(*(array[cut] for array in arrays), scratch[: cut.stop - cut.start]) for cut in cuts]
 
 
-def piecewise(kernel: Callable[..., None], slots: int, *numbers: Any) -> Way:
+def piecewise(kernel: Callable[..., None], slots: int, *numbers: Any, weights: int = WEIGHTS, size: int = CHUNK) -> Way:
     """The kernel over all pieces; returns the weights."""
-    arrays, pieces = memory(slots)
+    arrays, pieces = memory(slots, weights, size)
 
     def run() -> Array:
         for piece in pieces:

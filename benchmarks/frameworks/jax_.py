@@ -1,5 +1,6 @@
 """JAX: functions of parameters, compiled by XLA; a step at a time, or a whole epoch as one program."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -99,14 +100,17 @@ class Step(Peer):
         jax.block_until_ready(self.state)     # steps are only queued
 
     def epoch(self) -> None:
-        order, size = self.rng.permutation(len(self.x)), self.workload.batch
-        for start in range(0, len(order), size):
-            self.state, _ = self.gathering(self.state, order[start : start + size], self.x, self.y)
+        self.train_on(self.batches())
+
+    def train_on(self, batches: Iterable[np.ndarray]) -> None:
+        """A step on each, given by indices."""
+        for index in batches:
+            self.state, _ = self.gathering(self.state, index, self.x, self.y)
         jax.block_until_ready(self.state)
 
     def warm_up(self) -> None:
         super().warm_up()
-        self.epoch()
+        self.train_on(np.arange(len(y)) for _, y in (self.first_batch, self.short_batch()))
 
 
 class Scan(Step):

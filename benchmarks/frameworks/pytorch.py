@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -92,11 +93,8 @@ class Tuned(Peer):
         for layer in self.dense[:-1]:
             torch.renorm(layer.weight, 2, self.workload.max_norm_axis, self.workload.max_norm, out=layer.weight)
 
-    def epoch(self) -> None:
-        order = torch.randperm(len(self.x))
-        for start in range(0, len(order), self.workload.batch):
-            index = order[start : start + self.workload.batch]
-            self.step(self.x[index], self.y[index])
+    def batches(self) -> Iterable[torch.Tensor]:
+        return torch.randperm(len(self.x)).split(self.workload.batch)
 
     def warm_up(self) -> None:
         super().warm_up()
