@@ -5,6 +5,7 @@ other members are arrays by name. The header names the format's version and a ch
 is no pickle in it: reading a checkpoint runs no code.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -12,9 +13,9 @@ import math
 import os
 import secrets
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -45,18 +46,44 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
     stored = {"format": FORMAT, "version": VERSION, "content": plain(header), "checksum": checksum(header, arrays)}
     text = json.dumps(stored, ensure_ascii=False, allow_nan=False).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        write_members(file, {HEADER: np.frombuffer(text, np.uint8), **arrays})
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A new binary file that takes the place of `path` when the block ends, flushed to the disk: every file is written so.
+
+    Whatever happens, on a full disk too, `path` is what it was before or the new file, whole, and no other file is left.
+    Raises OSError, which names `path`, where it cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "a.txt") as file:
+    ...         _ = file.write(b"whole")
+    ...     [(path.name, path.read_text()) for path in Path(folder).iterdir()]
+    [('a.txt', 'whole')]
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe or a device keeps its place; a folder is refused
+        with open(path, "wb") as file:
+            yield file
+        return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            write_members(file, {HEADER: np.frombuffer(text, np.uint8), **arrays})
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):    # it is not there, or its folder is not
+            temporary.unlink()
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
+            raise OSError(error.errno, error.strerror, str(path)) from None    # of the class that belongs to the errno
         raise
     flush_folder(path.parent)
-    return path
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -202,9 +229,7 @@ def check_path(path: Any) -> Path:
     Traceback (most recent call last):
     ValueError: checkpoint: the file's name must end in .npz, got model.ckpt
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"checkpoint: path must be a string or a Path, got {checks.describe(path)}")
-    result = Path(path)
+    result = checks.path("checkpoint", "path", path)
     if result.suffix != ".npz":
         raise ValueError(f"checkpoint: the file's name must end in .npz, got {result}")
     return result

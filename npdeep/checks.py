@@ -6,7 +6,9 @@ Every public call checks its arguments here once, before anything changes; the k
 import difflib
 import math
 import numbers
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,6 +101,22 @@ def choice(owner: str, name: str, value: Any, known: Iterable[str], hints: dict[
     near = [(hints or {}).get(lowered, "")] if lowered in (hints or {}) else difflib.get_close_matches(lowered, known, 1, 0.5)
     suggestion = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"{owner}: unknown {name} {value!r}{suggestion} Known: {', '.join(known)}")
+
+
+def path(owner: str, name: str, value: Any) -> Path:
+    """The value as a Path, or a TypeError. Nothing is looked for on the disk.
+
+    >>> path("CSVLogger", "path", 3)
+    Traceback (most recent call last):
+    TypeError: CSVLogger: path must be a string or a Path, got 3
+    """
+    if isinstance(value, str | os.PathLike):
+        text = os.fspath(value)
+        if isinstance(text, str):
+            if "\0" in text:
+                raise ValueError(f"{owner}: {name} must be the name of a file or folder, got {value!r} with a null character")
+            return Path(text)
+    raise TypeError(f"{owner}: {name} must be a string or a Path, got {describe(value)}")
 
 
 def _bounds(minimum: float, maximum: float, above: float, below: float) -> str:

@@ -1,11 +1,11 @@
 """The record of a run: one row an epoch."""
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from npdeep.tables import Table
+from npdeep import checkpoints, checks
+from npdeep.tables import Table, csv_lines
 
 
 class History:
@@ -57,11 +57,13 @@ class History:
         return iter(self.records)
 
     def to_csv(self, path: str | Path) -> None:
-        """Write a CSV file with a header line; numbers in full precision."""
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.keys, restval="")
-            writer.writeheader()
-            writer.writerows(self.records)
+        """Write a CSV file with a header line; numbers in full precision, names that are formulas made harmless.
+
+        A file of that name is replaced when the new one is whole. Raises OSError where it cannot be written.
+        """
+        rows = [self.keys, *([record.get(key, "") for key in self.keys] for record in self.records)]
+        with checkpoints.replacing(checks.path("to_csv", "path", path)) as file:
+            file.write(csv_lines(rows).encode("utf-8"))
 
     def table(self) -> Table:
         """The record as a table, four digits each."""

@@ -1,6 +1,5 @@
 """Saving a run while it goes on."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,7 @@ class Checkpoint(Callback):
         every: int | None = None,
         mode: str = "auto",
     ) -> None:
-        if not isinstance(folder, str | os.PathLike):
-            raise TypeError(f"Checkpoint: folder must be a string or a Path, got {checks.describe(folder)}")
-        self.folder = Path(folder)
+        self.folder = checks.path("Checkpoint", "folder", folder)
         self.keep = checks.whole("Checkpoint", "keep", keep)
         self.monitor = monitor
         self.every = None if every is None else checks.whole("Checkpoint", "every", every)

@@ -163,9 +163,7 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, path: str | Path, append: bool = False) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"CSVLogger: path must be a string or a Path, got {checks.describe(path)}")
-        self.path = Path(path)
+        self.path = checks.path("CSVLogger", "path", path)
         self.append = checks.flag("CSVLogger", "append", append)
         self.reset()
 

@@ -1,7 +1,7 @@
 """A film of the training: what flows through each layer, forward and backward, from update to update."""
 
-import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from npdeep import checks
+from npdeep import checkpoints, checks
 from npdeep.callbacks.layers import Histograms, RecordLayers
 from npdeep.plots.gradients import check_record
 from npdeep.plots.style import COLORS, in_house_style, layer_ticks, new_grid
@@ -58,19 +58,23 @@ def animate_training(record: RecordLayers, path: str | Path | None = None, fps: 
     if file is None:
         return film
     try:
-        if file.suffix == ".gif":
-            film.save(file, PillowWriter(fps), dpi=80)
-        else:
-            file.write_text(_page(film, fps), encoding="utf-8")
+        content = _gif(film, fps) if file.suffix == ".gif" else _page(film, fps).encode("utf-8")
+        with checkpoints.replacing(file) as new:
+            new.write(content)
     finally:
         plt.close(figure)
     return file
 
 
+def _gif(film: FuncAnimation, fps: int) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:    # matplotlib writes films to paths alone
+        path = Path(folder) / "film.gif"
+        film.save(path, PillowWriter(fps), dpi=80)
+        return path.read_bytes()
+
+
 def _check_path(path: Any) -> Path:
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"animate_training: path must be a string or a Path, got {checks.describe(path)}")
-    file = Path(path)
+    file = checks.path("animate_training", "path", path)
     if file.suffix not in (".gif", ".html"):
         raise ValueError(f"animate_training: path must end in .gif or .html, got {str(path)!r}")
     return file

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from npdeep import checkpoints
 from npdeep.checks import describe
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -124,6 +125,7 @@ def layer_ticks(n: int, most: int = 12) -> list[int]:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure as an image and close it; return the path."""
-    figure.savefig(path, dpi=100)
+    with checkpoints.replacing(path) as file:
+        figure.savefig(file, dpi=100, format=path.suffix[1:] or None)
     plt.close(figure)
     return path

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep import checkpoints, checks
 from npdeep.debug.recorded import recorded
 from npdeep.debug.symbols import symbol
 from npdeep.events import StepEvent, statistics_in_words
@@ -78,6 +78,7 @@ def walk_page(
     """
     if not isinstance(trainer, Trainer):
         raise TypeError(f"walk_page: trainer must be a Trainer, got {checks.describe(trainer)}")
+    path = checks.path("walk_page", "path", path)
     content = Content(checks.whole("walk_page", "rows", rows))
     error = ""
     events = recorded(trainer, x, y, sample_weight)
@@ -86,8 +87,9 @@ def walk_page(
             content.add(event)
     except ValueError as broken_off:
         error = str(broken_off)
-    path = Path(path)
-    path.write_text(fill_in(page_data(trainer, content, len(x), title, error)), encoding="utf-8")
+    page = fill_in(page_data(trainer, content, len(x), title, error))
+    with checkpoints.replacing(path) as file:
+        file.write(page.encode("utf-8"))
     return path
 
 
