@@ -378,7 +378,7 @@ def value_and_slope(name: str, z: Any, **parameters: float) -> tuple[Array, Arra
     if rule.whole_row:
         raise ValueError(f"value_and_slope: {rule.name} works on whole rows; it has no slope of a single number")
     merged = check_parameters(rule, parameters)
-    z = np.asarray(z, np.float64)
+    z = checks.real_array("value_and_slope", "z", z).astype(np.float64)
     row = z.reshape(1, -1)
     a, slope = np.empty_like(row), np.empty_like(row)
     workspace = make_workspace(rule, 1, row.shape[1], row.dtype)

@@ -175,10 +175,28 @@ def any_array(owner: str, name: str, value: Any) -> Array:
     """
     if value is None:
         raise TypeError(f"{owner}: {name} is missing (None)")
+    not_masked(owner, name, value)
     try:
         return value if type(value) in (np.ndarray, np.memmap) else np.asarray(value)
     except ValueError as error:               # lists of unequal length
         raise ValueError(f"{owner}: {name} cannot be made into an array: {error}") from None
+
+
+def not_masked(owner: str, name: str, value: Any) -> None:
+    """Refuse a masked array, alone or in a list: NumPy would drop the mask and compute with whatever is below it.
+
+    >>> not_masked("fit", "x", np.ma.array([1.0, 999.0], mask=[False, True]))
+    Traceback (most recent call last):
+    TypeError: fit: x is a masked array, and its mask would be lost; fill the gaps first, for example with x.filled(0), or \
+leave such rows out; where nothing is masked write x.data
+    """
+    parts = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
+        what, mend = ("is", name) if parts[0] is value else ("holds", f"np.ma.stack({name})")
+        raise TypeError(
+            f"{owner}: {name} {what} a masked array, and its mask would be lost; fill the gaps first, for example with "
+            f"{mend}.filled(0), or leave such rows out; where nothing is masked write {mend}.data"
+        )
 
 
 def examples(owner: str, name: str, value: Any, width: int) -> Array:

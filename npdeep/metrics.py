@@ -23,8 +23,8 @@ class Metric(Described):
 
     def __call__(self, outputs: Any, targets: Any) -> float:
         """The mean over the rows."""
-        outputs, targets = np.asarray(outputs), np.asarray(targets)
-        if outputs.ndim != 2 or len(outputs) == 0 or len(targets) != len(outputs):
+        outputs, targets = checks.real_array(self.name, "outputs", outputs), checks.any_array(self.name, "targets", targets)
+        if outputs.ndim != 2 or len(outputs) == 0 or targets.ndim == 0 or len(targets) != len(outputs):
             raise ValueError(
                 f"{self.name}: outputs (n, units) and targets must have the same number of rows, at least one; "
                 f"got {outputs.shape} and {targets.shape}"

@@ -30,7 +30,8 @@ class OwnLoss(Loss):
         super().__init__()
 
     def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Any:
-        """Whatever the user's loss understands."""
+        """Whatever the user's loss understands, but no masked array."""
+        checks.not_masked(self.title, "targets", targets)
         return targets
 
     def prepare(self, shape: tuple[int, ...], dtype: Any) -> None:
