@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from npdeep import conversions
 from npdeep.kernels.arrays import Array
 
 SCAN = 1 << 20
@@ -153,16 +154,15 @@ def real_array(owner: str, name: str, value: Any) -> Array:
     (2, 2)
     >>> real_array("fit", "x", [["a"]])
     Traceback (most recent call last):
-    TypeError: fit: x must hold numbers, got dtype <U1; convert it first, for example with x.astype('float32')
+    TypeError: fit: x must hold numbers, got dtype <U1; row 0, column 0 holds 'a', which is no number; leave such columns out, \
+or encode them as numbers
     """
     array = any_array(owner, name, value)
     if array.dtype.kind == "c":
         raise TypeError(f"{owner}: {name} must hold real numbers, got dtype {array.dtype}; take its .real part")
     if array.dtype.kind in NOT_NUMBERS:
-        raise TypeError(
-            f"{owner}: {name} must hold numbers, got dtype {array.dtype}; "
-            f"convert it first, for example with {name}.astype('float32')"
-        )
+        got = f"dtype {array.dtype}" if len(str(array.dtype)) < 30 else "a structured dtype"
+        raise TypeError(f"{owner}: {name} must hold numbers, got {got}; {conversions.cure(name, value, array)}")
     return array
 
 
@@ -180,6 +180,10 @@ def any_array(owner: str, name: str, value: Any) -> Array:
         return value if type(value) in (np.ndarray, np.memmap) else np.asarray(value)
     except ValueError as error:               # lists of unequal length
         raise ValueError(f"{owner}: {name} cannot be made into an array: {error}") from None
+    except (RuntimeError, TypeError):         # tensors that need a step before NumPy can read them
+        raise TypeError(
+            f"{owner}: {name} cannot be made into an array: {conversions.tensor_cure(name, value)}"
+        ) from None
 
 
 def not_masked(owner: str, name: str, value: Any) -> None:

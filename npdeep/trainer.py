@@ -351,6 +351,8 @@ class Trainer(metaclass=Hinting):
             raise TypeError("fit: y is missing; call fit(x, y, ...), or fit(batches) with an iterable of (x, y)")
         x = checks.examples("fit", "x", x, self.model.input_size)
         targets = checks.any_array("fit", "y", y)
+        if targets.dtype == object and targets.ndim == 0:
+            checks.real_array("fit", "y", y)  # a sparse matrix, a generator, …
         if targets.ndim == 0 or len(targets) != len(x):
             raise ValueError(f"fit: x has {len(x)} rows, y has shape {targets.shape}; each row of x needs a target")
         sample_weight = check_weights("fit", sample_weight, len(x), self.model.dtype)

@@ -221,7 +221,9 @@ def test_the_absolute_error_has_slope_zero_where_it_is_zero():
 # ── what is refused ───────────────────────────────────────────────────────────────────────────────────────────────────
 z10 = np.zeros((3, 10))
 SHAPE = "targets must have the shape of the outputs,"
-CONVERT = "convert it first, for example with targets.astype('float32')"
+BETWEEN = "targets must lie between 0 and 1"
+WORDS = "it holds words; number them with np.unique(targets, return_inverse=True)[1]"
+NUMBERS = "to predict numbers take one output and the loss mean_squared_error"
 MEND = "remove or replace such rows first"
 LABELS_OF_TEN = "labels must lie in 0 … 9 (the network has 10 outputs), but"
 NO_PROBABILITIES = (
@@ -249,16 +251,16 @@ REFUSED = [
     (BinaryCrossEntropy(), np.zeros((3, 2)), [0, 1, 0],
      f"{SHAPE} (3, 2), got (3,); for labels write np.eye(2)[targets], or take the loss softmax_cross_entropy"),
     # labels
-    (SoftmaxCrossEntropy(), z10, [0, 10, 3], f"{LABELS_OF_TEN} row 1 has 10"),
-    (SoftmaxCrossEntropy(), z10, [0, 3, -1], f"{LABELS_OF_TEN} row 2 has -1"),
+    (SoftmaxCrossEntropy(), z10, [0, 10, 3], f"{LABELS_OF_TEN} row 1 has 10; labels up to 10 need 11 outputs"),
+    (SoftmaxCrossEntropy(), z10, [0, 3, -1], f"{LABELS_OF_TEN} row 2 has -1; labels begin at 0"),
     (SoftmaxCrossEntropy(), z10, [1, 5, 10], f"{LABELS_OF_TEN} row 2 has 10; labels begin at 0: subtract 1"),
     # probabilities
     (SoftmaxCrossEntropy(), np.zeros((2, 2)), [[0.5, 0.5], [0.5, 0.7]], NO_PROBABILITIES.format("1 is [0.5 0.7]")),
     (SoftmaxCrossEntropy(), np.zeros((1, 2)), [[1.5, -0.5]], NO_PROBABILITIES.format("0 is [ 1.5 -0.5]")),
-    (BinaryCrossEntropy(), np.zeros((2, 1)), [0, 2], "targets must lie between 0 and 1, got 2"),
-    (BinaryCrossEntropy(), np.zeros((2, 1)), [-1, 1], "targets must lie between 0 and 1, got -1"),
+    (BinaryCrossEntropy(), np.zeros((2, 1)), [0, 2], f"{BETWEEN}, got 2; for two classes write targets == 2"),
+    (BinaryCrossEntropy(), np.zeros((2, 1)), [-1, 1], f"{BETWEEN}, got -1; for labels -1 and 1 write (targets + 1) / 2"),
     (Hinge(), np.zeros((2, 1)), [0.5, 1], "targets must be −1 and 1 (or 0 and 1), got others"),
-    (SquaredHinge(), np.zeros((2, 1)), [-2, 1], "targets must lie between -1 and 1, got -2"),
+    (SquaredHinge(), np.zeros((2, 1)), [-2, 1], f"{BETWEEN.replace('0', '-1')}, got -2; for two classes write targets == 1"),
     (KLDivergence(), np.ones((1, 2)), [[1.5, -0.5]], NO_PROBABILITIES.format("0 is [ 1.5 -0.5]")),
     (Poisson(), np.ones((1, 2)), [[1, -2]], "targets are counts and must not be negative, got -2"),
     # not finite
@@ -279,8 +281,8 @@ def test_unfit_targets_are_refused_in_these_words(loss, outputs, targets, messag
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        ([0, 1.5, 2], "SoftmaxCrossEntropy: labels must be whole numbers, but row 1 has 1.5"),
-        (list("abc"), f"SoftmaxCrossEntropy: targets must hold numbers, got dtype <U1; {CONVERT}"),
+        ([0, 1.5, 2], f"SoftmaxCrossEntropy: labels must be whole numbers, but row 1 has 1.5; {NUMBERS}"),
+        (list("abc"), f"SoftmaxCrossEntropy: targets must hold numbers, got dtype <U1; {WORDS}"),
         (None, "SoftmaxCrossEntropy: targets is missing (None)"),
         ([1j, 0, 0], "SoftmaxCrossEntropy: targets must hold real numbers, got dtype complex128; take its .real part"),
     ],

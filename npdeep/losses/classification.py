@@ -101,7 +101,8 @@ def check_labels(owner: str, labels: Array, n: int, classes: int) -> Array:
 
     >>> check_labels("fit", np.array([0, 10]), 2, 10)
     Traceback (most recent call last):
-    ValueError: fit: labels must lie in 0 … 9 (the network has 10 outputs), but row 1 has 10
+    ValueError: fit: labels must lie in 0 … 9 (the network has 10 outputs), but row 1 has 10; labels up to 10 need \
+11 outputs
     """
     if labels.ndim == 2 and labels.shape == (n, 1):
         raise ValueError(f"{owner}: labels must have the shape ({n},), got {labels.shape}; write targets[:, 0]")
@@ -114,10 +115,17 @@ def check_labels(owner: str, labels: Array, n: int, classes: int) -> Array:
         checks.finite(owner, "targets", labels)
         if np.any(labels != np.floor(labels)):
             row = int(np.argmax(labels != np.floor(labels)))
-            raise TypeError(f"{owner}: labels must be whole numbers, but row {row} has {labels[row]}")
+            raise TypeError(
+                f"{owner}: labels must be whole numbers, but row {row} has {labels[row]}; to predict numbers take one output "
+                "and the loss mean_squared_error"
+            )
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         row = int(np.argmax((labels < 0) | (labels >= classes)))
-        mend = "; labels begin at 0: subtract 1" if labels.min() == 1 and labels.max() == classes else ""
+        mend = f"; labels up to {labels.max()} need {labels.max() + 1} outputs" if labels.min() >= 0 else "; labels begin at 0"
+        if labels.min() == 1 and labels.max() == classes:
+            mend = "; labels begin at 0: subtract 1"
+        elif len(np.unique(labels)) == classes:
+            mend = "; number the classes with np.unique(targets, return_inverse=True)[1]"
         raise ValueError(
             f"{owner}: labels must lie in 0 … {classes - 1} (the network has {classes} outputs), "
             f"but row {row} has {labels[row]}{mend}"
@@ -138,8 +146,25 @@ class _TwoClasses(Loss):
         array = super().check_targets(array, n, units, dtype)
         if array.min() < self.lowest or array.max() > 1:
             bad = array.min() if array.min() < self.lowest else array.max()
-            raise ValueError(f"{self.title}: targets must lie between {self.lowest:g} and 1, got {bad:g}")
+            raise ValueError(
+                f"{self.title}: targets must lie between {self.lowest:g} and 1, got {bad:g}; {as_bits(np.unique(array))}"
+            )
         return array
+
+
+def as_bits(values: Array) -> str:
+    """How to make 0 and 1 of targets that take these values.
+
+    >>> as_bits(np.array([-1.0, 1.0])), as_bits(np.array([1.0, 2.0]))
+    ('for labels -1 and 1 write (targets + 1) / 2', 'for two classes write targets == 2')
+    """
+    if values.tolist() == [-1, 1]:
+        return "for labels -1 and 1 write (targets + 1) / 2"
+    if len(values) == 2:
+        return f"for two classes write targets == {values[1]:g}"
+    if np.all(values == np.floor(values)):
+        return "for more than two classes take one output each and the loss softmax_cross_entropy"
+    return "for numbers of any size take the loss mean_squared_error"
 
 
 class BinaryCrossEntropy(_TwoClasses):
