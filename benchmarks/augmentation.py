@@ -24,9 +24,9 @@ from matplotlib.patches import Rectangle
 import npdeep as nd
 from npdeep import augmentation as A
 from npdeep import plots
+from npdeep.common.tables import Table
 from npdeep.kernels.images import hsv_to_rgb
 from npdeep.plots.style import COLORS
-from npdeep.tables import Table
 
 SIZES = ((28, 28, 1), (32, 32, 3))
 BATCHES = (50, 500)

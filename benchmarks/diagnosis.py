@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import npdeep as nd
+from npdeep.common.tables import Table
 from npdeep.debug.diagnosis.advice import ADVICE
-from npdeep.tables import Table
 
 HE = {"kernel_initializer": "he_normal"}
 

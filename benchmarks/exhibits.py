@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from in_turns import in_turns, ratio
 
-from npdeep.tables import Table
+from npdeep.common.tables import Table
 
 Array = np.ndarray[Any, Any]
 Way = Callable[[], Any]

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 import npdeep as nd
-from npdeep.tables import Table
+from npdeep.common.tables import Table
 
 HE = {"kernel_initializer": "he_normal"}
 

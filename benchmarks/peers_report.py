@@ -13,8 +13,8 @@ import numpy as np
 from frameworks import PEERS
 from frameworks.workloads import WORKLOADS
 
+from npdeep.common.tables import Table
 from npdeep.plots.style import COLORS, new_grid, save
-from npdeep.tables import Table
 
 HEADING = "## Beside its peers\n\n    python benchmarks/peers.py\n\n![Time of an epoch beside the peers'](peers.png)\n\n"
 DISAGREES = "✗"

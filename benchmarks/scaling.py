@@ -31,9 +31,9 @@ from in_turns import in_turns, ratio, versions
 from matplotlib.ticker import NullFormatter
 
 import npdeep as nd
+from npdeep.common.tables import Table
 from npdeep.debug.time_step import matrix_products, multiplied
 from npdeep.plots import style
-from npdeep.tables import Table
 
 SIZES = {
     "batch": [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096],

@@ -12,8 +12,8 @@ from matplotlib.ticker import LogLocator
 from peers_report import machine, replaced
 from seeds_printed import BATCH_ROWS, EARLY, EARLY_EPOCHS, LATE, PRINTED, Printed
 
+from npdeep.common.tables import Table
 from npdeep.plots.style import COLORS, new_grid, save
-from npdeep.tables import Table
 
 HEADING = """## What the chapter's notebooks print
 

@@ -40,7 +40,7 @@ from pathlib import Path
 import numpy as np
 
 import npdeep as nd
-from npdeep.tables import Table
+from npdeep.common.tables import Table
 
 RATE, BATCH, PATIENCE = 0.001, 20, 20
 FIRST_EPOCHS, MOST_EPOCHS = 4, 1000

@@ -23,8 +23,8 @@ from npdeep import (
     regularizers,
     schedules,
 )
+from npdeep.common.hints import NAMES
 from npdeep.datasets.batches import batches
-from npdeep.hints import NAMES
 from npdeep.history import History
 from npdeep.layers import (
     GLU,
@@ -39,16 +39,16 @@ from npdeep.layers import (
     PReLU,
     RReLU,
 )
-from npdeep.model import Sequential, load_model
+from npdeep.models.sequential import Sequential, load_model
 from npdeep.parameters import Parameter
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from npdeep import debug, plots
 
 __version__ = "0.1.0"
 
-LATER = ("debug", "lesson", "plots")
+LATER = {"debug": "npdeep.debug", "lesson": "npdeep.teaching.lesson", "plots": "npdeep.plots"}
 
 __all__ = [
     "GLU",
@@ -90,7 +90,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load plots (and with it matplotlib), debug and lesson when they are first asked for; else say where the name is."""
     if name in LATER:
-        return importlib.import_module(f"npdeep.{name}")
+        return importlib.import_module(LATER[name])
     if name in NAMES:
         raise AttributeError(f"npdeep has no {name!r}: use {NAMES[name]}")
     for module in (optimizers, losses, schedules, initializers, regularizers, constraints, clipping, metrics, callbacks):

@@ -2,7 +2,7 @@
 
 import sys
 
-from npdeep.cli import main
+from npdeep.command_line.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
-from npdeep.described import Described
+from npdeep.common import checks
+from npdeep.common.described import Described
 from npdeep.kernels import images as kernels
 from npdeep.kernels.arrays import Array
 

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npdeep import checks
-from npdeep.described import Described
-from npdeep.events import Formula
+from npdeep.common import checks
+from npdeep.common.described import Described
+from npdeep.common.events import Formula
 from npdeep.kernels import clipping as kernels
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Arena, Parameter, chunks, trainable_spans

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from npdeep import checkpoints, checks
-from npdeep.tables import Table, csv_lines
+from npdeep.common import checks
+from npdeep.common.tables import Table, csv_lines
+from npdeep.files import npz
 
 
 class History:
@@ -62,7 +63,7 @@ class History:
         A file of that name is replaced when the new one is whole. Raises OSError where it cannot be written.
         """
         rows = [self.keys, *([record.get(key, "") for key in self.keys] for record in self.records)]
-        with checkpoints.replacing(checks.path("to_csv", "path", path)) as file:
+        with npz.replacing(checks.path("to_csv", "path", path)) as file:
             file.write(csv_lines(rows).encode("utf-8"))
 
     def table(self) -> Table:

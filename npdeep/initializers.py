@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import activations, checks
-from npdeep.described import Described
+from npdeep import activations
+from npdeep.common import checks
+from npdeep.common.described import Described
 from npdeep.kernels.arrays import Array
 
 TRUNCATED_STD = 0.8796256610342398

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 
 CHUNK = 65536

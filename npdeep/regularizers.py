@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from npdeep import checks
-from npdeep.described import Described
-from npdeep.events import Formula
+from npdeep.common import checks
+from npdeep.common.described import Described
+from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.penalties import l1_penalty, l2_penalty
 

@@ -11,8 +11,8 @@ import math
 import numbers
 from typing import Any
 
-from npdeep import checks
-from npdeep.described import Described
+from npdeep.common import checks
+from npdeep.common.described import Described
 
 
 class Schedule(Described):

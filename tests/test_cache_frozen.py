@@ -8,8 +8,8 @@ from helpers_training import CLASSES, WIDTH, bits, examples
 
 import npdeep as nd
 from npdeep import optimizers
-from npdeep.caching import frozen_depth
 from npdeep.callbacks import Callback, EarlyStopping, LambdaCallback
+from npdeep.training.frozen_outputs import frozen_depth
 
 Dense, Activation = nd.Dense, nd.Activation
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npdeep import checks
+from npdeep.common import checks
 
 
 @pytest.mark.parametrize("value", [1, 1.0, np.float32(1), np.int8(1), np.float64(1), fractions.Fraction(1)])

@@ -10,12 +10,12 @@ import threading
 
 import pytest
 
-from npdeep import checked, cli
+from npdeep.command_line import checked_networks, main
 
 
 def run(capsys, *arguments):
     """Exit code, standard output and standard error of a command."""
-    code = cli.main(arguments)
+    code = main.main(arguments)
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
@@ -93,14 +93,14 @@ def test_check_compares_gradients_and_fails_where_they_differ(capsys, monkeypatc
     assert "WRONG" in out
 
 
-@pytest.mark.parametrize("name", sorted(checked.CHECKED))
+@pytest.mark.parametrize("name", sorted(checked_networks.CHECKED))
 def test_every_named_network_passes(name):
-    report = checked.check_network(name)
+    report = checked_networks.check_network(name)
     assert report, report
 
 
 def test_check_all_goes_through_all_of_them(capsys, monkeypatch):
-    monkeypatch.setattr(checked, "CHECKED", {k: checked.CHECKED[k] for k in ("dense", "gelu")})
+    monkeypatch.setattr(checked_networks, "CHECKED", {k: checked_networks.CHECKED[k] for k in ("dense", "gelu")})
     code, out, _ = run(capsys, "check", "all")
     assert code == 0
     assert "dense: " in out
@@ -118,7 +118,7 @@ def test_lesson_runs_from_the_command_line(capsys, tmp_path, monkeypatch):
 @pytest.mark.parametrize("command", [[], ["lesson"], ["train"], ["check"]])
 def test_help_is_complete(capsys, command):
     with pytest.raises(SystemExit) as ended:
-        cli.main([*command, "--help"])
+        main.main([*command, "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
     flags = re.findall(r"^  (--[a-z-]+|-h)", text, re.MULTILINE)
@@ -130,13 +130,13 @@ def test_help_is_complete(capsys, command):
 @pytest.mark.parametrize("arguments", [[], ["leson"], ["check", "nothing"], ["train", "--epochs", "many"]])
 def test_usage_errors_end_with_2(capsys, arguments):
     with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
+        main.main(arguments)
     assert ended.value.code == 2
 
 
 def test_version(capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.main(["--version"])
+        main.main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("npdeep 0.")
 
@@ -177,7 +177,7 @@ def test_ctrl_c_ends_cleanly_with_what_was_learned_so_far(tmp_path, command):
 
 
 def test_a_second_ctrl_c_ends_at_once():
-    with cli.interruptible() as stopped:
+    with main.interruptible() as stopped:
         assert not stopped()
         os.kill(os.getpid(), signal.SIGINT)
         assert stopped()
@@ -189,7 +189,7 @@ def test_an_interrupt_before_anything_was_learned_is_no_traceback(capsys, monkey
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.nd.lesson, "run", interrupted)
+    monkeypatch.setattr(main.nd.lesson, "run", interrupted)
     code, _, err = run(capsys, "lesson")
     assert code == 130
     assert err == "interrupted\n"

@@ -6,12 +6,12 @@ import pytest
 from helpers_training import plain_trainer
 
 import npdeep as nd
-from npdeep import cli
+from npdeep.command_line import main
 
 
 def run(capsys, *arguments):
     """Exit code, standard output and standard error of npdeep bench."""
-    code = cli.main(["bench", "--repeats", "2", *map(str, arguments)])
+    code = main.main(["bench", "--repeats", "2", *map(str, arguments)])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
@@ -80,7 +80,7 @@ def test_unfit_arguments_end_with_2_and_a_message(capsys, tmp_path, monkeypatch,
 
 def test_help_says_every_default_once(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["bench", "--help"])
+        main.main(["bench", "--help"])
     text = capsys.readouterr().out
     assert "None" not in text
     for default in ("300 100", "relu", "adam", "42", "50", "100"):

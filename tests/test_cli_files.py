@@ -15,7 +15,8 @@ from helpers_own import OwnLayer, OwnLossObject
 from helpers_training import examples, plain_trainer
 
 import npdeep as nd
-from npdeep import checkpoints, cli
+from npdeep.command_line import main
+from npdeep.files import npz
 
 OPTIONS = ["--layers", "20", "--batch-normalization", "--dropout", "0.2", "--optimizer", "nadam", "--clip", "1"]
 SCHEDULED = ["--layers", "10", "10", "--activation", "elu", "--optimizer", "momentum", "--schedule", "power_decay:100"]
@@ -24,14 +25,14 @@ PER_EPOCH = 90                                # updates: 4,500 digits in batches
 
 def run(capsys, *arguments):
     """Exit code, standard output and standard error of a command."""
-    code = cli.main([str(a) for a in arguments])
+    code = main.main([str(a) for a in arguments])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
 
 def contents(folder):
     """All that a run's checkpoint holds but the seconds."""
-    header, arrays = checkpoints.read(folder / "trainer.npz")
+    header, arrays = npz.read(folder / "trainer.npz")
     header["state"].pop("seconds")
     for record in header["history"]["records"]:
         record.pop("seconds")
@@ -49,7 +50,7 @@ def whole(tmp_path_factory):
     folders = {}
     for options in (OPTIONS, SCHEDULED):
         folders[tuple(options)] = folder = tmp_path_factory.mktemp("whole")
-        assert cli.main(["train", *options, "--epochs", "3", "--folder", str(folder)]) == 0
+        assert main.main(["train", *options, "--epochs", "3", "--folder", str(folder)]) == 0
     return folders
 
 
@@ -66,7 +67,7 @@ def interrupt_after(monkeypatch, steps):
 
         yield stopped
 
-    monkeypatch.setattr(cli, "interruptible", pressed)
+    monkeypatch.setattr(main, "interruptible", pressed)
 
 
 # ── resuming ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -74,7 +75,7 @@ def interrupt_after(monkeypatch, steps):
 def test_a_resumed_run_holds_the_same_bits_and_history_as_a_longer_one(capsys, tmp_path, whole, options):
     folder = tmp_path / "run"
     code, out, _ = run(capsys, "train", *options, "--epochs", 1, "--folder", folder)
-    assert (code, checkpoints.read(folder / "trainer.npz")[0]["state"]["iteration"]) == (0, PER_EPOCH)
+    assert (code, npz.read(folder / "trainer.npz")[0]["state"]["iteration"]) == (0, PER_EPOCH)
     assert f"wrote {folder / 'trainer.npz'}" in out
     code, out, _ = run(capsys, "train", "--resume", folder, "--epochs", 2)
     assert code == 0
@@ -262,7 +263,7 @@ FAULTS = {
     "a text": (lambda path: path.write_text("hello"), NO_ZIP),
     "somebody else's": (lambda path: np.savez(path, x=np.ones(3)), "checkpoint .*: no checkpoint of npdeep: it has no header"),
     "of a newer version": (next_version, "has version 2 of the format, this npdeep reads version 1"),
-    "of an empty model": (lambda path: checkpoints.write(path, {}, {}), "checkpoint .*: holds no model"),
+    "of an empty model": (lambda path: npz.write(path, {}, {}), "checkpoint .*: holds no model"),
 }
 
 
@@ -347,7 +348,7 @@ def test_a_folder_that_is_not_there(capsys, tmp_path):
 @pytest.mark.parametrize("command", ["summary", "evaluate"])
 def test_without_a_file_the_usage_is_shown(capsys, command):
     with pytest.raises(SystemExit) as ended:
-        cli.main([command])
+        main.main([command])
     assert ended.value.code == 2
     assert f"usage: npdeep {command}" in capsys.readouterr().err
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 
 import npdeep as nd
-from npdeep.cli import main
+from npdeep.command_line.main import main
 
 
 def saved(folder):

@@ -57,7 +57,7 @@ def test_by_s_alone_it_passes_through_the_step_its_layers_its_loss_and_kernels(t
     begin = next(i for i, (_, function) in enumerate(places) if function == "operations")
     end = next(i for i, (file, _) in enumerate(places) if i > begin and file.endswith("lesson.py"))
     for file, function in places[begin:end]:
-        if file == "trainer.py":
+        if file == "training/trainer.py":
             assert function in ("step", "operations")
         else:
             assert file.split("/")[0] in ("layers", "losses", "optimizers", "kernels", "schedules.py"), (file, function)
@@ -65,7 +65,7 @@ def test_by_s_alone_it_passes_through_the_step_its_layers_its_loss_and_kernels(t
     assert {"affine_forward", "batch_normalization_backward", "elu_backward", "softmax_cross_entropy_backward"} <= visited
     assert {"momentum", "affine_backward", "update_piece"} <= visited
     upto = places[begin : next(i for i, (_, function) in enumerate(places) if function == "affine_backward")]
-    assert all(file.split("/")[0] in ("trainer.py", "layers", "losses", "kernels") for file, _ in upto)
+    assert all(file.split("/")[0] in ("training", "layers", "losses", "kernels") for file, _ in upto)
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 from helpers_training import bits, every_trainer, examples, plain_trainer
 
 import npdeep as nd
-from npdeep.cli import main
+from npdeep.command_line.main import main
 from npdeep.debug import FAULTS, diagnose
 from npdeep.debug.diagnosis.advice import ADVICE, READ
 from npdeep.debug.diagnosis.diagnose import ORDER
-from npdeep.lesson.networks import NETWORKS
+from npdeep.teaching.lesson.networks import NETWORKS
 
 
 def load_benchmark():

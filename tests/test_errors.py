@@ -192,7 +192,7 @@ def test_unfit_calls_of_a_trained_trainer(trainer, call, error, message):
         (lambda step: 0.1, TypeError, r"or an object of nd\.schedules; derive your own from nd\.schedules\.Schedule"),
         (nd.schedules.PowerDecay, TypeError, r"or an object of nd\.schedules"),
     ],
-    ids=str,
+    ids=lambda value: "a function" if type(value).__name__ == "function" else str(value),
 )
 @pytest.mark.parametrize("name", sorted(nd.optimizers.KNOWN))
 def test_unfit_learning_rates(trainer, name, rate, error, message):

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 import npdeep as nd
 from npdeep.activations import RULES
-from npdeep.events import Formula, StepEvent, statistics
+from npdeep.common.events import Formula, StepEvent, statistics
 from npdeep.kernels.affine import affine_forward
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import npdeep as nd
-from npdeep.feed import ArrayFeed, IterableFeed, is_mapped
+from npdeep.training.feed import ArrayFeed, IterableFeed, is_mapped
 
 X, Y, W = np.arange(22.0).reshape(11, 2), np.arange(11), np.linspace(0, 1, 11)
 

@@ -8,7 +8,7 @@ import pytest
 from helpers_training import bits, every_layer, every_trainer, examples
 
 import npdeep as nd
-from npdeep import checked, cli
+from npdeep.command_line import checked_networks, main
 from npdeep.debug.gradient_check import Probe
 from npdeep.kernels import batch_normalization as kernels
 from npdeep.kernels.affine import affine_backward
@@ -271,14 +271,14 @@ def test_the_picture_of_the_sweep_draws_what_was_measured():
 
 def test_the_command_sweeps_and_draws(tmp_path, capsys):
     figure = tmp_path / "check.png"
-    assert cli.main(["check", "dense", "--sweep", "--figure", str(figure)]) == 0
+    assert main.main(["check", "dense", "--sweep", "--figure", str(figure)]) == 0
     out = capsys.readouterr().out
     assert "the two agree best, to" in out
     assert f"wrote {figure}" in out
     assert figure.read_bytes()[:4] == b"\x89PNG"
-    assert cli.main(["check", "all", "--figure", str(figure)]) == 2
+    assert main.main(["check", "all", "--figure", str(figure)]) == 2
     assert "--figure draws one network" in capsys.readouterr().err
-    assert checked.draw_check(tmp_path / "one.png", checked.check_network("regression")).exists()
+    assert checked_networks.draw_check(tmp_path / "one.png", checked_networks.check_network("regression")).exists()
 
 
 def test_several_kinks_at_one_place_are_no_error_and_a_wrong_backward_there_is(monkeypatch):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import npdeep as nd
-from npdeep.tables import Table
+from npdeep.common.tables import Table
 
 RECORDS = [{"epoch": 1, "loss": 0.5, "val_loss": 0.123456789}, {"epoch": 2, "loss": 0.25, "extra": "yes"}]
 

@@ -6,9 +6,9 @@ import re
 import pytest
 
 import npdeep as nd
-from npdeep.lesson.measure import Look, Result
-from npdeep.lesson.networks import NETWORKS
-from npdeep.lesson.words import sentences, table
+from npdeep.teaching.lesson.measure import Look, Result
+from npdeep.teaching.lesson.networks import NETWORKS
+from npdeep.teaching.lesson.words import sentences, table
 
 
 def result(title="ReLU, He", ratio=1.0, accuracy=0.93, saturated=0.0, squashes=False, compared=True) -> Result:

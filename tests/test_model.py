@@ -49,7 +49,7 @@ class HalfBuilt(nd.layers.Layer):
     ],
 )
 def test_layers_without_a_name_are_numbered(layers, names):
-    assert nd.model.name_layers(layers) == names
+    assert nd.models.names.name_layers(layers) == names
 
 
 @given(st.lists(st.none() | st.sampled_from(["dense", "dense_1", "dense_2", "out"]), max_size=8))
@@ -57,9 +57,9 @@ def test_names_given_are_kept_and_all_names_differ(given_names):
     layers = [nd.Dense(1, name=name) for name in given_names]
     if len({n for n in given_names if n}) < sum(n is not None for n in given_names):
         with pytest.raises(ValueError, match="two layers have the name"):
-            nd.model.name_layers(layers)
+            nd.models.names.name_layers(layers)
     else:
-        names = nd.model.name_layers(layers)
+        names = nd.models.names.name_layers(layers)
         assert len(set(names)) == len(layers)
         assert all(name == given for name, given in zip(names, given_names, strict=True) if given)
 

@@ -7,9 +7,9 @@ import pytest
 from helpers_training import bits, every_trainer, examples, plain_trainer
 
 import npdeep as nd
-from npdeep.events import Formula, StepEvent
+from npdeep.common.events import Formula, StepEvent
+from npdeep.common.tables import Table
 from npdeep.history import History
-from npdeep.tables import Table
 
 WILD = "<b>&\"'</table>"
 

@@ -11,8 +11,8 @@ from helpers_own import CLASSES_OF_ITS_OWN, OwnLossObject, OwnMetric, own_traine
 from helpers_training import CLASSES, WIDTH, bits, every_trainer, examples, plain_trainer
 
 import npdeep as nd
-from npdeep import checkpoints
 from npdeep.callbacks import Checkpoint, LambdaCallback, ReduceLROnPlateau
+from npdeep.files import npz
 
 X, Y = examples(50)                           # batches of 16, 16, 16 and 2
 EPOCHS = 4
@@ -276,7 +276,7 @@ def test_a_fresh_process_comes_to_the_same_end(finished_elsewhere, name):
 
 
 def test_the_files_of_both_processes_hold_the_same_arrays(finished_elsewhere, tmp_path):
-    _, here = checkpoints.read(RUNS["adam"].whole().save(tmp_path / "a.npz"))
+    _, here = npz.read(RUNS["adam"].whole().save(tmp_path / "a.npz"))
     for end in (finished_elsewhere / "adam").glob("*.end.npz"):
-        _, there = checkpoints.read(end)
+        _, there = npz.read(end)
         assert {name: array.tobytes() for name, array in there.items()} == {n: array.tobytes() for n, array in here.items()}

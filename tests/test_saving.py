@@ -9,8 +9,8 @@ from helpers_own import CLASSES_OF_ITS_OWN, OwnLossClass, OwnLossObject, OwnMetr
 from helpers_training import CLASSES, WIDTH, bits, every_layer, every_trainer, examples, plain_trainer
 
 import npdeep as nd
-from npdeep import checkpoints, objects
 from npdeep.callbacks import Callback, LambdaCallback
+from npdeep.files import encoding, npz
 
 X, Y = examples(50)
 RUN = {"batch_size": 16, "verbose": False}
@@ -22,9 +22,9 @@ def restored(trainer, folder, **kwargs):
 
 def rewritten(path, edit):
     """A sound file with other contents: what edit(header, arrays) makes of them."""
-    header, arrays = checkpoints.read(path)
+    header, arrays = npz.read(path)
     edit(header, arrays)
-    return checkpoints.write(path, header, arrays)
+    return npz.write(path, header, arrays)
 
 
 # ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -62,18 +62,18 @@ OBJECTS = [
 
 @pytest.mark.parametrize("thing", OBJECTS, ids=repr)
 def test_an_object_is_made_anew_from_its_name_and_arguments(thing):
-    stored = json.loads(json.dumps(objects.encode(thing, "it")))
-    twin = objects.decode(stored, {})
+    stored = json.loads(json.dumps(encoding.encode(thing, "it")))
+    twin = encoding.decode(stored, {})
     assert type(twin) is type(thing)
-    assert repr(twin) == repr(thing) == objects.as_text(stored)
+    assert repr(twin) == repr(thing) == encoding.as_text(stored)
 
 
 def test_every_class_of_npdeeps_is_among_them():
-    assert {type(thing) for thing in OBJECTS} == set(objects.BUILT_IN.values())
+    assert {type(thing) for thing in OBJECTS} == set(encoding.BUILT_IN.values())
     kinds = {nd.layers.Layer: nd.layers, nd.optimizers.Optimizer: nd.optimizers, nd.losses.Loss: nd.losses}
     for base, module in kinds.items():        # nothing that is public was forgotten in the table of names
         public = {getattr(module, name) for name in module.__all__} - {base, nd.losses.OwnLoss}
-        assert {kind for kind in public if isinstance(kind, type) and issubclass(kind, base)} <= set(objects.BUILT_IN.values())
+        assert {kind for kind in public if isinstance(kind, type) and issubclass(kind, base)} <= set(encoding.BUILT_IN.values())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_every_class_of_npdeeps_is_among_them():
 )
 def test_what_cannot_be_stored_is_named(value, message):
     with pytest.raises(TypeError, match=message):
-        objects.encode(value, "it")
+        encoding.encode(value, "it")
 
 
 def test_a_class_that_does_not_keep_its_arguments_is_told_how_to_mend_that():
@@ -198,7 +198,7 @@ def test_a_failed_restore_makes_nothing_and_a_model_file_holds_no_trainer(tmp_pa
     with pytest.raises(ValueError, match=r"model\.npz: holds a model without a trainer; read it with nd\.load_model\(path\)"):
         nd.Trainer.restore(path)
     with pytest.raises(ValueError, match="holds no model"):
-        nd.load_model(checkpoints.write(tmp_path / "none.npz", {}, {}))
+        nd.load_model(npz.write(tmp_path / "none.npz", {}, {}))
 
 
 def test_a_trainers_file_holds_a_model_too(tmp_path):
@@ -545,7 +545,7 @@ def test_the_chapters_list_of_all_variables_with_slots():
 def test_the_arrays_of_a_file_have_the_names_of_the_variables(tmp_path):
     trainer = seed_000()
     trainer.fit(X, Y, **RUN)
-    _, arrays = checkpoints.read(trainer.save(tmp_path / "a.npz"))
+    _, arrays = npz.read(trainer.save(tmp_path / "a.npz"))
     live = trainer.variables()
     assert set(arrays) == set(live) - {"iteration"}
     assert all(arrays[name].tobytes() == live[name].tobytes() for name in arrays)

@@ -5,7 +5,7 @@ import pytest
 from helpers_training import bits
 
 import npdeep as nd
-from npdeep.feed import ArrayFeed
+from npdeep.training.feed import ArrayFeed
 
 SCALE = np.float32(1 / 255)
 (BYTES, Y), _ = nd.datasets.mnist_sample(dtype="uint8")

@@ -11,7 +11,7 @@ import pytest
 from helpers_training import bits, every_trainer, examples, plain_trainer
 
 import npdeep as nd
-from npdeep import cli
+from npdeep.command_line import main
 from npdeep.debug.recorded import recorded
 
 
@@ -239,7 +239,7 @@ def test_at_a_terminal_there_is_a_prompt():
 
 def test_the_command_writes_a_page(capsys, tmp_path):
     file = tmp_path / "step.html"
-    assert cli.main(["walk", "--html", str(file), "--layers", "6", "5", "--activation", "elu", "--optimizer", "adam"]) == 0
+    assert main.main(["walk", "--html", str(file), "--layers", "6", "5", "--activation", "elu", "--optimizer", "adam"]) == 0
     assert f"wrote {file}" in capsys.readouterr().out
     text = file.read_text(encoding="utf-8")
     assert "One training step of 784-6-5-10, 8 examples" in text
@@ -254,12 +254,12 @@ def test_the_command_walks_on_with_a_saved_trainer_or_model(capsys, tmp_path, mo
     trainer.save(tmp_path / "trainer.npz")
     model.save(tmp_path / "model.npz")
     monkeypatch.setattr("sys.stdin", io.StringIO("j update\n"))
-    assert cli.main(["walk", "--file", str(tmp_path / "trainer.npz"), "--batch-size", "3"]) == 0
+    assert main.main(["walk", "--file", str(tmp_path / "trainer.npz"), "--batch-size", "3"]) == 0
     out = capsys.readouterr().out
     assert "(3, 784)" in out
     assert "m ← β·m − η·g" in out
     monkeypatch.setattr("sys.stdin", io.StringIO("j update\n"))
-    assert cli.main(["walk", "--file", str(tmp_path / "model.npz")]) == 0
+    assert main.main(["walk", "--file", str(tmp_path / "model.npz")]) == 0
     assert "w ← w − η·g" in capsys.readouterr().out
 
 
@@ -281,7 +281,7 @@ def test_the_command_walks_on_with_a_saved_trainer_or_model(capsys, tmp_path, mo
 def test_unfit_arguments_end_with_2_and_a_message(capsys, tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     plain_trainer().model.save("small.npz")
-    assert cli.main(["walk", *options.split()]) == 2
+    assert main.main(["walk", *options.split()]) == 2
     err = capsys.readouterr().err
     assert err.startswith("npdeep walk: ")
     assert message in err
@@ -290,7 +290,7 @@ def test_unfit_arguments_end_with_2_and_a_message(capsys, tmp_path, monkeypatch,
 
 def test_help_says_every_default_once(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["walk", "--help"])
+        main.main(["walk", "--help"])
     text = capsys.readouterr().out
     assert "None" not in text
     assert "(default: 30)" in text

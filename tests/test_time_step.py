@@ -10,10 +10,10 @@ from helpers_own import OwnLossObject, own_trainer
 from helpers_training import bits, every_trainer, examples, plain_trainer
 
 import npdeep as nd
+from npdeep.common.events import Formula
 from npdeep.debug import StepTiming, TimedOperation, time_step
 from npdeep.debug.step_timing import AROUND, GROUPS, PRODUCTS, hints, of_group
 from npdeep.debug.time_step import matrix_products
-from npdeep.events import Formula
 
 X, Y = examples(20)
 

@@ -11,11 +11,11 @@ import pytest
 from helpers_training import bits, every_trainer, examples, plain_trainer
 
 import npdeep as nd
+from npdeep.common.events import STAGES
 from npdeep.debug.unrolling.layers import LAYERS
 from npdeep.debug.unrolling.losses import LOSSES
 from npdeep.debug.unrolling.script import TAKEN
 from npdeep.debug.unrolling.updates import CLIPPINGS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULES
-from npdeep.events import STAGES
 from npdeep.kernels.affine import affine_backward
 from npdeep.kernels.updates.adaptive import adam, moving_average
 

@@ -7,7 +7,7 @@ import pytest
 from helpers_training import bits, every_trainer, examples, plain_trainer
 
 import npdeep as nd
-from npdeep.events import STAGES, StepEvent
+from npdeep.common.events import STAGES, StepEvent
 
 OPTIMIZERS = {
     "momentum": lambda: nd.optimizers.Momentum(nd.schedules.PowerDecay(0.05, 10), 0.9),

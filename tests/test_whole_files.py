@@ -10,7 +10,8 @@ import pytest
 from helpers_training import examples, plain_trainer
 
 import npdeep as nd
-from npdeep import checkpoints, plots
+from npdeep import plots
+from npdeep.files import npz
 
 resource = pytest.importorskip("resource")    # limits and named pipes, on Unix alone
 X, Y = examples(12)
@@ -103,7 +104,7 @@ def test_pipes_and_devices_keep_their_places(tmp_path):
     device = tmp_path / "pipe"
     os.mkfifo(device)
     reader = subprocess.Popen(["cat", device], stdout=subprocess.PIPE)
-    with checkpoints.replacing(device) as file:
+    with npz.replacing(device) as file:
         file.write(b"through the pipe")
     assert reader.communicate(timeout=30)[0] == b"through the pipe"
     assert names(tmp_path) == ["pipe"]

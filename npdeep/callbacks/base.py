@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npdeep import checks
-from npdeep.described import Described
+from npdeep.common import checks
+from npdeep.common.described import Described
 
 
 class Callback(Described):

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from npdeep import checks
 from npdeep.callbacks.base import Callback, check_monitor, direction, monitored
+from npdeep.common import checks
 
 
 class Checkpoint(Callback):

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
 from npdeep.callbacks.base import Callback
+from npdeep.common import checks
 from npdeep.kernels.arrays import Array
-from npdeep.snapshots import forward_and_backward, hidden_activations
+from npdeep.models.snapshot import forward_and_backward, hidden_activations
 
 
 class RecordLayers(Callback):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
 from npdeep.callbacks.base import Callback
-from npdeep.events import norm
+from npdeep.common import checks
+from npdeep.common.events import norm
 from npdeep.kernels.arrays import Array
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
 from npdeep.callbacks.base import Callback, check_monitor, direction, monitored
+from npdeep.common import checks
 from npdeep.schedules import Schedule
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, seeds
+from npdeep.common import checks, seeds
 from npdeep.kernels.arrays import Array
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 
 Split = tuple[Array, Array]

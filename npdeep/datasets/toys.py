@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from npdeep import checks, seeds
+from npdeep.common import checks, seeds
 from npdeep.kernels.arrays import Array
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
+from npdeep.common.events import StepEvent
 from npdeep.debug.snapshot import SATURATED, slopes, steepest
-from npdeep.events import StepEvent
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 Condition = Callable[[StepEvent], Any]
 

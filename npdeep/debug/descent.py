@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, optimizers
+from npdeep import optimizers
+from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Parameter, allocate, trainable_spans
 

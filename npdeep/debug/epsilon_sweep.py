@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, losses
+from npdeep import losses
+from npdeep.common import checks
+from npdeep.common.tables import Table
 from npdeep.debug.gradient_check import Probe, check_trainable, compare
 from npdeep.kernels.arrays import Array
-from npdeep.model import Sequential, check_dtype
-from npdeep.tables import Table
+from npdeep.models.sequential import Sequential, check_dtype
 
 EPSILONS = tuple(float(f"{10.0**k:.3g}") for k in np.arange(-1, -12.25, -0.5))
 """From 1e-1 to 1e-12, two a decade."""

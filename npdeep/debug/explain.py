@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.debug import explain_layers as layers
 from npdeep.debug.explain_activations import activation, activation_backward
 from npdeep.debug.explain_batch_normalization import batch_normalization, batch_normalization_backward

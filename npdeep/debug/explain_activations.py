@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.events import Formula
 from npdeep.debug.explain_layers import Parts
 from npdeep.debug.explanation import Statement, Symbol
 from npdeep.debug.place import Place
-from npdeep.events import Formula
 from npdeep.kernels.activations.exponentials import SELU_ALPHA, SELU_SCALE
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from npdeep.common.events import Formula
 from npdeep.debug.explain_layers import Parts, over_rows, row_terms
 from npdeep.debug.explanation import Equation, Statement, Symbol
 from npdeep.debug.expressions import short
 from npdeep.debug.place import Place
-from npdeep.events import Formula
 from npdeep.layers import BatchNormalization
 
 MEAN = Formula("mean of x[i] over the batch", r"\tfrac1n \sum_i x_i")

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.events import Formula
 from npdeep.debug.explanation import Statement, Symbol, Term
 from npdeep.debug.place import Place
-from npdeep.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.layers import GLU, AlphaDropout, Dense, Dropout, GaussianNoise, Layer, Maxout, PReLU, RReLU
 from npdeep.parameters import Parameter

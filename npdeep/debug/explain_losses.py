@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.events import Formula
 from npdeep.debug.explain_activations import exponentials
 from npdeep.debug.explain_layers import Parts
 from npdeep.debug.explanation import Statement, Symbol
 from npdeep.debug.place import Place
-from npdeep.events import Formula
 from npdeep.losses import Hinge, KLDivergence, Loss, SoftmaxCrossEntropy
 
 FORMULAS = {

@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, schedules
+from npdeep import schedules
+from npdeep.common import checks
 from npdeep.debug.explanation import Equation, Explanation, Statement, Symbol
 from npdeep.debug.expressions import names_in, short
 from npdeep.debug.place import Place, index_within
 from npdeep.debug.update_rules import RULES
 from npdeep.optimizers import Momentum, Nadam, Nesterov, Optimizer, RMSProp
 from npdeep.parameters import Parameter
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 NEXT = (
     "what the next update makes of the gradient that is there; after a whole step that gradient has been used already: to see "

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from npdeep.common.events import Formula
 from npdeep.debug.expressions import CONDITION, IMPORTS, PRODUCT, SYMBOLS, Latex, Python, Text, Value, evaluate, parse, short
-from npdeep.events import Formula
 
 
 class Symbol:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, losses
+from npdeep import losses
+from npdeep.common import checks
 from npdeep.debug.gradient_report import Comparison, GradientReport, place
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
 
 STEP = 6e-6
 """Near the cube root of float64's epsilon, where the errors of truncation and of rounding are equally small."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from npdeep.common.tables import Table
 from npdeep.debug.expressions import short
 from npdeep.kernels.arrays import Array
-from npdeep.tables import Table
 
 SHOWN_KINKS = 3
 """How many kinks the report tells of in words; `report.kinks` has them all."""

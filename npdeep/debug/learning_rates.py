@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
+from npdeep.common.tables import Table
 from npdeep.datasets.batches import batches
-from npdeep.tables import Table
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 DIVERGED = 4.0
 """The test ends where the loss is so many times the best one."""

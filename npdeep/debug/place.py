@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.debug.explanation import Equation, Number, Sum, Symbol, Term
-from npdeep.events import Formula
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import activations, checks
+from npdeep import activations
+from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 from npdeep.losses.classification import check_labels
 from npdeep.metrics import as_labels
-from npdeep.model import Sequential
-from npdeep.trainer import Trainer, last_activation
+from npdeep.models.sequential import Sequential
+from npdeep.training.trainer import Trainer, last_activation
 
 PROBABILITIES = ("softmax", "softmin", "sparsemax", "sigmoid", "hard_sigmoid", "sparse_sigmoid")
 """Activations whose outputs are probabilities already."""

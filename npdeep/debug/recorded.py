@@ -4,9 +4,9 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from npdeep.events import StepEvent
+from npdeep.common.events import StepEvent
 from npdeep.kernels.arrays import Array
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 
 def recorded(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None) -> Iterator[StepEvent]:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from npdeep import activations
-from npdeep.events import norm
+from npdeep.common.events import norm
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
-from npdeep.model import Sequential
-from npdeep.snapshots import hidden_activations, snapshot
+from npdeep.models.sequential import Sequential
+from npdeep.models.snapshot import hidden_activations, snapshot
 
 __all__ = [
     "flat_share",

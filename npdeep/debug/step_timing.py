@@ -4,8 +4,8 @@ import html
 import math
 from dataclasses import dataclass, field
 
-from npdeep.events import Formula
-from npdeep.tables import Table
+from npdeep.common.events import Formula
+from npdeep.common.tables import Table
 
 WORTH_SAYING = 0.1
 """A kind of work is spoken of where it takes this share of the step."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from npdeep.events import StepEvent
+from npdeep.common.events import StepEvent
 from npdeep.layers import Activation, Dense, Maxout, PReLU, RReLU
 
 ENDS: dict[type[Any], tuple[str, str]] = {

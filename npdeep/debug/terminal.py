@@ -10,15 +10,15 @@ from typing import IO, Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
+from npdeep.common.events import StepEvent, statistics_in_words
 from npdeep.debug.explain import explain
 from npdeep.debug.explain_update import explain_update
 from npdeep.debug.explanation import Explanation
 from npdeep.debug.recorded import recorded
 from npdeep.debug.symbols import symbol
-from npdeep.events import StepEvent, statistics_in_words
 from npdeep.kernels.arrays import Array
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 COMMANDS = ("next", "back", "jump", "list", "show", "stats", "formula", "source", "explain", "help", "quit")
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
+from npdeep.common.events import StepEvent
 from npdeep.debug.step_timing import StepTiming, TimedOperation
-from npdeep.events import StepEvent
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, BatchNormalization
 from npdeep.layers.base import Layer
 from npdeep.losses import check_weights
-from npdeep.model import Sequential
-from npdeep.trainer import Trainer
+from npdeep.models.sequential import Sequential
+from npdeep.training.trainer import Trainer
 
 BLOCK = 5
 """So many steps are timed in a row before the next way of running is timed."""

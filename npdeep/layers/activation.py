@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from npdeep import activations
-from npdeep.events import Formula
+from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer
 

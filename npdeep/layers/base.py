@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npdeep import seeds
-from npdeep.described import Described
-from npdeep.events import Formula, StepEvent
+from npdeep.common import seeds
+from npdeep.common.described import Described
+from npdeep.common.events import Formula, StepEvent
 from npdeep.initializers import Initializer
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Parameter

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
-from npdeep.events import Formula
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.initializers import Ones, Zeros
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.batch_normalization import (

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from npdeep import checks, constraints, initializers, regularizers
-from npdeep.events import Formula
+from npdeep import constraints, initializers, regularizers
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.kernels.affine import affine_backward, affine_forward
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer

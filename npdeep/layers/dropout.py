@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from npdeep import checks
-from npdeep.events import Formula
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.kernels import dropout as kernels
 from npdeep.kernels.activations.exponentials import SELU_ALPHA, SELU_SCALE
 from npdeep.kernels.arrays import Array

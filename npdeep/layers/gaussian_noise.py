@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from npdeep import checks
-from npdeep.events import Formula
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.dropout import gaussian_noise_forward
 from npdeep.layers.base import Layer

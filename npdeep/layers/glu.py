@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from npdeep.events import Formula
+from npdeep.common.events import Formula
 from npdeep.kernels.activations.gates import glu_backward, glu_forward
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, constraints, initializers, regularizers
-from npdeep.events import Formula
+from npdeep import constraints, initializers, regularizers
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.kernels.activations.gates import maxout_backward, maxout_forward
 from npdeep.kernels.affine import affine_backward, affine_forward
 from npdeep.kernels.arrays import Array

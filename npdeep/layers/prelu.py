@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from npdeep import initializers
-from npdeep.events import Formula
+from npdeep.common.events import Formula
 from npdeep.kernels.activations.rectifiers import prelu_backward, prelu_forward
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
-from npdeep.events import Formula
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.kernels.activations.rectifiers import rrelu_backward, rrelu_forward
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.losses.base import Loss, check_weights
 from npdeep.losses.classification import BinaryCrossEntropy, Hinge, KLDivergence, SoftmaxCrossEntropy, SquaredHinge
 from npdeep.losses.own import OwnLoss

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npdeep import checks
-from npdeep.described import Described
-from npdeep.events import Formula
+from npdeep.common import checks
+from npdeep.common.described import Described
+from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.losses.reduction import weighted_mean, weighted_mean_backward
 

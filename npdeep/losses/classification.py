@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npdeep import checks
-from npdeep.events import Formula
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.losses import cross_entropy, margins
 from npdeep.losses.base import Loss

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from npdeep import checks
-from npdeep.events import Formula
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.losses import regression
 from npdeep.losses.base import Loss

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.optimizers.adaptive import AdaDelta, AdaGrad, Adam, AdaMax, AdamW, Nadam, RMSProp
 from npdeep.optimizers.base import Optimizer
 from npdeep.optimizers.descent import SGD, Momentum, Nesterov

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from npdeep import checks, schedules
-from npdeep.events import Formula
+from npdeep import schedules
+from npdeep.common import checks
+from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.updates import adaptive as kernels
 from npdeep.optimizers.base import Optimizer

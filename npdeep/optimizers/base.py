@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npdeep import schedules
-from npdeep.described import Described
-from npdeep.events import Formula
+from npdeep.common.described import Described
+from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.updates.momentum import flush_tiny
 from npdeep.parameters import Arena, Parameter, chunks

@@ -3,7 +3,7 @@
 from typing import Any
 
 from npdeep import schedules
-from npdeep.events import Formula
+from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.updates import momentum as kernels
 from npdeep.optimizers.base import Optimizer

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from npdeep.activations import lookup, value_and_slope
 from npdeep.debug.snapshot import hidden_activations, spread_over_examples
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
 from npdeep.plots.style import COLORS, in_house_style, new_axes, new_grid
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.patches import Rectangle
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.debug.predictions import class_labels, model_of, predictions
 from npdeep.kernels.arrays import Array
 from npdeep.plots.images import contact_sheet

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from npdeep.checks import describe, whole
+from npdeep.common.checks import describe, whole
 from npdeep.debug.learning_rates import LearningRateRange
 from npdeep.history import History
 from npdeep.kernels.arrays import Array

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import SymmetricalLogLocator
 
-from npdeep.checks import describe
+from npdeep.common.checks import describe
 from npdeep.debug.epsilon_sweep import EpsilonSweep
 from npdeep.debug.expressions import short
 from npdeep.debug.gradient_check import STEP

@@ -9,10 +9,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Patch, Rectangle
 
 from npdeep.callbacks import Callback, RecordGradients, RecordUpdates
-from npdeep.checks import describe
+from npdeep.common.checks import describe
 from npdeep.debug.snapshot import kernel_gradient_norms, snapshot
 from npdeep.plots.style import COLORS, in_house_style, layer_ticks, look, new_axes, spread_out
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 
 @in_house_style

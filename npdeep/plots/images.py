@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from npdeep import checks
 from npdeep.augmentation import check_shape, image_shape
+from npdeep.common import checks
 from npdeep.layers.base import Layer
 from npdeep.plots.style import DIVERGING, in_house_style, new_axes
 

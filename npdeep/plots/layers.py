@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from npdeep.callbacks.layers import powers_of_ten, without_zeros
-from npdeep.checks import describe, whole
+from npdeep.common.checks import describe, whole
 from npdeep.debug.predictions import model_of
 from npdeep.debug.snapshot import flat_share, hidden_activations, snapshot
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
 from npdeep.plots.style import in_house_style, layer_ticks, look, new_axes, new_grid, spread_out
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 BINS = 50
 MOST = 5

@@ -6,7 +6,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 
 from npdeep.layers.base import Layer
 from npdeep.layers.dense import Dense
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
 from npdeep.plots.style import COLORS, in_house_style, new_axes
 
 SMALL = 12

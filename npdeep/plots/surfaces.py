@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from npdeep.checks import choice, describe
+from npdeep.common.checks import choice, describe
 from npdeep.debug.descent import SURFACES, Surface, descend
 from npdeep.plots.style import COLORS, MARKERS, in_house_style, look, new_axes
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checkpoints, checks
+from npdeep.common import checks
+from npdeep.common.events import StepEvent, statistics_in_words
 from npdeep.debug.recorded import recorded
 from npdeep.debug.symbols import symbol
-from npdeep.events import StepEvent, statistics_in_words
+from npdeep.files import npz
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 WORDS = {
     "forward": "Forward: the numbers go up. The layer takes its input from below and makes its output.",
@@ -88,7 +89,7 @@ def walk_page(
     except ValueError as broken_off:
         error = str(broken_off)
     page = fill_in(page_data(trainer, content, len(x), title, error))
-    with checkpoints.replacing(path) as file:
+    with npz.replacing(path) as file:
         file.write(page.encode("utf-8"))
     return path
 
@@ -178,7 +179,7 @@ class Content:
 def words(event: StepEvent) -> str:
     """A sentence or two about what is going on.
 
-    >>> from npdeep.events import Formula
+    >>> from npdeep.common.events import Formula
     >>> words(StepEvent("update", "update", None, Formula("w ← w − η·g"), dict))
     'The optimizer moves every weight a little against its gradient.'
     """
@@ -233,7 +234,7 @@ def source_of(code: Callable[..., Any]) -> dict[str, Any]:
         lines, first = inspect.getsourcelines(code)
     except (OSError, TypeError):
         return {"name": code.__qualname__, "file": "", "line": 0, "text": ""}
-    house = Path(checks.__file__).parents[1]
+    house = Path(checks.__file__).parents[2]
     shown = file.relative_to(house).as_posix() if file.is_relative_to(house) else file.name
     return {"name": code.__qualname__, "file": shown, "line": first, "text": textwrap.dedent("".join(lines)).rstrip()}
 

@@ -8,7 +8,7 @@ from npdeep.debug.diagnosis.findings import Finding
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
 from npdeep.losses import BinaryCrossEntropy, Hinge, SoftmaxCrossEntropy
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 TOO_LARGE, TOO_SMALL = 10.0, 0.01
 """Initializers are derived for inputs of about unit size (LeCun et al. 1998; Glorot & Bengio 2010): a factor of ten off,

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
+from npdeep.common.tables import Table
 from npdeep.debug.diagnosis import data, gradients, not_finite, outcome, symmetry, units
 from npdeep.debug.diagnosis.findings import Diagnosis, Finding
 from npdeep.debug.diagnosis.probe import Batch, Probe, probe
 from npdeep.debug.snapshot import SATURATED
 from npdeep.kernels.arrays import Array
 from npdeep.losses import check_weights
-from npdeep.tables import Table
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 LOOKED_AT = 1000
 """At most so many rows go through the network, evenly spaced; labels are judged by all rows."""

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, datasets, initializers, optimizers
+from npdeep import datasets, initializers, optimizers
 from npdeep.callbacks import Callback
+from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, BatchNormalization, Dense, Layer
 from npdeep.losses import SoftmaxCrossEntropy
-from npdeep.model import Sequential
-from npdeep.trainer import Trainer
+from npdeep.models.sequential import Sequential
+from npdeep.training.trainer import Trainer
 
 Planted = tuple[Trainer, Array, Array]
 

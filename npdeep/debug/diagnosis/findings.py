@@ -3,9 +3,9 @@
 import html
 from dataclasses import dataclass, field
 
+from npdeep.common.tables import Table
 from npdeep.debug.diagnosis.advice import ADVICE, READ
 from npdeep.debug.diagnosis.probe import KernelLook
-from npdeep.tables import Table
 
 
 @dataclass(frozen=True)

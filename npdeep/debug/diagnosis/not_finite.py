@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.events import StepEvent, norm
 from npdeep.datasets.batches import batches
 from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.probe import Batch, Probe, bad_arrays, kernel_layers, kernel_of
-from npdeep.events import StepEvent, norm
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
 from npdeep.parameters import Parameter
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 REPLAYED = 300
 """A network whose weights are not finite is trained anew from its seed for so many updates, to see where they go bad."""

@@ -9,7 +9,7 @@ from npdeep.debug.diagnosis.probe import Probe
 from npdeep.history import History
 from npdeep.layers import BatchNormalization
 from npdeep.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 NEAR = 0.98
 """A loss of at least so many times that of guessing is at chance level."""

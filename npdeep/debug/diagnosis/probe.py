@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.events import StepEvent, norm
 from npdeep.debug.snapshot import hidden_activations, slopes, steepest
-from npdeep.events import StepEvent, norm
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
 from npdeep.layers.activation import Activation
 from npdeep.layers.base import Layer
 from npdeep.losses import BinaryCrossEntropy, Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, SoftmaxCrossEntropy
-from npdeep.model import Sequential
-from npdeep.trainer import Trainer
+from npdeep.models.sequential import Sequential
+from npdeep.training.trainer import Trainer
 
 
 @dataclass

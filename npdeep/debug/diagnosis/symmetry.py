@@ -7,7 +7,7 @@ import numpy as np
 from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.probe import kernel_of
 from npdeep.kernels.arrays import Array
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
 
 ALIKE = 1e-3
 """Weights that differ by no more than this share of the largest count as equal: rounding parts them that far."""

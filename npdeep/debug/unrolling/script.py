@@ -14,7 +14,7 @@ import numpy as np
 from npdeep import kernels
 from npdeep.debug.unrolling.sources import Sources
 from npdeep.kernels.arrays import Array
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
 from npdeep.parameters import Parameter
 
 WORDS = """

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, seeds
+from npdeep.common import checks, seeds
+from npdeep.common.described import Described
+from npdeep.common.hints import unknown_keywords
 from npdeep.debug.unrolling.layers import LAYERS, write_backward, write_forward
 from npdeep.debug.unrolling.losses import LOSSES, targets_line, write_loss
 from npdeep.debug.unrolling.script import Script
@@ -22,14 +24,12 @@ from npdeep.debug.unrolling.updates import (
     write_optimizer,
     write_penalties,
 )
-from npdeep.described import Described
-from npdeep.hints import unknown_keywords
 from npdeep.kernels.arrays import Array
 from npdeep.losses import Loss
 from npdeep.losses.own import OwnLoss
 from npdeep.parameters import CHUNK
 from npdeep.schedules import Schedule
-from npdeep.trainer import Trainer
+from npdeep.training.trainer import Trainer
 
 WORD = (1 << 64) - 1
 OF_FIT = ("validation_data", "sample_weight", "shuffle", "seed", "augment", "cache_frozen", "callbacks", "verbose")

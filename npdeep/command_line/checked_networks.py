@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import activations, checks, plots, seeds
+from npdeep import activations, plots
+from npdeep.common import checks, seeds
 from npdeep.debug.epsilon_sweep import EpsilonSweep
 from npdeep.debug.gradient_check import gradient_check
 from npdeep.debug.gradient_report import GradientReport
@@ -25,7 +26,7 @@ from npdeep.layers import (
     PReLU,
     RReLU,
 )
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
 
 
 @dataclass(frozen=True)

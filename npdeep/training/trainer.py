@@ -6,30 +6,31 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, saving, seeds
 from npdeep import clipping as clippings
 from npdeep import losses as losses_
 from npdeep import metrics as metrics_
 from npdeep import optimizers as optimizers_
 from npdeep.augmentation import Augmentation
-from npdeep.caching import check_still_frozen, frozen_depth, frozen_outputs
 from npdeep.callbacks import Callback, progress
+from npdeep.common import checks, seeds
+from npdeep.common.events import StepEvent
+from npdeep.common.hints import TRAINER_ATTRIBUTES, Hinting, no_attribute, unknown_keywords
+from npdeep.common.tables import Table
 from npdeep.datasets.batches import check_augment, pieces
-from npdeep.events import StepEvent
-from npdeep.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches, is_mapped
-from npdeep.hints import TRAINER_ATTRIBUTES, Hinting, no_attribute, unknown_keywords
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, Dense
 from npdeep.layers.base import NOTHING_YET
-from npdeep.loop import FitLoop, Totals
 from npdeep.losses import Loss, check_weights
 from npdeep.metrics import Metric
-from npdeep.model import Sequential
-from npdeep.naming import select_names
+from npdeep.models.names import select_names
+from npdeep.models.sequential import Sequential
 from npdeep.parameters import trainable_spans
-from npdeep.penalized import parameter_event, penalty_pieces, total_penalty
-from npdeep.tables import Table
+from npdeep.training import saving
+from npdeep.training.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches, is_mapped
+from npdeep.training.frozen_outputs import check_still_frozen, frozen_depth, frozen_outputs
+from npdeep.training.loop import FitLoop, Totals
+from npdeep.training.penalties import parameter_event, penalty_pieces, total_penalty
 
 FIXED = ("model", "loss", "optimizer", "clipping", "metrics")
 

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from npdeep import checkpoints, checks, losses, metrics, objects
+from npdeep import losses, metrics
+from npdeep.common import checks
+from npdeep.files import encoding, npz
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
-from npdeep.loop import Totals
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
+from npdeep.training.loop import Totals
 
 PROGRESS = ("epoch", "batches_done", "seconds")
 
@@ -95,35 +97,35 @@ def save(trainer: Any, path: str | Path) -> Path:
         "trainer": {
             "loss": encode_loss(trainer.loss),
             "metrics": [encode_metric(metric) for metric in trainer.metrics],
-            "optimizer": objects.encode(trainer.optimizer, "optimizer"),
-            "clipping": objects.encode(trainer.clipping, "clipping"),
+            "optimizer": encoding.encode(trainer.optimizer, "optimizer"),
+            "clipping": encoding.encode(trainer.clipping, "clipping"),
             "seed": trainer.seed,
         },
         "state": state,
         "history": {"records": trainer.history.records, "stopped_because": trainer.history.stopped_because},
         "callbacks": [
-            {"callback": name, "state": objects.split_arrays(kept, f"callbacks/{i}/{name.partition('(')[0]}", arrays)}
+            {"callback": name, "state": encoding.split_arrays(kept, f"callbacks/{i}/{name.partition('(')[0]}", arrays)}
             for i, (name, kept) in enumerate(watchers)
             if any(other for its_name, other in watchers if its_name == name)    # alike ones are told apart by their order
         ],
     }
-    return checkpoints.write(path, header, arrays)
+    return npz.write(path, header, arrays)
 
 
 def restore(kind: Any, path: str | Path, loss: Any, own_metrics: Any, own: Any) -> Any:
     """A trainer (of class `kind`) from a file that `save` wrote."""
-    header, arrays = checkpoints.read(path)
+    header, arrays = npz.read(path)
     if "trainer" not in header:
         raise ValueError(f"checkpoint {path}: holds a model without a trainer; read it with nd.load_model(path)")
-    classes = objects.check_own("Trainer.restore", own)
+    classes = encoding.check_own("Trainer.restore", own)
     model = Sequential.from_description(header["model"], arrays, classes)
     parts = header["trainer"]
     own_metrics = check_own_metrics(own_metrics, [metric["name"] for metric in parts["metrics"]])
     trainer = kind(
         model,
         decode_loss(parts["loss"], loss, classes),
-        objects.decode(parts["optimizer"], classes),
-        objects.decode(parts["clipping"], classes),
+        encoding.decode(parts["optimizer"], classes),
+        encoding.decode(parts["clipping"], classes),
         [decode_metric(metric, own_metrics, classes) for metric in parts["metrics"]],
         parts["seed"],
     )
@@ -132,7 +134,7 @@ def restore(kind: Any, path: str | Path, loss: Any, own_metrics: Any, own: Any) 
     set_trainer_state(trainer, {**header["state"], "variables": variables, "slots": slots})
     trainer.history = restored_history(header)
     trainer.callback_states = [
-        (entry["callback"], objects.join_arrays(entry["state"], arrays)) for entry in header["callbacks"]
+        (entry["callback"], encoding.join_arrays(entry["state"], arrays)) for entry in header["callbacks"]
     ]
     return trainer
 
@@ -146,7 +148,7 @@ def restored_history(header: dict[str, Any]) -> History:
 
 def encode_loss(loss: losses.Loss) -> Any:
     """A built-in loss by class and arguments; a user's own by its name alone."""
-    return {"own": loss.title} if isinstance(loss, losses.OwnLoss) else objects.encode(loss, "loss")
+    return {"own": loss.title} if isinstance(loss, losses.OwnLoss) else encoding.encode(loss, "loss")
 
 
 def decode_loss(stored: Any, given: Any, own: dict[str, type]) -> Any:
@@ -155,13 +157,13 @@ def decode_loss(stored: Any, given: Any, own: dict[str, type]) -> Any:
         return given
     if "own" in stored:
         raise ValueError(f"Trainer.restore: it was trained with your own loss {stored['own']}; hand it in: loss=...")
-    return objects.decode(stored, own)
+    return encoding.decode(stored, own)
 
 
 def encode_metric(metric: metrics.Metric) -> Any:
     """A metric by name, class and arguments; a user's function by its name alone."""
     own = isinstance(metric, metrics.OwnMetric)
-    return {"name": metric.name, "object": None if own else objects.encode(metric, f"metric {metric.name!r}")}
+    return {"name": metric.name, "object": None if own else encoding.encode(metric, f"metric {metric.name!r}")}
 
 
 def decode_metric(stored: Any, given: dict[str, metrics.Metric], own: dict[str, type]) -> metrics.Metric:
@@ -170,7 +172,7 @@ def decode_metric(stored: Any, given: dict[str, metrics.Metric], own: dict[str, 
         return given[stored["name"]]
     if stored["object"] is None:
         raise ValueError(f"Trainer.restore: it was measured by your own metric {stored['name']}; hand it in: metrics=[...]")
-    return objects.decode(stored["object"], own)  # type: ignore[no-any-return]
+    return encoding.decode(stored["object"], own)  # type: ignore[no-any-return]
 
 
 def check_own_metrics(given: Any, known: list[str]) -> dict[str, metrics.Metric]:

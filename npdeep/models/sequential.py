@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checkpoints, checks, objects, seeds
-from npdeep.hints import MODEL_ATTRIBUTES, Hinting, no_attribute
+from npdeep.common import checks, seeds
+from npdeep.common.hints import MODEL_ATTRIBUTES, Hinting, no_attribute
+from npdeep.common.tables import Table
+from npdeep.files import encoding, npz
+from npdeep.files.load_weights import LoadReport, restore_weights
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import NOTHING_YET, Layer
 from npdeep.layers.batch_normalization import BatchNormalization
-from npdeep.naming import name_layers, select
+from npdeep.models.names import name_layers, select
 from npdeep.parameters import Arena, Parameter, allocate
-from npdeep.restoring import LoadReport, restore_weights
-from npdeep.tables import Table
 
 
 class Sequential(metaclass=Hinting):
@@ -272,7 +273,7 @@ class Sequential(metaclass=Hinting):
         `nd.load_model(path)` makes the model again, `load_weights` takes some of its weights. Raises ValueError for a name
         that does not end in .npz, OSError where the file cannot be written.
         """
-        return checkpoints.write(path, {"model": self.description()}, {p.name: p.value for p in self.parameters})
+        return npz.write(path, {"model": self.description()}, {p.name: p.value for p in self.parameters})
 
     def load_weights(self, path: str | Path, scope: str | None = None, rename: Mapping[str, str] | None = None) -> LoadReport:
         """Restore weights and moving statistics from a checkpoint file; return a report that prints as a table.
@@ -301,7 +302,7 @@ class Sequential(metaclass=Hinting):
         outputs/bias    shape mismatch  outputs/bias is (3,), the model's is (5,)
         2 restored, 2 of another shape, 0 skipped, 0 left as they were
         """
-        _, arrays = checkpoints.read(path)
+        _, arrays = npz.read(path)
         return restore_weights(self.parameters, arrays, scope, rename, Path(path))
 
     def description(self) -> dict[str, Any]:
@@ -311,7 +312,7 @@ class Sequential(metaclass=Hinting):
             "input_size": self.input_size,
             "dtype": str(self.dtype),
             "seed": self.seed,
-            "layers": [objects.encode(layer, f"layer {layer.name!r}") for layer in self.layers],
+            "layers": [encoding.encode(layer, f"layer {layer.name!r}") for layer in self.layers],
             "frozen": self.frozen(),
             "generators": self.generators(),
         }
@@ -321,7 +322,7 @@ class Sequential(metaclass=Hinting):
         cls, description: Mapping[str, Any], arrays: Mapping[str, Array], own: Mapping[str, type]
     ) -> "Sequential":
         """The model that `description` describes, with these numbers; own: classes of the user's by name."""
-        layers = [objects.decode(layer, own) for layer in description["layers"]]
+        layers = [encoding.decode(layer, own) for layer in description["layers"]]
         model = cls(layers, description["input_size"], description["seed"], description["dtype"], description["name"])
         for p in model.parameters:
             if p.name not in arrays:
@@ -456,10 +457,10 @@ def load_model(path: str | Path, own: Any = None) -> Sequential:
     >>> bool(np.all(twin.predict(np.eye(3)) == model.predict(np.eye(3))))
     True
     """
-    header, arrays = checkpoints.read(path)
+    header, arrays = npz.read(path)
     if "model" not in header:
         raise ValueError(f"checkpoint {path}: holds no model")
-    return Sequential.from_description(header["model"], arrays, objects.check_own("load_model", own))
+    return Sequential.from_description(header["model"], arrays, encoding.check_own("load_model", own))
 
 
 def check_dtype(dtype: Any) -> Any:

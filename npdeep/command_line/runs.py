@@ -7,22 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import (
-    checkpoints,
-    checks,
-    datasets,
-    initializers,
-    objects,
-    optimizers,
-    plots,
-    saving,
-    schedules,
-)
+from npdeep import datasets, initializers, optimizers, plots, schedules
 from npdeep.callbacks import Callback
 from npdeep.clipping import ClipByGlobalNorm
+from npdeep.common import checks
 from npdeep.datasets.mnist import Split
 from npdeep.debug.diagnosis import Diagnosis, diagnose, plant
 from npdeep.debug.unrolling import unroll
+from npdeep.files import encoding, npz
 from npdeep.layers import (
     Activation,
     BatchNormalization,
@@ -31,8 +23,9 @@ from npdeep.layers import (
     Layer,
 )
 from npdeep.losses import KLDivergence
-from npdeep.model import Sequential, load_model
-from npdeep.trainer import Trainer, last_activation
+from npdeep.models.sequential import Sequential, load_model
+from npdeep.training import saving
+from npdeep.training.trainer import Trainer, last_activation
 
 HELD_OUT = 500
 """So many of the sample's training digits are for validation."""
@@ -176,14 +169,14 @@ def reopen(folder: Path) -> tuple[Path, str, int, Trainer]:
 
 def describe_file(path: Path) -> list[str]:
     """What a checkpoint file holds, as texts: the model, and, where there is one, the trainer."""
-    header, arrays = checkpoints.read(path)
+    header, arrays = npz.read(path)
     texts = [str(load_model(path).summary())]
     if "trainer" in header:
         parts, state, history = header["trainer"], header["state"], saving.restored_history(header)
-        loss = parts["loss"].get("own") or objects.as_text(parts["loss"])
+        loss = parts["loss"].get("own") or encoding.as_text(parts["loss"])
         progress = f"{state['iteration']:,} updates, {state['epoch']} epochs, {state['seconds']:.1f} seconds of training"
         slots = [name for name in arrays if name.count("/") == 2]
-        texts += ["", loss, objects.as_text(parts["optimizer"]), progress, f"slots: {', '.join(slots) or 'none'}"]
+        texts += ["", loss, encoding.as_text(parts["optimizer"]), progress, f"slots: {', '.join(slots) or 'none'}"]
         if len(history):
             texts += ["", str(history)]
     return texts
@@ -198,7 +191,7 @@ def evaluate_file(path: Path, source: str) -> dict[str, float]:
 
 def judged(path: Path, y: Any) -> tuple[Trainer, Any]:
     """The trainer in a checkpoint file, or a new one for its model with cross entropy; and labels as its loss wants them."""
-    header, _ = checkpoints.read(path)
+    header, _ = npz.read(path)
     if "trainer" in header:
         return Trainer.restore(path), y
     model = load_model(path)

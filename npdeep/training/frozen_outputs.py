@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 from npdeep.layers.batch_normalization import BatchNormalization
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
 
 ROWS = 1000
 """So many examples go through the frozen layers at a time."""

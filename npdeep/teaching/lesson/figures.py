@@ -6,7 +6,7 @@ from pathlib import Path
 
 from npdeep import plots
 from npdeep.datasets.mnist import Split
-from npdeep.lesson.measure import PROBE, Result
+from npdeep.teaching.lesson.measure import PROBE, Result
 
 SHOWN = (0, 4, 9)
 """Hidden layers whose histograms are drawn: the first, the last and one between."""

@@ -7,10 +7,10 @@ from typing import Any
 from npdeep.callbacks import Callback
 from npdeep.clipping import BadGradient
 from npdeep.datasets.batches import augmented
-from npdeep.feed import ArrayFeed, IterableFeed
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.metrics import Metric
+from npdeep.training.feed import ArrayFeed, IterableFeed
 
 
 class FitLoop:

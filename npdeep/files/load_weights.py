@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from npdeep import checks
+from npdeep.common import checks
+from npdeep.common.tables import Table
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Parameter
-from npdeep.tables import Table
 
 
 @dataclass

@@ -8,9 +8,9 @@ from npdeep.callbacks import Callback, RecordGradients, progress
 from npdeep.datasets.mnist import Split
 from npdeep.debug.snapshot import flat_share, hidden_activations, kernel_gradient_norms, snapshot, spread_over_examples
 from npdeep.history import History
-from npdeep.lesson.networks import Network
-from npdeep.model import Sequential
-from npdeep.trainer import Trainer
+from npdeep.models.sequential import Sequential
+from npdeep.teaching.lesson.networks import Network
+from npdeep.training.trainer import Trainer
 
 BATCH = 50
 PROBE = 500

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from npdeep.lesson.measure import Look, Result
-from npdeep.lesson.networks import CLASSES
-from npdeep.tables import Table
+from npdeep.common.tables import Table
+from npdeep.teaching.lesson.measure import Look, Result
+from npdeep.teaching.lesson.networks import CLASSES
 
 CHANCE = 1 / CLASSES
 NEAR_CHANCE = 0.06
@@ -71,7 +71,7 @@ def sentences(results: Sequence[Result]) -> list[str]:
 def forward(result: Result) -> str:
     """Does the signal survive the way up? Nothing is said where it does.
 
-    >>> from npdeep.lesson.measure import Look
+    >>> from npdeep.teaching.lesson.measure import Look
     >>> forward(Result("a", True, True, Look([1.0], 0, 0, 2e-5), Look([1.0], 0, 0), 0.5, 1, 1.0))
     ', and on the way up the digits become alike: of the spread in the first hidden layer 2e-05 is left in the last'
     """
@@ -86,7 +86,7 @@ def forward(result: Result) -> str:
 def saturation(result: Result) -> str:
     """Is the network saturated from the first step? Nothing is said where it is not.
 
-    >>> from npdeep.lesson.measure import Look
+    >>> from npdeep.teaching.lesson.measure import Look
     >>> saturation(Result("a", True, True, Look([1.0], 0.8, 0.1), Look([1.0], 0.7, 0.1), 0.5, 1, 1.0))
     '80 % of the hidden outputs are saturated and '
     """
@@ -98,7 +98,7 @@ def saturation(result: Result) -> str:
 def gradient(result: Result) -> str:
     """What becomes of the gradient, before training, on its way from the last layer to the first.
 
-    >>> from npdeep.lesson.measure import Look
+    >>> from npdeep.teaching.lesson.measure import Look
     >>> gradient(Result("a", True, True, Look([1e-6, 1.0], 0, 0), Look([1.0], 0, 0), 0.5, 1, 1.0))
     'the gradient shrinks by 6.0 orders of magnitude on its way back: it vanishes'
     """
@@ -120,7 +120,7 @@ def gradient(result: Result) -> str:
 def outcome(result: Result, best: float) -> str:
     """What the network has learned.
 
-    >>> from npdeep.lesson.measure import Look
+    >>> from npdeep.teaching.lesson.measure import Look
     >>> outcome(Result("a", True, True, Look([1.0], 0, 0), Look([1.0], 0, 0), 0.09, 4000, 1.0), best=0.9)
     'after 4,000 updates it is right on 9.0 % of the test digits, near the 10 % of guessing: it has not learned'
     """

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, clipping, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
-from npdeep.described import Described
+from npdeep import clipping, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
+from npdeep.common import checks
+from npdeep.common.described import Described
 
 GROUPS: dict[str, Iterable[type]] = {
     "clipping": clipping.KNOWN.values(),

@@ -6,7 +6,7 @@ from typing import Any
 
 from npdeep import initializers, optimizers
 from npdeep.layers import Activation, BatchNormalization, Dense, Dropout, Layer
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
 
 DEPTH, WIDTH, CLASSES, PIXELS = 10, 100, 10, 784
 LEARNING_RATE = 0.05

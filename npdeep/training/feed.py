@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.datasets.batches import epoch_order, gather, pieces
 from npdeep.kernels.arrays import Array
 

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any
 
-from npdeep.hints import Hinting
+from npdeep.common.hints import Hinting
 
 
 class Described(metaclass=Hinting):

@@ -10,8 +10,8 @@ from types import FrameType
 from typing import Any
 
 import npdeep as nd
-from npdeep import checked, runs, walks
 from npdeep.callbacks import Callback, progress
+from npdeep.command_line import checked_networks, runs, walks
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + the number of the signal."""
@@ -122,18 +122,18 @@ def evaluate(given: argparse.Namespace) -> int:
 
 def check(given: argparse.Namespace) -> int:
     """Compare the gradients of a named network with central differences; exit code 1 where they differ."""
-    names = list(checked.CHECKED) if given.network == "all" else [given.network]
+    names = list(checked_networks.CHECKED) if given.network == "all" else [given.network]
     if given.figure is not None and len(names) > 1:
         raise ValueError("--figure draws one network: name it in place of 'all'")
     good = True
     for name in names:
-        report = checked.check_network(name, seed=given.seed, tolerance=given.tolerance)
-        print(f"{name}: {checked.CHECKED[name].what}\n{report}\n")
-        sweep = nd.debug.epsilon_sweep(*checked.checked_network(name, given.seed)) if given.sweep else None
+        report = checked_networks.check_network(name, seed=given.seed, tolerance=given.tolerance)
+        print(f"{name}: {checked_networks.CHECKED[name].what}\n{report}\n")
+        sweep = nd.debug.epsilon_sweep(*checked_networks.checked_network(name, given.seed)) if given.sweep else None
         if sweep is not None:
             print(f"{sweep}\n")
         if given.figure is not None:
-            print(f"wrote {checked.draw_check(given.figure, report, sweep)}")
+            print(f"wrote {checked_networks.draw_check(given.figure, report, sweep)}")
         good = good and bool(report)
     return 0 if good else 1
 
@@ -276,9 +276,9 @@ def _bench_arguments(p: argparse.ArgumentParser) -> None:
 def _check_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "network",
-        choices=[*checked.CHECKED, "all"],
+        choices=[*checked_networks.CHECKED, "all"],
         metavar="network",
-        help=f"which network: {', '.join(checked.CHECKED)}; or all of them",
+        help=f"which network: {', '.join(checked_networks.CHECKED)}; or all of them",
     )
     p.add_argument("--seed", type=int, default=0, help="for weights and examples")
     p.add_argument("--tolerance", type=float, default=1e-6, help="largest relative error that passes")

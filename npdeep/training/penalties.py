@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from npdeep.events import Formula, StepEvent
+from npdeep.common.events import Formula, StepEvent
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Parameter, chunks
 

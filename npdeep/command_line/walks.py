@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from npdeep import checkpoints, checks, runs
+from npdeep.command_line import runs
+from npdeep.common import checks
+from npdeep.files import npz
 from npdeep.kernels.arrays import Array
-from npdeep.model import load_model
-from npdeep.trainer import Trainer
+from npdeep.models.sequential import load_model
+from npdeep.training.trainer import Trainer
 
 WALKED = {"layers": [30], "activation": "relu", "optimizer": "sgd", "seed": 42}
 """A network small enough to be read, with the plainest update."""
@@ -54,5 +56,5 @@ SGD(learning_rate=0.01), 0 updates>
 
 def restored(file: Any) -> Trainer:
     """The trainer in a checkpoint, or, round a model alone, one with softmax cross entropy and plain gradient descent."""
-    header, _ = checkpoints.read(file)
+    header, _ = npz.read(file)
     return Trainer.restore(file) if "trainer" in header else Trainer(load_model(file), "softmax_cross_entropy", "sgd")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.tables import Table
 from npdeep.kernels.arrays import Array
-from npdeep.tables import Table
 
 STAGES = ("forward", "loss", "backward", "penalty", "clip", "update", "constrain")
 

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from npdeep.layers.activation import Activation
-from npdeep.model import Sequential
+from npdeep.models.sequential import Sequential
 
 
 def snapshot(trainer: Any, x: Any, y: Any) -> Sequential:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 
 FORMAT = "npdeep checkpoint"

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from npdeep import checks
+from npdeep.common import checks
 from npdeep.layers.base import Layer
 from npdeep.parameters import Parameter
 

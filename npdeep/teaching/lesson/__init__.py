@@ -8,11 +8,12 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from npdeep import checks, datasets, seeds
-from npdeep.lesson.figures import draw
-from npdeep.lesson.measure import Result, train
-from npdeep.lesson.networks import NETWORKS, Network
-from npdeep.lesson.words import sentences, table
+from npdeep import datasets
+from npdeep.common import checks, seeds
+from npdeep.teaching.lesson.figures import draw
+from npdeep.teaching.lesson.measure import Result, train
+from npdeep.teaching.lesson.networks import NETWORKS, Network
+from npdeep.teaching.lesson.words import sentences, table
 
 __all__ = ["NETWORKS", "Network", "Result", "run", "sentences", "table", "train"]
 

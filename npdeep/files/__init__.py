@@ -1,0 +1,1 @@
+"""What is written and read: the checkpoint format, objects as JSON, weights."""

@@ -1,0 +1,1 @@
+"""Networks: layers in a row, their names, and copies to look into."""
