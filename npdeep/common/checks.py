@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npdeep import conversions
+from npdeep.common import conversions
 from npdeep.kernels.arrays import Array
 
 SCAN = 1 << 20
