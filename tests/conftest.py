@@ -1,6 +1,7 @@
 """Shared by all tests: hypothesis profiles, real digits, a fresh seed."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +36,14 @@ def full_mnist():
     if not folder or not Path(folder).is_dir():
         pytest.skip("full MNIST is absent: set NPDEEP_DATA to a folder with its four IDX files")
     return nd.datasets.mnist(folder)
+
+
+@pytest.fixture
+def small_disk():
+    """No file can grow beyond 1,000 bytes, as on a full disk; the signal that Linux sends is ignored, so that OSError comes."""
+    resource = pytest.importorskip("resource")
+    before, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, action)

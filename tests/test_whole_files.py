@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 import subprocess
 
 import numpy as np
@@ -13,7 +12,6 @@ import npdeep as nd
 from npdeep import plots
 from npdeep.files import npz
 
-resource = pytest.importorskip("resource")    # limits and named pipes, on Unix alone
 X, Y = examples(12)
 HISTORY = nd.History([{"epoch": n, "loss": 1 / n} for n in range(1, 500)])
 
@@ -37,16 +35,6 @@ WRITERS = {
     "film.gif": write_film,
     "film.html": write_film,
 }
-
-
-@pytest.fixture
-def small_disk():
-    """No file can grow beyond 1,000 bytes, as on a full disk; the signal that Linux sends is ignored, so that OSError comes."""
-    before, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, action)
 
 
 def names(folder):

@@ -2,9 +2,10 @@
 
 from npdeep.callbacks.base import Callback, LambdaCallback
 from npdeep.callbacks.checkpoint import Checkpoint
+from npdeep.callbacks.csv_logger import CSVLogger
 from npdeep.callbacks.layers import RecordLayers
 from npdeep.callbacks.progress import PlainProgress, ProgressBar, progress
-from npdeep.callbacks.recording import CSVLogger, RecordGradients, RecordUpdates
+from npdeep.callbacks.recording import RecordGradients, RecordUpdates
 from npdeep.callbacks.steering import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
 
 __all__ = [

@@ -1,10 +1,15 @@
 """Saving a run while it goes on."""
 
+import re
 from pathlib import Path
 from typing import Any
 
-from npdeep.callbacks.base import Callback, check_monitor, direction, monitored
+from npdeep.callbacks.base import Callback, check_monitor, direction, is_number, is_text, monitored, restored
 from npdeep.common import checks
+from npdeep.files import npz
+
+NAME = re.compile(r"update-([0-9]{8}|[1-9][0-9]{8,17})\.npz")
+"""The names of the files: plain ones, so that none of them leads out of the folder."""
 
 
 class Checkpoint(Callback):
@@ -20,7 +25,9 @@ class Checkpoint(Callback):
     Attributes:
         files: the files that are there, the last or the best one first.
 
-    `Trainer.restore(file)` goes on from one of them. Raises OSError where the folder cannot be written.
+    `Trainer.restore(file)` goes on from one of them. A run that goes on removes those of the files before it that it would
+    have removed without the break; what this callback did not write into its own folder is never removed. Raises OSError where
+    the folder cannot be written, ValueError where the state in a file names anything but such files.
 
     >>> Checkpoint("run", keep=3).keep
     3
@@ -82,18 +89,50 @@ class Checkpoint(Callback):
         before, self.saved = self.saved, kept    # the file is to say that it is there
         try:
             if any(entry[1] == name for entry in kept):
-                trainer.save(self.folder / name)
+                path = self.folder / name
+                if path.is_symlink():
+                    raise FileExistsError(f"Checkpoint: {path} is a symbolic link, which may lead out of the folder; remove it")
+                trainer.save(path)
         except BaseException:
             self.saved = before
             raise
         for old in {entry[1] for entry in before} - {entry[1] for entry in kept}:
-            (self.folder / old).unlink(missing_ok=True)
+            if self.is_plain_file(old):
+                (self.folder / old).unlink(missing_ok=True)
+
+    def is_plain_file(self, name: str) -> bool:
+        """Is it there, and no folder and no link?"""
+        path = self.folder / name
+        return path.is_file() and not path.is_symlink()
+
+    def wrote(self, name: str) -> bool:
+        """Is it a checkpoint in the folder that lists itself among the files of a callback with these arguments?"""
+        if not self.is_plain_file(name):
+            return False
+        try:
+            header, _ = npz.read(self.folder / name)
+            states = [entry["state"] for entry in header["callbacks"] if entry["callback"] == self.identity]
+            return any(name in state["names"] for state in states)
+        except (OSError, ValueError, TypeError, KeyError):    # it is damaged, or no checkpoint of a trainer
+            return False
 
     def state(self) -> dict[str, Any]:
         """Which files there are."""
         return {"ranks": [rank for rank, _ in self.saved], "names": [name for _, name in self.saved]}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Those of them that are still there."""
-        saved = zip(state["ranks"], state["names"], strict=True)
-        self.saved = [(rank, name) for rank, name in saved if (self.folder / name).exists()]
+        """Those of them that are still there, and are this callback's own: it will remove them one day."""
+        names = restored("Checkpoint", state, "names", "its files, update-00001100.npz and the like", is_own_name)
+        ranks = restored("Checkpoint", state, "ranks", "numbers", is_number)
+        if len(set(names)) != len(ranks) or len(names) != len(ranks):
+            raise ValueError(f"Checkpoint: names in the restored state must differ, one for each of {len(ranks)} ranks")
+        self.saved = [(rank, name) for rank, name in zip(ranks, names, strict=True) if self.wrote(name)]
+
+
+def is_own_name(value: Any) -> bool:
+    """Is it a name that the callback gives to its files?
+
+    >>> is_own_name("update-00001100.npz"), is_own_name("../update-00001100.npz")
+    (True, False)
+    """
+    return is_text(value) and NAME.fullmatch(value) is not None

@@ -1,13 +1,10 @@
 """Writing down what happens while a network trains."""
 
-import csv
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from npdeep.callbacks.base import Callback
+from npdeep.callbacks.base import Callback, is_count, is_number, is_text, restored
 from npdeep.common import checks
 from npdeep.common.events import norm
 from npdeep.kernels.arrays import Array
@@ -59,7 +56,7 @@ class RecordGradients(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The records so far."""
-        self.layers, self.updates, self.norms = state["layers"], state["updates"], state["norms"]
+        self.layers, self.updates, self.norms = restored_records("RecordGradients", state, "norms")
 
 
 class RecordUpdates(Callback):
@@ -127,7 +124,26 @@ class RecordUpdates(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The records so far."""
-        self.layers, self.updates, self.ratios = state["layers"], state["updates"], state["ratios"]
+        self.layers, self.updates, self.ratios = restored_records("RecordUpdates", state, "ratios")
+
+
+def restored_records(owner: str, state: Any, name: str) -> tuple[list[str], list[int], list[list[float]]]:
+    """Layers, updates, and one list of a number per layer for each update, out of a file; ValueError where they are not that.
+
+    >>> restored_records("RecordGradients", {"layers": ["a"], "updates": [1], "norms": [[0.5]]}, "norms")
+    (['a'], [1], [[0.5]])
+    """
+    layers = restored(owner, state, "layers", "names", is_text)
+    updates = restored(owner, state, "updates", "counts of updates", is_count)
+    rows = restored(owner, state, name, f"{len(layers)} numbers each", lambda row: is_row(row, len(layers)))
+    if len(rows) != len(updates):
+        raise ValueError(f"{owner}: {name} in the restored state must be one list per update: {len(updates)}, got {len(rows)}")
+    return layers, updates, rows
+
+
+def is_row(value: Any, n: int) -> bool:
+    """A list of n numbers; NaN is what was recorded where a run had come to grief."""
+    return isinstance(value, list) and len(value) == n and all(is_number(v) or v != v for v in value)
 
 
 def kernels(trainer: Any) -> list[Any]:
@@ -146,70 +162,3 @@ def move_ratio(before: Array, after: Array) -> float:
     if moved == 0:
         return 0.0
     return moved / length if length != 0 else float("inf")
-
-
-class CSVLogger(Callback):
-    """Writes a row an epoch into a CSV file, at once, so that a run can be watched and nothing is lost when it breaks off.
-
-    Args:
-        path: the file. Its columns are those of the first row.
-        append: True goes on behind what is there; False, the default, begins anew with the first epoch.
-
-    A run that goes on from a checkpoint goes on behind the last row from before it: rows that were written later are cut off.
-    Raises ValueError where a row has other columns than the file, OSError where the file cannot be written.
-
-    >>> CSVLogger("history.csv").append
-    False
-    """
-
-    def __init__(self, path: str | Path, append: bool = False) -> None:
-        self.path = checks.path("CSVLogger", "path", path)
-        self.append = checks.flag("CSVLogger", "append", append)
-        self.reset()
-
-    def reset(self) -> None:
-        """No row yet."""
-        self.columns: list[str] = []
-        self.size_at_checkpoint: int | None = None
-
-    def on_fit_begin(self, trainer: Any) -> None:
-        """Begin the file, or read the columns of the one that is there."""
-        if self.size_at_checkpoint is not None and self.size > self.size_at_checkpoint:
-            os.truncate(self.path, self.size_at_checkpoint)
-        self.size_at_checkpoint = None
-        if self.columns and self.path.exists():
-            return                            # a second call of fit, or a run that goes on from a checkpoint
-        self.columns = []
-        if self.append and self.path.exists():
-            with open(self.path, newline="", encoding="utf-8") as file:
-                self.columns = next(csv.reader(file), [])
-        else:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text("", encoding="utf-8")
-
-    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
-        """Write the row."""
-        begin = not self.columns
-        self.columns = self.columns or list(record)
-        if set(record) != set(self.columns):
-            raise ValueError(
-                f"CSVLogger: {self.path} has the columns {', '.join(self.columns)}, this epoch recorded {', '.join(record)}"
-            )
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.columns)
-            if begin:
-                writer.writeheader()
-            writer.writerow(record)
-
-    @property
-    def size(self) -> int:
-        """How many bytes the file has."""
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    def state(self) -> dict[str, Any]:
-        """The columns, and how long the file is."""
-        return {"columns": self.columns, "size": self.size}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """The columns, and how long the file was."""
-        self.columns, self.size_at_checkpoint = list(state["columns"]), state["size"]

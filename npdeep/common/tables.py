@@ -62,7 +62,7 @@ class Table:
         return f"<table>{title}<thead>{row(self.header, 'th')}</thead><tbody>{body}</tbody></table>{notes}"
 
 
-FORMULA = re.compile(r"""(^|[,;\t\r\n"'])(?=\s*[=+\-@＝＋－＠])""")
+FORMULA = re.compile(r"""(^|[,;\t\r\n"])(?=\s*[=+\-@＝＋－＠])""")
 """Where a spreadsheet would begin to read a text as a formula: at its start, or after what may separate two cells."""
 
 
