@@ -6,7 +6,7 @@ from typing import Any
 
 from npdeep.common import checks
 from npdeep.common.tables import Table, csv_lines
-from npdeep.files import npz
+from npdeep.common.whole_files import replacing
 
 
 class History:
@@ -63,7 +63,7 @@ class History:
         A file of that name is replaced when the new one is whole. Raises OSError where it cannot be written.
         """
         rows = [self.keys, *([record.get(key, "") for key in self.keys] for record in self.records)]
-        with npz.replacing(checks.path("to_csv", "path", path)) as file:
+        with replacing(checks.path("to_csv", "path", path)) as file:
             file.write(csv_lines(rows).encode("utf-8"))
 
     def table(self) -> Table:

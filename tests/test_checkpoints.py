@@ -278,8 +278,8 @@ def test_a_limit_of_the_system_on_file_sizes_is_met_in_midst_of_writing(path, li
 
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
 def test_a_process_that_dies_before_the_renaming_leaves_the_old_file_whole(path, moment):
-    script = f"import os; from npdeep import checkpoints; os.{moment} = lambda *_: os._exit(9); "
-    script += f"checkpoints.write({str(path)!r}, {{'epoch': 4}}, {{}})"
+    script = f"import os; from npdeep.files import npz; os.{moment} = lambda *_: os._exit(9); "
+    script += f"npz.write({str(path)!r}, {{'epoch': 4}}, {{}})"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
     assert same(npz.read(path), (CONTENT, ARRAYS))
     npz.write(path, {"epoch": 4}, {})                 # what the dead one left behind is in nobody's way

@@ -10,7 +10,7 @@ from helpers_training import examples, plain_trainer
 
 import npdeep as nd
 from npdeep import plots
-from npdeep.files import npz
+from npdeep.common.whole_files import replacing
 
 X, Y = examples(12)
 HISTORY = nd.History([{"epoch": n, "loss": 1 / n} for n in range(1, 500)])
@@ -92,7 +92,7 @@ def test_pipes_and_devices_keep_their_places(tmp_path):
     device = tmp_path / "pipe"
     os.mkfifo(device)
     reader = subprocess.Popen(["cat", device], stdout=subprocess.PIPE)
-    with npz.replacing(device) as file:
+    with replacing(device) as file:
         file.write(b"through the pipe")
     assert reader.communicate(timeout=30)[0] == b"through the pipe"
     assert names(tmp_path) == ["pipe"]

@@ -11,7 +11,7 @@ from typing import Any
 from npdeep.callbacks.base import Callback, is_count, is_text, restored
 from npdeep.common import checks
 from npdeep.common.tables import csv_cell, csv_lines
-from npdeep.files import npz
+from npdeep.common.whole_files import append_whole, replacing
 
 
 class CSVLogger(Callback):
@@ -76,7 +76,7 @@ class CSVLogger(Callback):
             )
         lines = csv_lines([*([columns] if begin else []), [row[name] for name in columns]]).encode("utf-8")
         if begin and not self.append:
-            with npz.replacing(self.path) as file:
+            with replacing(self.path) as file:
                 file.write(lines)
         else:
             append_whole(self.path, lines)
@@ -134,17 +134,3 @@ def check_can_be_written(path: Path, new: bool) -> None:
             tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def append_whole(path: Path, lines: bytes) -> None:
-    """Write the lines after what is there, or, on a full disk, nothing."""
-    size = path.stat().st_size if path.exists() else None
-    try:
-        with open(path, "ab") as file:
-            file.write(lines)
-    except BaseException:
-        if size is None:
-            path.unlink(missing_ok=True)
-        elif path.is_file():
-            os.truncate(path, size)
-        raise

@@ -5,21 +5,19 @@ other members are arrays by name. The header names the format's version and a ch
 is no pickle in it: reading a checkpoint runs no code.
 """
 
-import contextlib
 import hashlib
 import io
 import json
 import math
-import os
-import secrets
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from npdeep.common import checks
+from npdeep.common.whole_files import replacing
 from npdeep.kernels.arrays import Array
 
 FORMAT = "npdeep checkpoint"
@@ -49,41 +47,6 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
     with replacing(path) as file:
         write_members(file, {HEADER: np.frombuffer(text, np.uint8), **arrays})
     return path
-
-
-@contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A new binary file that takes the place of `path` when the block ends, flushed to the disk: every file is written so.
-
-    Whatever happens, on a full disk too, `path` is what it was before or the new file, whole, and no other file is left.
-    Raises OSError, which names `path`, where it cannot be written.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with replacing(Path(folder) / "a.txt") as file:
-    ...         _ = file.write(b"whole")
-    ...     [(path.name, path.read_text()) for path in Path(folder).iterdir()]
-    [('a.txt', 'whole')]
-    """
-    path = Path(path)
-    if path.exists() and not path.is_file():  # a pipe or a device keeps its place; a folder is refused
-        with open(path, "wb") as file:
-            yield file
-        return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):    # it is not there, or its folder is not
-            temporary.unlink()
-        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
-            raise OSError(error.errno, error.strerror, str(path)) from None    # of the class that belongs to the errno
-        raise
-    flush_folder(path.parent)
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -141,20 +104,6 @@ def check_arrays(arrays: Mapping[str, Array]) -> None:
             raise TypeError(f"checkpoint: {name!r} holds Python objects, which would need pickle")
         if name == HEADER:
             raise ValueError(f"checkpoint: no array may have the name {HEADER!r}")
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the renaming last through a power cut, on systems that can open folders."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
 
 
 # ── the header ────────────────────────────────────────────────────────────────────────────────────────────────────────

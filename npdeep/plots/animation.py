@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from npdeep.callbacks.layers import Histograms, RecordLayers
 from npdeep.common import checks
-from npdeep.files import npz
+from npdeep.common.whole_files import replacing
 from npdeep.plots.gradients import check_record
 from npdeep.plots.style import COLORS, in_house_style, layer_ticks, new_grid
 
@@ -60,7 +60,7 @@ def animate_training(record: RecordLayers, path: str | Path | None = None, fps: 
         return film
     try:
         content = _gif(film, fps) if file.suffix == ".gif" else _page(film, fps).encode("utf-8")
-        with npz.replacing(file) as new:
+        with replacing(file) as new:
             new.write(content)
     finally:
         plt.close(figure)

@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from npdeep.common.checks import describe
-from npdeep.files import npz
+from npdeep.common.whole_files import replacing
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe & Ito (2008): told apart by all kinds of colour vision."""
@@ -125,7 +125,7 @@ def layer_ticks(n: int, most: int = 12) -> list[int]:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure as an image and close it; return the path."""
-    with npz.replacing(path) as file:
+    with replacing(path) as file:
         figure.savefig(file, dpi=100, format=path.suffix[1:] or None)
     plt.close(figure)
     return path

@@ -17,9 +17,9 @@ import numpy as np
 
 from npdeep.common import checks
 from npdeep.common.events import StepEvent, statistics_in_words
+from npdeep.common.whole_files import replacing
 from npdeep.debug.recorded import recorded
 from npdeep.debug.symbols import symbol
-from npdeep.files import npz
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer
 from npdeep.training.trainer import Trainer
@@ -89,7 +89,7 @@ def walk_page(
     except ValueError as broken_off:
         error = str(broken_off)
     page = fill_in(page_data(trainer, content, len(x), title, error))
-    with npz.replacing(path) as file:
+    with replacing(path) as file:
         file.write(page.encode("utf-8"))
     return path
 
