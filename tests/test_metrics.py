@@ -39,9 +39,8 @@ def test_an_output_on_the_threshold_counts_as_no():
     assert Accuracy(0.5)([[0.5]], [1]) == 0
 
 
-def test_one_output_takes_the_targets_of_a_hinge_loss_and_soft_ones_too():
+def test_one_output_takes_the_targets_of_a_hinge_loss():
     assert Accuracy()([[-2.0], [3.0]], [-1, 1]) == 1
-    assert Accuracy()([[-2.0], [3.0]], [0.3, 0.8]) == 1
 
 
 def test_binary_accuracy_counts_every_element():

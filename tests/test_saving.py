@@ -47,6 +47,8 @@ OBJECTS = [
     *(nd.losses.SoftmaxCrossEntropy(0.1), nd.losses.Huber(2), nd.losses.KLDivergence(1e-5), nd.losses.Poisson(0)),
     *(kind() for kind in nd.losses.KNOWN.values()),
     *(nd.metrics.Accuracy(0.5), nd.metrics.BinaryAccuracy(0.25), nd.metrics.TopKAccuracy(2)),
+    *(nd.metrics.Precision("micro"), nd.metrics.Recall(threshold=0.5), nd.metrics.F1(None)),
+    nd.metrics.RocAuc(from_logits=True),
     *(nd.metrics.MeanSquaredError(), nd.metrics.MeanAbsoluteError()),
     *(sched.Constant(0.1), sched.ExponentialDecay(0.1, 10, 0.5, staircase=True), sched.PowerDecay(0.1, 5, 2)),
     *(sched.PiecewiseConstant([3, 5], [0.1, 0.2, 0.3]), sched.InverseTimeDecay(0.1, 5, 0.5, True)),

@@ -8,7 +8,7 @@ from npdeep import activations
 from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 from npdeep.losses.classification import check_labels
-from npdeep.metrics import as_labels
+from npdeep.metrics import as_labels, softmax
 from npdeep.models.sequential import Sequential
 from npdeep.training.trainer import Trainer, last_activation
 
@@ -75,14 +75,3 @@ def class_labels(owner: str, y: Any, n: int, classes: int) -> Array:
     if classes == 2 and array.ndim == 1 and array.size and array.min() == -1:
         array = np.where(array == -1, 0, array)
     return check_labels(f"{owner}: y", array, n, classes)
-
-
-def softmax(z: Array) -> Array:
-    """e^zⱼ / Σₖ e^zₖ of each row.
-
-    >>> softmax(np.array([[1000.0, 1000.0]]))
-    array([[0.5, 0.5]])
-    """
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    result: Array = e / e.sum(axis=1, keepdims=True)
-    return result

@@ -15,10 +15,7 @@ GROUPS: dict[str, Iterable[type]] = {
     "initializers": initializers.KNOWN.values(),
     "layers": [getattr(layers, name) for name in layers.__all__ if name != "Layer"],
     "losses": losses.KNOWN.values(),
-    "metrics": [
-        *(metrics.Accuracy, metrics.BinaryAccuracy, metrics.TopKAccuracy),
-        *(metrics.MeanSquaredError, metrics.MeanAbsoluteError),
-    ],
+    "metrics": metrics.KNOWN.values(),
     "optimizers": optimizers.KNOWN.values(),
     "regularizers": regularizers.KNOWN.values(),
     "schedules": schedules.KNOWN.values(),

@@ -77,6 +77,12 @@ class Activation(Layer):
         super().forget()
         self.workspace = ()
 
+    def lowest(self) -> float:
+        """The smallest of the outputs for inputs from −100 to 100: 0 for relu and sigmoid, −1 for tanh."""
+        z = np.linspace(-100, 100, 2001)[None, :]
+        workspace = activations.make_workspace(self.rule, 1, z.size, z.dtype)
+        return float(self.rule.forward(z, np.empty_like(z), *workspace, *self.values).min())
+
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = f(x)."""
         self.input = x

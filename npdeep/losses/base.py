@@ -37,6 +37,9 @@ class Loss(Described):
     needs: ClassVar[tuple[str, ...]] = ()
     """Activations of which one must be the last layer, the best first; none: any output will do."""
     needs_what: ClassVar[str] = ""
+    outputs_are: ClassVar[str] = "unknown"
+    """What outputs mean under this loss: "softmax logits", "logits" (each of a yes or no), "margins" (yes above 0), or "values"
+    that are drawn to the targets."""
     per_row: ClassVar[bool] = False
     extra: tuple[str, ...] = ()
     """Scratch arrays like the outputs that the kernels need."""

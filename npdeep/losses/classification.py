@@ -26,6 +26,7 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     kernels = (cross_entropy.softmax_cross_entropy_forward, cross_entropy.softmax_cross_entropy_backward)
+    outputs_are = "softmax logits"
     formula = Formula(
         "L = mean of −Σₖ qₖ log softmax(z)ₖ, dz = (softmax(z) − q)/n",
         r"L = -\tfrac1n \sum_i \sum_k q_{ik} \log \mathrm{softmax}(z_i)_k,\ dz = (\mathrm{softmax}(z) - q)/n",
@@ -178,6 +179,7 @@ class BinaryCrossEntropy(_TwoClasses):
     """
 
     kernels = (cross_entropy.binary_cross_entropy_forward, cross_entropy.binary_cross_entropy_backward)
+    outputs_are = "logits"
     formula = Formula(
         "L = mean of max(z, 0) − zy + log(1 + e^−|z|), dz = (σ(z) − y)/m",
         r"L = \overline{\max(z, 0) - zy + \log(1 + e^{-|z|})},\ dz = (\sigma(z) - y)/m",
@@ -206,6 +208,7 @@ class KLDivergence(Loss):
     """
 
     kernels = (cross_entropy.kl_divergence_forward, cross_entropy.kl_divergence_backward)
+    outputs_are = "values"
     formula = Formula("L = mean of Σₖ yₖ·log(yₖ/pₖ), dp = −y/p/n", r"L = \tfrac1n \sum_i \sum_k y_{ik} \log(y_{ik}/p_{ik})")
     needs = ("softmax", "sparsemax", "softmin")
     needs_what = "outputs that are probabilities"
@@ -242,6 +245,7 @@ class Hinge(_TwoClasses):
     """
 
     kernels: ClassVar[tuple[Any, Any]] = (margins.hinge_forward, margins.hinge_backward)
+    outputs_are = "margins"
     formula = Formula(
         "L = mean of max(0, 1 − yz), dz = −y/m where yz < 1", r"L = \overline{\max(0, 1 - yz)},\ dz = -y\,[yz < 1]/m"
     )

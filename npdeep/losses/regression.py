@@ -18,6 +18,7 @@ class MeanSquaredError(Loss):
     """
 
     kernels = (regression.squared_error_forward, regression.squared_error_backward)
+    outputs_are = "values"
     formula = Formula("L = mean of (z − y)², dz = 2(z − y)/m", r"L = \overline{(z - y)^2},\ dz = 2(z - y)/m")
 
     def losses(self, z: Array, y: Array) -> Array:
@@ -38,6 +39,7 @@ class MeanAbsoluteError(Loss):
     """
 
     kernels = (regression.absolute_error_forward, regression.absolute_error_backward)
+    outputs_are = "values"
     formula = Formula("L = mean of |z − y|, dz = sign(z − y)/m", r"L = \overline{|z - y|},\ dz = \mathrm{sign}(z - y)/m")
 
     def losses(self, z: Array, y: Array) -> Array:
@@ -58,6 +60,7 @@ class Huber(Loss):
     """
 
     kernels = (regression.huber_forward, regression.huber_backward)
+    outputs_are = "values"
     formula = Formula(
         "L = mean of e²/2 or δ|e| − δ²/2, e = z − y, dz = e held within ±δ, over m",
         r"L = \overline{c(e - c/2)},\ c = \min(\max(e, -\delta), \delta),\ dz = c/m",
@@ -87,6 +90,7 @@ class LogCosh(Loss):
     """
 
     kernels = (regression.log_cosh_forward, regression.log_cosh_backward)
+    outputs_are = "values"
     formula = Formula(
         "L = mean of log cosh(z − y), dz = tanh(z − y)/m", r"L = \overline{\log\cosh(z - y)},\ dz = \tanh(z - y)/m"
     )
@@ -114,6 +118,7 @@ class Poisson(Loss):
     """
 
     kernels = (regression.poisson_forward, regression.poisson_backward)
+    outputs_are = "values"
     formula = Formula("L = mean of z − y·log(z + ε), dz = (1 − y/(z + ε))/m", r"L = \overline{z - y \log(z + \varepsilon)}")
     needs = ("softplus", "exponential", "relu", "squareplus", "sparse_plus", "sigmoid", "softmax")
     needs_what = "outputs that are rates and so not negative"

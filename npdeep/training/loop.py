@@ -1,6 +1,5 @@
 """The loop around the training step: epochs, batches, callbacks, and the record of it all."""
 
-import math
 import time
 from typing import Any
 
@@ -9,7 +8,7 @@ from npdeep.clipping import BadGradient
 from npdeep.datasets.batches import augmented
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
-from npdeep.metrics import Metric
+from npdeep.metrics import Totals
 from npdeep.training.feed import ArrayFeed, IterableFeed
 
 
@@ -91,7 +90,7 @@ class FitLoop:
         if not self.trainer.stop_reason:
             raise error
 
-    def begin_epoch(self) -> tuple[int, "Totals"]:
+    def begin_epoch(self) -> tuple[int, Totals]:
         """Where to begin and the sums so far: those of the interrupted epoch, if the batches are the same, else none."""
         trainer, fingerprint = self.trainer, self.feed.fingerprint
         first, totals = 0, Totals(trainer.metrics)
@@ -108,7 +107,7 @@ class FitLoop:
         checked: Array = trainer.model.check_examples("fit: augment", "x", changed)
         return checked
 
-    def record(self, totals: "Totals") -> dict[str, Any]:
+    def record(self, totals: Totals) -> dict[str, Any]:
         """The line of the history for the epoch that has just ended."""
         trainer = self.trainer
         record = {
@@ -131,32 +130,3 @@ def overrides(callback: Callback, moment: str) -> bool:
     False
     """
     return moment in vars(callback) or getattr(type(callback), moment) is not getattr(Callback, moment)
-
-
-class Totals:
-    """Sums over the rows of an epoch, for means that weigh a short last batch rightly.
-
-    >>> import numpy as np
-    >>> from npdeep.metrics import Accuracy
-    >>> totals = Totals([Accuracy()])
-    >>> totals.add(0.5, np.array([[0.0, 1.0]]), np.array([1])); totals.add(2.0, np.zeros((2, 2)), np.array([1, 1]))
-    >>> totals.means()
-    {'loss': 1.5, 'accuracy': 0.3333333333333333}
-    """
-
-    def __init__(self, metrics: list[Metric], rows: int = 0, sums: list[float] | None = None) -> None:
-        self.metrics, self.rows = metrics, rows
-        self.sums = sums or [0.0] * (1 + len(metrics))
-
-    def add(self, loss: float, outputs: Array, targets: Any) -> None:
-        """Count in a batch."""
-        n = len(outputs)
-        self.rows += n
-        self.sums[0] += n * loss
-        for i, metric in enumerate(self.metrics, start=1):
-            self.sums[i] += n * metric.compute(outputs, targets)
-
-    def means(self) -> dict[str, float]:
-        """The mean over all rows so far, by name; NaN where there was none."""
-        names = ["loss", *(metric.name for metric in self.metrics)]
-        return {name: total / self.rows if self.rows else math.nan for name, total in zip(names, self.sums, strict=True)}

@@ -9,7 +9,6 @@ from npdeep.files import encoding, npz
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.models.sequential import Sequential
-from npdeep.training.loop import Totals
 
 PROGRESS = ("epoch", "batches_done", "seconds")
 
@@ -30,7 +29,7 @@ def trainer_state(trainer: Any) -> dict[str, Any]:
     }
     if trainer.unfinished is not None and trainer.unfinished[0] is not None:
         fingerprint, totals = trainer.unfinished
-        state["unfinished"] = {"fingerprint": list(fingerprint), "rows": totals.rows, "sums": list(totals.sums)}
+        state["unfinished"] = {"fingerprint": list(fingerprint), **totals.state()}
     return state
 
 
@@ -57,7 +56,7 @@ def set_trainer_state(trainer: Any, state: dict[str, Any], progress: bool = True
         unfinished = state.get("unfinished")
         trainer.unfinished = unfinished and (
             tuple(unfinished["fingerprint"]),
-            Totals(trainer.metrics, unfinished["rows"], list(unfinished["sums"])),
+            metrics.Totals(trainer.metrics, unfinished),
         )
 
 
@@ -90,6 +89,8 @@ def save(trainer: Any, path: str | Path) -> Path:
     """Write the trainer, its model and the states of its callbacks, at work now or in the last fit, into one file."""
     state = trainer_state(trainer)
     arrays = {**state.pop("variables"), **state.pop("slots")}
+    if "unfinished" in state:
+        state["unfinished"] = encoding.split_arrays(state["unfinished"], "unfinished", arrays)
     at_work = trainer.watchers or ([] if trainer.callback_states else trainer.last_watchers)
     watchers = [(watcher.identity, watcher.state()) for watcher in at_work] or trainer.callback_states
     header = {
@@ -131,7 +132,7 @@ def restore(kind: Any, path: str | Path, loss: Any, own_metrics: Any, own: Any) 
     )
     slots = {name: arrays[name] for name in slot_views(trainer) if name in arrays}
     variables = {p.name: arrays[p.name] for p in model.parameters}
-    set_trainer_state(trainer, {**header["state"], "variables": variables, "slots": slots})
+    set_trainer_state(trainer, {**encoding.join_arrays(header["state"], arrays), "variables": variables, "slots": slots})
     trainer.history = restored_history(header)
     trainer.callback_states = [
         (entry["callback"], encoding.join_arrays(entry["state"], arrays)) for entry in header["callbacks"]
@@ -179,7 +180,7 @@ def check_own_metrics(given: Any, known: list[str]) -> dict[str, metrics.Metric]
     """The metrics that were handed in, by name: each must be one of those it was measured by.
 
     >>> check_own_metrics(["accuracy"], ["accuracy", "mine"])
-    {'accuracy': Accuracy(threshold=0.0)}
+    {'accuracy': Accuracy(threshold=None)}
     """
     by_name = {metric.name: metric for metric in map(metrics.get, given)}
     for name in by_name:

@@ -1,5 +1,6 @@
 """The training step, and the door to the loop around it."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,14 @@ from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, Dense
 from npdeep.layers.base import NOTHING_YET
 from npdeep.losses import Loss, check_weights
-from npdeep.metrics import Metric
+from npdeep.metrics import Metric, Totals
 from npdeep.models.names import select_names
 from npdeep.models.sequential import Sequential
 from npdeep.parameters import trainable_spans
 from npdeep.training import saving
 from npdeep.training.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches, is_mapped
 from npdeep.training.frozen_outputs import check_still_frozen, frozen_depth, frozen_outputs
-from npdeep.training.loop import FitLoop, Totals
+from npdeep.training.loop import FitLoop
 from npdeep.training.penalties import parameter_event, penalty_pieces, total_penalty
 
 FIXED = ("model", "loss", "optimizer", "clipping", "metrics")
@@ -43,7 +44,10 @@ class Trainer(metaclass=Hinting):
         loss: a name such as "softmax_cross_entropy", an object of nd.losses, or any object with forward and backward.
         optimizer: a name such as "adam", or an object of nd.optimizers.
         clipping: None, a name or an object of nd.clipping.
-        metrics: names, objects of nd.metrics, or functions of outputs and targets.
+        metrics: names, objects of nd.metrics, or functions of outputs and targets. What is no mean over rows (functions, F1, …)
+            is computed on all rows at once: in `evaluate` and for validation on all that are given, in the history of `fit` on
+            all of the epoch, with the outputs that they had when it was their turn. Until then those are kept in memory, and
+            in a checkpoint written in the middle of an epoch.
         seed: for the order of the examples; by default the model's.
 
     Attributes:
@@ -362,7 +366,7 @@ class Trainer(metaclass=Hinting):
         whole = depth > 0 or scale is not None or not is_mapped(targets)
         looked_at = targets if whole else targets[:batch_size]    # errors speak of all of y, unless it lies in a file
         checked = self._check_targets("fit", looked_at, len(looked_at))
-        self._try_metrics(checked[:batch_size])
+        self._try_metrics("fit", checked, batch_size, complete=whole or len(looked_at) == len(x))
         if scale is not None:                 # x is not cast as a whole; what its first row shows is found here
             self._check_batch("fit", checks.scaled("fit", x[:1], scale), targets[:1], None)
         if depth > 0 or scale is not None:
@@ -373,14 +377,29 @@ class Trainer(metaclass=Hinting):
             checks.finite("fit", "x", x)
         return ArrayFeed(x, targets, sample_weight, batch_size, seed, check, shuffle, scale)
 
-    def _try_metrics(self, targets: Any) -> None:
-        """Measure made-up outputs before the first step, so that a metric that cannot measure these targets stops nothing."""
-        outputs = seeds.generator(self.seed).standard_normal((len(targets), self.model.output_size)).astype(self.model.dtype)
+    def _try_metrics(self, owner: str, y: Any, rows: int, complete: bool = True) -> None:
+        """Raise where a metric cannot measure these targets, before anything is computed: it stops nothing midway.
+
+        complete: these are all the targets. Metrics of the user's measure made-up outputs for the first rows.
+        """
+        units = self.model.output_size
+        outputs = seeds.generator(self.seed).standard_normal((len(y[:rows]), units)).astype(self.model.dtype)
         for metric in self.metrics:
-            metric(outputs, targets)
+            self._check_metric(owner, metric, y, complete)
+            if not isinstance(metric, metrics_.BuiltIn):
+                metric(outputs, y[:rows])
+
+    def _check_metric(self, owner: str, metric: Metric, y: Any, complete: bool) -> None:
+        try:
+            metric.check_targets(y, self.model.output_size, complete)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{owner}: {error}") from None
 
     def _check_fit_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
-        return self._check_batch("fit", x, y, sample_weight)
+        batch = self._check_batch("fit", x, y, sample_weight)
+        for metric in self.metrics:
+            self._check_metric("fit", metric, batch[1], complete=False)
+        return batch
 
     def _check_validation(self, data: Any, scale: Any) -> tuple[Array, Any] | None:
         if data is None:
@@ -390,6 +409,7 @@ class Trainer(metaclass=Hinting):
         x = checks.examples("fit: validation_data", "x", data[0], self.model.input_size)
         x = checks.scaled("fit: validation_data", x, scale)
         x, y, _ = self._check_batch("fit: validation_data", x, data[1], None)
+        self._try_metrics("fit: validation_data", y, 32)
         return x, y
 
     def stop(self, reason: str) -> None:
@@ -402,11 +422,13 @@ class Trainer(metaclass=Hinting):
         """Loss (with penalties) and metrics on the rows of x, without training: {"loss": …, "accuracy": …}.
 
         scale: x is multiplied by it, batch by batch, as in `fit`. Sample weights count in the loss alone, as in
-        Keras; metrics are plain means over the rows. Raises ValueError or TypeError for unfit arguments.
+        Keras. Metrics do not depend on batch_size: functions and others that are no means over rows are computed on all rows
+        at once, for which all outputs are kept in memory. Raises ValueError or TypeError for unfit arguments.
         """
         x = checks.examples("evaluate", "x", x, self.model.input_size)
         checks.finite("evaluate", "x", x)
         y = self._check_targets("evaluate", y, len(x))
+        self._try_metrics("evaluate", y, 32)
         weight = check_weights("evaluate", sample_weight, len(x), self.model.dtype)
         factor = checks.scale("evaluate", scale, self.model.dtype)
         totals = Totals(self.metrics)
@@ -596,8 +618,9 @@ def check_metrics(metrics: Any, model: Sequential, loss: Loss) -> list[Metric]:
     if isinstance(metrics, str) or not isinstance(metrics, Iterable):
         raise TypeError(f"Trainer: metrics must be a list, for example metrics=['accuracy'], got {checks.describe(metrics)}")
     last = last_activation(model)
-    activation = "" if last is None else last.activation
-    result = [metrics_.for_outputs(metric, model.output_size, activation, loss.title) for metric in metrics]
+    lowest = -math.inf if last is None else last.lowest()
+    outputs = metrics_.Outputs(model.output_size, loss.title, loss.outputs_are, lowest)
+    result = [metrics_.for_outputs(metric, outputs) for metric in metrics]
     names = [metric.name for metric in result]
     for name in names:
         if names.count(name) > 1 or name == "loss":
