@@ -14,7 +14,7 @@ import npdeep as nd
 from npdeep.common.events import STAGES
 from npdeep.debug.unrolling.layers import LAYERS
 from npdeep.debug.unrolling.losses import LOSSES
-from npdeep.debug.unrolling.script import TAKEN
+from npdeep.debug.unrolling.script import TAKEN, docstring, escaped, identifier, literal
 from npdeep.debug.unrolling.updates import CLIPPINGS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULES
 from npdeep.kernels.affine import affine_backward
 from npdeep.kernels.updates.adaptive import adam, moving_average
@@ -444,3 +444,119 @@ def test_a_step_that_is_being_walked_is_refused(tmp_path):
     assert nd.debug.unroll(trainer, tmp_path / "step.py", shuffle=True).exists()
     with pytest.raises(TypeError, match="unroll: unknown argument 'epoch'"):
         nd.debug.unroll(trainer, tmp_path / "other.py", epoch=3)
+
+
+# ── whatever a name or a value is, it stays a name or a value ─────────────────────────────────────────────────────────
+RUN = "open('ran', 'w').close()"
+HOSTILE = {
+    "three quotes": f'"""\n{RUN}\n"""',
+    "three quotes on a line": f'"""; {RUN}; """',
+    "three single quotes": f"'''\n{RUN}\n'''",
+    "the end of a string": f"'); {RUN}; ('",
+    "the end of another": f'"); {RUN}; ("',
+    "a line": f"0\n{RUN}",
+    "a carriage return": f"0\r{RUN}",
+    "an expression": f"0 or {RUN}",
+    "a braced one": f"{{{RUN}}}",
+    "a line separator": f"0\u2028{RUN}",
+    "a form feed": f"0\x0c{RUN}",
+    "a backslash": "\\",
+    "a backslash before the end": '\\"""',
+    "a path": r"C:\new\x",
+    "a broken escape": r"my \unknown \N{model} \x",
+    "quotes in quotes": 'say """hi"""',
+    "a colour": "\x1b[31mred",
+    "from the right": "\u202eeman",
+    "a zero": "a\0b",
+    "half a character": "a\ud800b",
+}
+
+
+def put(place):
+    """A function that puts a text into a trainer where only npdeep writes: past all checks."""
+    *path, name = place.split(".")
+
+    def into(trainer, text):
+        target = trainer
+        for step in path:
+            target = target[int(step)] if step.isdigit() else getattr(target, step)
+        vars(target)[name] = text
+
+    return into
+
+
+PLACES = [
+    *("model.name", "epoch", "iteration", "batches_done", "seed", "model.dtype", "model.input_size", "model.output_size"),
+    *("optimizer._learning_rate", "optimizer.epsilon", "optimizer.beta_1", "optimizer.flush_every", "optimizer.mu_product"),
+    *("clipping.norm", "loss.label_smoothing", "model.layers.0.name", "model.layers.0.output_size"),
+    *("model.layers.1.epsilon", "model.layers.1.momentum", "model.layers.2.activation", "model.layers.3.rate"),
+    *("model.layers.4.pieces", "model.layers.5.lower"),
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_no_text_in_a_trainer_becomes_a_part_of_the_program(tmp_path, hostile, monkeypatch):
+    """Either the text is refused, or the file is sound Python that runs nothing but what npdeep wrote."""
+    monkeypatch.chdir(tmp_path)
+    for i, place in enumerate(PLACES):
+        layers = [nd.Dense(4, name="a"), nd.BatchNormalization(), nd.Activation("elu"), nd.Dropout(0.5), nd.Maxout(4)]
+        model = nd.Sequential([*layers, nd.RReLU(), nd.Dense(3, name="outputs")], 6, seed=0)
+        trainer = nd.Trainer(model, "softmax_cross_entropy", P.Nadam(), nd.clipping.ClipByGlobalNorm(1.0))
+        put(place)(trainer, HOSTILE[hostile])
+        path = tmp_path / f"step_{i}.py"
+        try:
+            nd.debug.unroll(trainer, path, *examples(5))
+        except (ValueError, TypeError, KeyError):
+            assert place != "model.name"
+            assert not path.exists()
+            continue
+        try:
+            load(path)
+        except (ValueError, TypeError):       # a text where a number should be
+            assert place != "model.name"
+        assert not (tmp_path / "ran").exists(), place
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_the_schedules_numbers_are_written_as_values(tmp_path, hostile, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for schedule in (S.PowerDecay(0.1, 10), S.Warmup(0.1, 5), S.PiecewiseConstant([5], [0.1, 0.2]), S.OneCycle(0.1, 10)):
+        for name in vars(schedule):
+            trainer = plain_trainer(P.Momentum(schedule))
+            before = vars(schedule)[name]
+            vars(schedule)[name] = [HOSTILE[hostile]] if isinstance(before, list) else HOSTILE[hostile]
+            path = tmp_path / f"{type(schedule).__name__}_{name}.py"
+            load(nd.debug.unroll(trainer, path))
+            vars(schedule)[name] = before
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_texts_in_the_file_are_what_they_were(tmp_path, hostile):
+    text = HOSTILE[hostile]
+    assert ast.literal_eval(literal(text)) == ast.literal_eval(docstring(text)) == text
+    (statement,) = ast.parse(f"# {escaped(text)}\nx = 1").body
+    assert statement.targets[0].id == "x"
+    assert identifier(text, set()).isidentifier()
+    trainer = plain_trainer()
+    trainer.model.name = text
+    assert f": {text} 6-8-3 float32." in ast.get_docstring(ast.parse(nd.debug.unroll(trainer, tmp_path / "a.py").read_text("utf-8")))
+
+
+class Evil(float):
+    """A number that prints itself as a program."""
+
+    def __repr__(self):
+        return RUN
+
+
+@pytest.mark.parametrize("value", [Evil(0.5), np.float32(0.5), [Evil(0.5)], (1, None, True), -np.inf, 2**100])
+def test_numbers_are_written_by_their_value(value):
+    assert RUN not in literal(value)
+    assert np.all(np.equal(eval(literal(value), {"np": np}), value))
+
+
+@pytest.mark.parametrize("value", [object(), {1: 2}, b"bytes", 1j, np.zeros(2)])
+def test_what_is_no_value_is_not_written(value):
+    with pytest.raises(TypeError, match="unroll: .* cannot be written into a program"):
+        literal(value)

@@ -7,7 +7,7 @@ gradient of the input, "None" where nobody wants it. x and grad are names too.
 from collections.abc import Callable
 from typing import Any
 
-from npdeep.debug.unrolling.script import Script, wanted_name
+from npdeep.debug.unrolling.script import Code, Script, literal, wanted_name
 from npdeep.kernels import batch_normalization as bn
 from npdeep.kernels import dropout as noise
 from npdeep.kernels.activations.gates import glu_backward, glu_forward, maxout_backward, maxout_forward
@@ -43,7 +43,7 @@ def declare(script: Script, layer: Layer) -> None:
     if isinstance(layer, BatchNormalization):
         script.buffers += [f"{name}.ones.fill(1)", f"{name}.ones = {name}.ones[:, 0]"]
         for vector in ("mean", "variance", "inverse", "row", "sum_gamma", "sum_beta"):
-            script.setup.append(f"{name}.{vector} = np.zeros({layer.output_size}, {script.dtype})")
+            script.setup.append(f"{name}.{vector} = np.zeros({literal(layer.output_size)}, {script.dtype})")
     if layer.draws:
         script.setup.append(f'{name}.rng = generator(start["{name}_generator"])')
 
@@ -215,12 +215,17 @@ def glu_lines_backward(script: Script, layer: GLU, x: str, grad: str) -> str:
     return f"{name}.grad_input"
 
 
+def maxout_shape(layer: Maxout) -> str:
+    """One map for each piece."""
+    return f"reshape(rows, {literal(layer.pieces)}, {literal(layer.units)})"
+
+
 def maxout_lines_forward(script: Script, layer: Maxout, x: str) -> str:
     """a = max over k of xWₖ + bₖ."""
     name = script.name(layer)
     bias = value(script, layer, "bias", layer.use_bias)
     script.step.append(script.call(affine_forward, x, f"{name}.kernel", bias, f"{name}.pre_activation"))
-    maps = f"{name}.pre_activation.reshape(rows, {layer.pieces}, {layer.units})"
+    maps = Code(f"{name}.pre_activation.{maxout_shape(layer)}")
     script.step.append(script.call(maxout_forward, maps, f"{name}.output", f"{name}.winner"))
     return f"{name}.output"
 
@@ -228,8 +233,8 @@ def maxout_lines_forward(script: Script, layer: Maxout, x: str) -> str:
 def maxout_lines_backward(script: Script, layer: Maxout, x: str, grad: str) -> str:
     """To the winners, and through the affine map."""
     name = script.name(layer)
-    shape = f"reshape(rows, {layer.pieces}, {layer.units})"
-    maps, grad_maps = f"{name}.pre_activation.{shape}", f"{name}.grad_pre_activation.{shape}"
+    shape = maxout_shape(layer)
+    maps, grad_maps = (Code(f"{name}.{array}.{shape}") for array in ("pre_activation", "grad_pre_activation"))
     script.step.append(script.call(maxout_backward, maps, f"{name}.winner", grad, grad_maps))
     grad_bias = script.wanted(layer.bias if layer.use_bias else None)
     wanted = (script.wanted(layer.kernel), grad_bias, wanted_input(script, layer))
@@ -256,8 +261,8 @@ def rrelu_lines_forward(script: Script, layer: RReLU, x: str) -> str:
     """a = max(z, 0) + r min(z, 0), with slopes drawn anew."""
     name = script.name(layer)
     script.step.append(f"{name}.rng.random(out={name}.drawn, dtype={script.dtype})")
-    script.step.append(f"{name}.drawn *= {layer.upper - layer.lower!r}")
-    script.step.append(f"{name}.drawn += {layer.lower!r}")
+    script.step.append(f"{name}.drawn *= {literal(layer.upper - layer.lower)}")
+    script.step.append(f"{name}.drawn += {literal(layer.lower)}")
     script.step.append(script.call(rrelu_forward, x, f"{name}.drawn", f"{name}.output", f"{name}.scratch"))
     return f"{name}.output"
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from npdeep.debug.unrolling.script import Script
+from npdeep.debug.unrolling.script import Script, literal
 from npdeep.kernels.losses import cross_entropy, margins, reduction, regression
 from npdeep.losses import (
     BinaryCrossEntropy,
@@ -25,8 +25,9 @@ Write = Callable[[Script, Any, str], tuple[str, str]]
 
 def softmax_cross_entropy(script: Script, loss: SoftmaxCrossEntropy, z: str) -> tuple[str, str]:
     """Targets are labels or rows of probabilities; both become the rows of q."""
+    units = literal(script.model.output_size)
     script.array("loss.column", 1)
-    script.buffers.append(f"loss.starts = np.arange(0, n * {script.model.output_size}, {script.model.output_size})")
+    script.buffers.append(f"loss.starts = np.arange(0, n * {units}, {units})")
     labels = script.call(cross_entropy.one_hot, "y", "loss.starts", "loss.q", loss.label_smoothing)
     script.step += ["if y.ndim == 1:                           # labels", f"    {labels}"]
     rows = script.call(cross_entropy.smooth, "y", "loss.q", loss.label_smoothing)
@@ -154,4 +155,4 @@ def targets_line(script: Script, loss: Loss) -> list[str]:
     """The lines that bring targets into the form which the step wants."""
     if isinstance(loss, SoftmaxCrossEntropy):
         return [f"y = np.asarray(y, np.int64 if np.ndim(y) == 1 else {script.dtype})"]
-    return [f"y = np.asarray(y, {script.dtype}).reshape(len(x), {script.model.output_size})"]
+    return [f"y = np.asarray(y, {script.dtype}).reshape(len(x), {literal(script.model.output_size)})"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import kernels
+from npdeep import checks, kernels
 from npdeep.debug.unrolling.sources import Sources
 from npdeep.kernels.arrays import Array
 from npdeep.models.sequential import Sequential
@@ -39,6 +39,12 @@ def kernel_names() -> set[str]:
 TAKEN |= kernel_names()
 
 
+class Code(str):
+    """An expression that npdeep has composed itself. Any other text becomes a string in the file, unless it is just a name."""
+
+    __slots__ = ()
+
+
 class Script:
     """The parts of an unrolled file.
 
@@ -53,7 +59,7 @@ class Script:
 
     def __init__(self, model: Sequential) -> None:
         self.model = model
-        self.dtype = f"np.{model.dtype}"
+        self.dtype = dtype_text(model.dtype)
         self.sources = Sources()
         self.functions: list[str] = []
         self.setup: list[str] = []
@@ -68,19 +74,19 @@ class Script:
         """What a layer is called in the file."""
         return self.names[str(layer.name)]
 
-    def call(self, kernel: Callable[..., Any], *arguments: Any) -> str:
-        """The text of a call of a kernel; the kernel comes into the file. Texts stand as they are, other things as literals.
+    def call(self, kernel: Callable[..., Any], *arguments: Any) -> Code:
+        """The text of a call of a kernel, which comes into the file. Names and code are written as they are, values as literals.
 
         >>> import npdeep as nd
         >>> from npdeep.kernels.updates.momentum import sgd
         >>> Script(nd.Sequential([nd.Dense(1)], input_size=1)).call(sgd, "w", "g", "t", 0.01)
         'sgd(w, g, t, 0.01)'
         """
-        return f"{self.sources.use(kernel)}({', '.join(literal(a) for a in arguments)})"
+        return Code(f"{self.sources.use(kernel)}({', '.join(map(argument, arguments))})")
 
     def array(self, name: str, width: Any, kind: Any = None) -> None:
         """An array of n rows that a step writes."""
-        self.buffers.append(f"{name} = np.empty((n, {width}), {self.dtype if kind is None else dtype_text(kind)})")
+        self.buffers.append(f"{name} = np.empty((n, {literal(width)}), {self.dtype if kind is None else dtype_text(kind)})")
 
     def parameter(self, p: Parameter) -> str:
         """Views of a parameter's values and, if it has one, of its gradient; returns the name of the values."""
@@ -97,7 +103,7 @@ class Script:
 
     def heading(self, text: str) -> None:
         """A comment above a group of lines of the step."""
-        self.step += ["", f"# {text}"]
+        self.step += ["", f"# {escaped(text)}"]
 
 
 def wanted_name(script: Script, p: Parameter) -> str:
@@ -126,17 +132,58 @@ def dtype_text(kind: Any) -> str:
     return "bool" if np.dtype(kind) == np.bool_ else f"np.{np.dtype(kind).name}"
 
 
-def literal(value: Any) -> str:
-    """Text stands for itself; numbers are written so that reading them gives the same bits.
+def argument(given: Any) -> str:
+    """An argument of a call: code and names (with dots, never called) as they are, values as literals.
 
-    >>> literal("hidden1.kernel"), literal(0.1), literal(None), literal(-np.inf)
-    ('hidden1.kernel', '0.1', 'None', '-np.inf')
+    >>> argument("hidden1.kernel"), argument(Code("x.size + 1")), argument(0.5), argument("open()")
+    ('hidden1.kernel', 'x.size + 1', '0.5', "'open()'")
     """
+    is_name = isinstance(given, str) and all(word.isidentifier() for word in given.split("."))
+    return given if is_name or isinstance(given, Code) else literal(given)
+
+
+def literal(value: Any) -> str:
+    """A value as Python reads it: a number to the same bits, a text by its repr, so that no value can be more than a value.
+
+    Raises TypeError for anything else: the file is a program, and only what is known to be harmless is written into it.
+
+    >>> literal(0.1), literal(None), literal(-np.inf), literal([1, np.float32(0.5)]), literal("1); import os")
+    ('0.1', 'None', '-np.inf', '[1, 0.5]', "'1); import os'")
+    """
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, float):              # its plain value: a subclass may print itself as it likes
+        return repr(float(value)) if math.isfinite(value) else f"np.{float(value)}".replace("np.-", "-np.")
+    if isinstance(value, int):
+        return repr(int(value))
     if isinstance(value, str):
-        return value
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"np.{value}".replace("np.-", "-np.")
-    return repr(value.item() if isinstance(value, np.generic) else value)
+        return str.__repr__(value)
+    raise TypeError(f"unroll: {checks.describe(value)} cannot be written into a program")
+
+
+def escaped(text: str) -> str:
+    """A text on one line, as its repr spells it: with line breaks and all that is not printable as escapes.
+
+    >>> escaped("a \u202e b \\n"), escaped("C:\\\\new")
+    ('a \\\\u202e b \\\\n', 'C:\\\\\\\\new')
+    """
+    return str.__repr__(text)[1:-1]
+
+
+def docstring(text: str) -> str:
+    """A string between three double quotes, over as many lines as the text has: whatever the text is, its value is that text.
+
+    >>> docstring("one" + chr(10) + "two") == 3 * chr(34) + "one" + chr(10) + "two" + 3 * chr(34)
+    True
+    >>> hostile = "back" + chr(92) + 3 * chr(34) + chr(13)
+    >>> eval(docstring(hostile)) == hostile
+    True
+    """
+    quotes, lines = 3 * '"', (escaped(line).replace('"', r"\"") for line in text.split("\n"))
+    return quotes + "\n".join(lines) + quotes
 
 
 def identifier(name: str, others: set[str]) -> str:
@@ -145,8 +192,8 @@ def identifier(name: str, others: set[str]) -> str:
     >>> identifier("hidden1", set()), identifier("1st-layer", set()), identifier("loss", set())
     ('hidden1', 'layer_1st_layer', 'loss_layer')
     """
-    word = re.sub(r"\W", "_", name)
-    word = f"layer_{word}" if not word[0].isalpha() else word
+    word = re.sub(r"\W", "_", name, flags=re.ASCII)
+    word = f"layer_{word}" if not word[:1].isalpha() else word
     word = f"{word}_layer" if word in TAKEN else word
     while word in others:
         word += "_"

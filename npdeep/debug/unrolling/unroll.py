@@ -12,7 +12,7 @@ from npdeep.common.described import Described
 from npdeep.common.hints import unknown_keywords
 from npdeep.debug.unrolling.layers import LAYERS, write_backward, write_forward
 from npdeep.debug.unrolling.losses import LOSSES, targets_line, write_loss
-from npdeep.debug.unrolling.script import Script
+from npdeep.debug.unrolling.script import Script, docstring, literal
 from npdeep.debug.unrolling.updates import (
     CLIPPINGS,
     CONSTRAINTS,
@@ -86,6 +86,7 @@ def unroll(
     script = write_script(copy.deepcopy(trainer))
     script.start.update(data)
     text = render(script, trainer, path.stem, epochs, batch_size, with_data=bool(data))
+    compile(text, str(path), "exec")          # a file that Python cannot read is not written
     save(path, text, script.start)
     return path
 
@@ -116,7 +117,9 @@ def check_data(trainer: Trainer, x: Any, y: Any) -> dict[str, Array]:
 
 
 def check_parts(trainer: Trainer) -> None:
-    """Raise, naming it, where a part is not npdeep's own."""
+    """Raise, naming it, where a part is not npdeep's own, or where a count of the trainer is no integer."""
+    for count in ("iteration", "epoch", "batches_done", "seed"):
+        checks.whole("unroll", f"trainer.{count}", getattr(trainer, count), minimum=0)
     if trainer.batches_done:
         raise ValueError(
             f"unroll: the trainer stands in the middle of epoch {trainer.epoch + 1}, after {trainer.batches_done} batches; "
@@ -242,17 +245,21 @@ def header(trainer: Trainer, name: str) -> str:
     if trainer.clipping is not None:
         parts.append(repr(trainer.clipping))
     shape = repr(trainer.model).strip("<>").removeprefix("Sequential ")
-    table = "\n".join(f"    {line}".rstrip() for line in str(trainer.model.summary()).splitlines())
-    return f'''"""One training step in plain sight, and nothing but NumPy: {shape}.
+    about = f"""One training step in plain sight, and nothing but NumPy: {shape}.
 
-{chr(10).join(f"    {part}" for part in parts)}
+{indented(parts)}
 
-{table}
+{indented(str(trainer.model.summary()).splitlines())}
 
 Written by npdeep from a trainer after {trainer.iteration:,} updates; {name}.npz beside this file holds its weights, slots and
 generators. From there `step` and `train` go on to the same bits as npdeep. Step through it: python -m pdb {name}.py
 """
-'''
+    return f"{docstring(about)}\n"
+
+
+def indented(lines: list[str]) -> str:
+    """Lines of a docstring, further in."""
+    return "\n".join(f"    {line}".rstrip() for line in lines)
 
 
 def section(text: str) -> str:
@@ -260,15 +267,15 @@ def section(text: str) -> str:
     return f"\n\n{RULE}\n# {text}\n{RULE}"
 
 
-def function(signature: str, docstring: str, lines: list[str]) -> str:
+def function(signature: str, about: str, lines: list[str]) -> str:
     """The text of a function."""
     body = [f"    {line}".rstrip() for line in lines]
-    return "\n".join([f"def {signature}:", f'    """{docstring}"""', *body])
+    return "\n".join([f"def {signature}:", f"    {docstring(about)}", *body])
 
 
 def step_text(script: Script, loss: Loss) -> str:
     """The step as a function."""
-    about = f"One step on x (n, {script.model.input_size}), targets y and a weight a row or None; returns loss plus penalties."
+    about = f"One step on x (n, {literal(script.model.input_size)}), targets y and a weight a row or None; returns loss plus penalties."
     lines = [
         "rows = len(x)",
         f"x = np.asarray(x, {script.dtype})",
@@ -291,7 +298,7 @@ def train_text(script: Script, trainer: Trainer) -> str:
         f"x = np.asarray(x, {script.dtype})",
         *targets_line(script, trainer.loss),
         "for _ in range(epochs):",
-        f"    order = np.random.default_rng(np.random.SeedSequence({trainer.seed}, {place})).permutation(len(x))",
+        f"    order = np.random.default_rng(np.random.SeedSequence({literal(trainer.seed)}, {place})).permutation(len(x))",
         "    total = 0.0",
         "    for first in range(0, len(x), batch_size):",
         "        index = order[first : first + batch_size]",
@@ -299,7 +306,7 @@ def train_text(script: Script, trainer: Trainer) -> str:
         "    training.epoch += 1",
         '    print(f"epoch {training.epoch}: loss {total / len(x):.4f}")',
     ]
-    counter = f"training = Arrays()\ntraining.epoch = {trainer.epoch}\n\n\n"
+    counter = f"training = Arrays()\ntraining.epoch = {literal(trainer.epoch)}\n\n\n"
     return counter + function("train(x, y, epochs, batch_size)", "So many more epochs, each in an order of its own.", lines)
 
 
@@ -318,7 +325,7 @@ def save(path: Path, text: str, start: dict[str, Array]) -> None:
         with open(arrays, "wb") as file:
             np.savez_compressed(file, **start)  # type: ignore[arg-type]
         path.write_text(text, encoding="utf-8")
-    except OSError:
+    except BaseException:
         arrays.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         raise

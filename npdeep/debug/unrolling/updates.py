@@ -9,7 +9,7 @@ from typing import Any
 from npdeep import optimizers, schedules
 from npdeep.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue, Clipping
 from npdeep.constraints import Constraint, MaxNorm, MinMaxNorm, NonNegative, UnitNorm
-from npdeep.debug.unrolling.script import Script, literal
+from npdeep.debug.unrolling.script import Code, Script, literal
 from npdeep.debug.unrolling.sources import names_in
 from npdeep.kernels import clipping as clip_kernels
 from npdeep.kernels import constraints as constraint_kernels
@@ -88,7 +88,7 @@ def rate(
 ) -> str:
     """A hyper-parameter: a number as it is; a schedule as a function in the file, called once before the loop over pieces."""
     if not isinstance(value, schedules.Schedule):
-        return literal(value)
+        return Code(literal(value))
     write_schedule(script, function, value)
     before.append(f"{name} = {function}({step})")
     return name
@@ -99,7 +99,7 @@ def update_lines(script: Script, optimizer: Any) -> tuple[list[str], list[str]]:
     before: list[str] = []
     eta = rate(script, before, "learning_rate", "learning_rate_at", optimizer.learning_rate)
     kind = type(optimizer)
-    t = "optimizer.iteration + 1"
+    t = Code("optimizer.iteration + 1")
     if kind is optimizers.SGD:
         return before, [script.call(momentum.sgd, "w", "g", "t", eta)]
     if kind is optimizers.Momentum:
@@ -126,15 +126,15 @@ def update_lines(script: Script, optimizer: Any) -> tuple[list[str], list[str]]:
     if kind is optimizers.AdaMax:
         return before, [script.call(adaptive.adamax, "w", "g", "m", "u", "t", eta, *numbers)]
     if kind is optimizers.Nadam:
-        mu = f"{optimizer.beta_1!r} * (1 - 0.5 * 0.96**(optimizer.iteration + {{}}))"
-        before += [f"optimizer.mu = {mu.format(1)}", f"optimizer.next_mu = {mu.format(2)}"]
+        mu, next_mu = (f"{literal(optimizer.beta_1)} * (1 - 0.5 * 0.96**(optimizer.iteration + {i}))" for i in (1, 2))
+        before += [f"optimizer.mu = {mu}", f"optimizer.next_mu = {next_mu}"]
         before.append("optimizer.mu_product *= optimizer.mu")
         mus = ("optimizer.mu", "optimizer.next_mu", "optimizer.mu_product")
         return before, [script.call(adaptive.nadam, "w", "g", "m", "v", "t", "r", eta, *numbers, *mus)]
     largest = "largest_v" if optimizer.amsgrad else "None"
     lines = [script.call(adaptive.adam, "w", "g", "m", "v", largest, "t", eta, *numbers)]
     if kind is optimizers.AdamW:
-        lines.insert(0, script.call(adaptive.decay, "w", f"{eta} * {optimizer.weight_decay!r}"))
+        lines.insert(0, script.call(adaptive.decay, "w", Code(f"{eta} * {literal(optimizer.weight_decay)}")))
     return before, lines
 
 
@@ -167,7 +167,7 @@ def write_optimizer(script: Script, optimizer: Optimizer, trainable: list[Parame
     slots = optimizer.decaying_slots()
     if slots:
         script.step += ["# what has become too small to matter goes to 0, before denormal numbers slow everything down"]
-        script.step.append(f"if optimizer.iteration % {optimizer.flush_every} == 0:")
+        script.step.append(f"if optimizer.iteration % {literal(optimizer.flush_every)} == 0:")
         script.step.append(f"    for {', '.join(names)} in optimizer.pieces:")
         script.step += [f"        {script.call(momentum.flush_tiny, name, 't', tau)}" for name, (_, tau) in slots.items()]
 
@@ -185,7 +185,7 @@ class _WithNumbers(ast.NodeTransformer):
             assert isinstance(node.args[0], ast.Attribute)
             inner = getattr(self.schedule, node.args[0].attr)
             if not isinstance(inner, schedules.Schedule):
-                return ast.Constant(inner)
+                return ast.parse(literal(inner), mode="eval").body
             write_schedule(self.script, f"{self.name}_then", inner)
             function = ast.Name(f"{self.name}_then", ast.Load())
             return ast.Call(function, [self.visit(node.args[1])], [])
@@ -194,7 +194,7 @@ class _WithNumbers(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         """self.initial becomes 0.1."""
         if isinstance(node.value, ast.Name) and node.value.id == "self":
-            return ast.parse(repr(getattr(self.schedule, node.attr)), mode="eval").body
+            return ast.parse(literal(getattr(self.schedule, node.attr)), mode="eval").body
         return self.generic_visit(node)
 
 
@@ -223,7 +223,7 @@ def constrain_call(script: Script, p: Parameter, constraint: Constraint) -> str:
     matrix = constraint.matrix(p.value)
     shape = (1, matrix.shape[1]) if constraint.axis == 0 else (matrix.shape[0], 1)
     script.setup.append(f"{name}_norms = np.empty({shape}, {script.dtype})")
-    seen = name if p.value.ndim == 2 else f"{name}.reshape{matrix.shape}"
+    seen = name if p.value.ndim == 2 else Code(f"{name}.reshape{matrix.shape}")
     rest = (constraint.axis, f"{name}_norms")
     if isinstance(constraint, MaxNorm):
         return script.call(constraint_kernels.max_norm, seen, constraint.value, *rest)
