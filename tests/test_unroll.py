@@ -540,7 +540,8 @@ def test_texts_in_the_file_are_what_they_were(tmp_path, hostile):
     assert identifier(text, set()).isidentifier()
     trainer = plain_trainer()
     trainer.model.name = text
-    assert f": {text} 6-8-3 float32." in ast.get_docstring(ast.parse(nd.debug.unroll(trainer, tmp_path / "a.py").read_text("utf-8")))
+    tree = ast.parse(nd.debug.unroll(trainer, tmp_path / "a.py").read_text("utf-8"))
+    assert f": {text} 6-8-3 float32." in ast.get_docstring(tree)
 
 
 class Evil(float):
@@ -558,5 +559,5 @@ def test_numbers_are_written_by_their_value(value):
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, b"bytes", 1j, np.zeros(2)])
 def test_what_is_no_value_is_not_written(value):
-    with pytest.raises(TypeError, match="unroll: .* cannot be written into a program"):
+    with pytest.raises(TypeError, match=r"unroll: .* cannot be written into a program"):
         literal(value)

@@ -75,7 +75,7 @@ class Script:
         return self.names[str(layer.name)]
 
     def call(self, kernel: Callable[..., Any], *arguments: Any) -> Code:
-        """The text of a call of a kernel, which comes into the file. Names and code are written as they are, values as literals.
+        """The text of a call of a kernel, which comes into the file. Names and code stay as they are, values become literals.
 
         >>> import npdeep as nd
         >>> from npdeep.kernels.updates.momentum import sgd

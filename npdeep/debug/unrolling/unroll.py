@@ -275,7 +275,8 @@ def function(signature: str, about: str, lines: list[str]) -> str:
 
 def step_text(script: Script, loss: Loss) -> str:
     """The step as a function."""
-    about = f"One step on x (n, {literal(script.model.input_size)}), targets y and a weight a row or None; returns loss plus penalties."
+    width = literal(script.model.input_size)
+    about = f"One step on x (n, {width}), targets y and a weight a row or None; returns loss plus penalties."
     lines = [
         "rows = len(x)",
         f"x = np.asarray(x, {script.dtype})",

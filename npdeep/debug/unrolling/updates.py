@@ -132,7 +132,7 @@ def update_lines(script: Script, optimizer: Any) -> tuple[list[str], list[str]]:
         mus = ("optimizer.mu", "optimizer.next_mu", "optimizer.mu_product")
         return before, [script.call(adaptive.nadam, "w", "g", "m", "v", "t", "r", eta, *numbers, *mus)]
     largest = "largest_v" if optimizer.amsgrad else "None"
-    lines = [script.call(adaptive.adam, "w", "g", "m", "v", largest, "t", eta, *numbers)]
+    lines: list[str] = [script.call(adaptive.adam, "w", "g", "m", "v", largest, "t", eta, *numbers)]
     if kind is optimizers.AdamW:
         lines.insert(0, script.call(adaptive.decay, "w", Code(f"{eta} * {literal(optimizer.weight_decay)}")))
     return before, lines
