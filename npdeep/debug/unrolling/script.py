@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import checks, kernels
+from npdeep import kernels
+from npdeep.common import checks
 from npdeep.debug.unrolling.sources import Sources
 from npdeep.kernels.arrays import Array
 from npdeep.models.sequential import Sequential
