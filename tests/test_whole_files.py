@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import subprocess
 
 import numpy as np
@@ -10,6 +11,7 @@ from helpers_training import examples, plain_trainer
 
 import npdeep as nd
 from npdeep import plots
+from npdeep.common import whole_files
 from npdeep.common.whole_files import replacing
 
 X, Y = examples(12)
@@ -96,6 +98,141 @@ def test_pipes_and_devices_keep_their_places(tmp_path):
         file.write(b"through the pipe")
     assert reader.communicate(timeout=30)[0] == b"through the pipe"
     assert names(tmp_path) == ["pipe"]
+
+
+# ── modes, links, and what the killed leave behind ────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("name", "mode"), [*((name, 0o640) for name in WRITERS), *(("history.csv", mode) for mode in (0o600, 0o444, 0o664, 0o755))]
+)
+def test_a_file_that_was_there_keeps_its_mode(tmp_path, name, mode):
+    path = tmp_path / name
+    path.write_bytes(b"the old one")
+    path.chmod(mode)
+    WRITERS[name](path)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.read_bytes() != b"the old one"
+
+
+def test_nobody_can_look_into_a_private_file_while_it_is_written(tmp_path):
+    path = tmp_path / "private"
+    path.touch(0o600)
+    with replacing(path) as file:
+        assert [stat.S_IMODE(entry.stat().st_mode) for entry in tmp_path.iterdir()] == [0o600, 0o600]
+        file.write(b"secret")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+KINDS = ["absolute", "relative", "a link to a link", "to nothing yet"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [*((n, "relative") for n in WRITERS), *(("trainer.npz", kind) for kind in KINDS)])
+def test_a_link_stays_a_link_and_its_target_is_replaced(tmp_path, name, kind):
+    target, link = tmp_path / "far" / name, tmp_path / "near" / name
+    target.parent.mkdir()
+    link.parent.mkdir()
+    if kind != "to nothing yet":
+        target.write_bytes(b"the old one")
+        target.chmod(0o640)
+    link.symlink_to(target if kind == "absolute" else f"../far/{name}")
+    if kind == "a link to a link":
+        (tmp_path / name).symlink_to(link)
+    WRITERS[name](tmp_path / name if kind == "a link to a link" else link)
+    assert link.is_symlink()
+    assert target.read_bytes() != b"the old one"
+    assert kind == "to nothing yet" or stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert [names(folder) for folder in (target.parent, link.parent)] == [[name], [name]]
+
+
+def test_links_in_a_circle_and_into_nowhere_are_refused_by_their_names(tmp_path):
+    (tmp_path / "a.npz").symlink_to("b.npz")
+    (tmp_path / "b.npz").symlink_to("a.npz")
+    (tmp_path / "c.npz").symlink_to("nowhere/c.npz")
+    for name in ("a.npz", "c.npz"):
+        with pytest.raises(OSError, match=rf"{name}'$"):
+            plain_trainer().save(tmp_path / name)
+    assert names(tmp_path) == ["a.npz", "b.npz", "c.npz"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from npdeep.common import whole_files
+with replacing(Path(sys.argv[1])) as file:
+    file.write(b"half of it")
+    file.flush()
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), 9)
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def writer(path, fate):
+    command = [sys.executable, "-c", KILLED, str(path), fate]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_the_next_file_in_a_folder_removes_what_killed_writers_left_and_nothing_else(tmp_path):
+    for name in ("update-00000001.npz", "update-00000002.npz", "a.csv"):
+        killed = writer(tmp_path / name, "killed")
+        killed.communicate(timeout=60)
+        assert killed.returncode == -9
+    foreign = [".notes.0123abcd.tmp", ".x.npdeep.tmp", "a.0123abcd.npdeep.tmp", ".a.npz.0123ABCD.npdeep.tmp", ".b.npz.0123abcd"]
+    for name in foreign:
+        (tmp_path / name).touch()
+    (tmp_path / ".c.npz.0123abcd.npdeep.tmp").symlink_to(tmp_path / foreign[0])
+    (tmp_path / ".d.npz.0123abcd.npdeep.tmp").mkdir()
+    kept = sorted([*foreign, ".c.npz.0123abcd.npdeep.tmp", ".d.npz.0123abcd.npdeep.tmp"])
+    assert len(names(tmp_path)) == 3 + len(kept)
+    plain_trainer().save(tmp_path / "b.npz")
+    assert names(tmp_path) == sorted([*kept, "b.npz"])
+
+
+def test_a_writer_that_is_alive_is_left_alone(tmp_path):
+    slow = writer(tmp_path / "slow.npz", "alive")
+    assert slow.stdout.readline() == "writing\n"
+    with replacing(tmp_path / "mine.npz") as mine:
+        mine.write(b"mine")
+        plain_trainer().save(tmp_path / "fast.npz")
+    assert len([name for name in names(tmp_path) if name.startswith(".slow.npz.")]) == 1
+    slow.communicate("go on\n", timeout=60)
+    assert slow.returncode == 0
+    assert names(tmp_path) == ["fast.npz", "mine.npz", "slow.npz"]
+    assert (tmp_path / "slow.npz").read_bytes() == b"half of it"
+
+
+def test_a_writer_whose_new_file_was_taken_for_litter_makes_another(tmp_path, monkeypatch):
+    import fcntl
+
+    taken, flock = [], fcntl.flock
+
+    def late(handle, operation):
+        if not taken and operation == fcntl.LOCK_EX:
+            taken.extend(entry for entry in tmp_path.iterdir())
+            whole_files.remove_litter(tmp_path)
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with replacing(tmp_path / "a") as file:
+        file.write(b"whole")
+    assert len(taken) == 1
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("refused", ["flock", "chown"])
+def test_where_locks_or_owners_cannot_be_had_files_are_written_all_the_same(tmp_path, monkeypatch, refused):
+    import fcntl
+
+    def no(*args):
+        raise OSError(errno.ENOTSUP, "not here")
+
+    (tmp_path / ".b.0123abcd.npdeep.tmp").touch()
+    (tmp_path / "a").touch()
+    monkeypatch.setattr(fcntl if refused == "flock" else os, refused, no)
+    with replacing(tmp_path / "a") as file:
+        file.write(b"whole")
+    assert (tmp_path / "a").read_bytes() == b"whole"
+    assert names(tmp_path) == ([".b.0123abcd.npdeep.tmp", "a"] if refused == "flock" else ["a"])
 
 
 # ── spreadsheets ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,19 +1,31 @@
-"""Writing files so that they are there whole or not at all: on a full disk, after Ctrl-C, through a power cut."""
+"""Files that are there whole or not at all: written beside the one whose place they take, flushed, then renamed."""
 
 import contextlib
+import errno
+import importlib
 import os
+import re
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
+"""Locks; on Windows there are none, and no need: there a file that is open cannot be removed by another process."""
+
+ENDING = "npdeep.tmp"
+LITTER = re.compile(rf"\..+\.[0-9a-f]{{8}}\.{re.escape(ENDING)}")
+"""What the temporary files are called, and nothing else is."""
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """A new binary file that takes the place of `path` when the block ends, flushed to the disk: every file is written so.
 
-    Whatever happens, on a full disk too, `path` is what it was before or the new file, whole, and no other file is left.
-    Raises OSError, which names `path`, where it cannot be written.
+    Whatever happens, on a full disk too, `path` is what it was before or the new file, whole, and no other file is left. What a
+    killed process has left behind in the folder is removed. A symbolic link stays one, and its target is replaced; the new file
+    has the mode of the one that was there. Raises OSError, which names `path`, where it cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -23,24 +35,92 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     [('a.txt', 'whole')]
     """
     path = Path(path)
-    if path.exists() and not path.is_file():  # a pipe or a device keeps its place; a folder is refused
-        with open(path, "wb") as file:
-            yield file
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if target.is_symlink():                   # realpath gives a circle of links back
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    if target.exists() and not target.is_file():    # a pipe or a device keeps its place; a folder is refused
+        with open(path, "wb") as device:
+            yield device
         return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary, lock = target, -1
     try:
-        with open(temporary, "xb") as file:
+        file, temporary, lock = new_file(target)
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException as error:
-        with contextlib.suppress(OSError):    # it is not there, or its folder is not
-            temporary.unlink()
-        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, str(temporary)):
+        if temporary != target:
+            with contextlib.suppress(OSError):    # it is not there, or its folder is not
+                temporary.unlink()
+        if isinstance(error, OSError) and error.errno is not None and is_temporary(error.filename):
             raise OSError(error.errno, error.strerror, str(path)) from None    # of the class that belongs to the errno
         raise
-    flush_folder(path.parent)
+    finally:
+        if lock >= 0:
+            os.close(lock)
+    flush_folder(target.parent)
+    remove_litter(target.parent)
+
+
+def new_file(target: Path) -> tuple[BinaryIO, Path, int]:
+    """An empty file beside the target with its mode, the file's path, and a lock on it that lasts as long as its writer."""
+    before = target.stat() if target.exists() else None
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o666 if before is None else stat.S_IMODE(before.st_mode))
+
+    while True:
+        temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.{ENDING}")
+        file: BinaryIO = open(temporary, "xb", opener=opener)    # noqa: SIM115 (the caller closes it)
+        lock = os.dup(file.fileno())
+        if fcntl is not None:
+            with contextlib.suppress(OSError):    # a file system without locks: nobody removes litter there
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock).st_nlink == 0:  # taken for litter in the moment before it was locked
+                file.close()
+                os.close(lock)
+                continue
+            if before is not None:
+                with contextlib.suppress(OSError):
+                    os.chown(lock, before.st_uid, before.st_gid)
+                os.chmod(lock, stat.S_IMODE(before.st_mode))
+        else:                                 # an open file cannot be renamed there, nor need it be locked
+            os.close(lock)
+            lock = -1
+        return file, temporary, lock
+
+
+def is_temporary(filename: Any) -> bool:
+    """Is an error about no named file, or about one of ours that the user has never heard of?
+
+    >>> is_temporary(None), is_temporary("folder/.a.npz.0123abcd.npdeep.tmp"), is_temporary("a.npz")
+    (True, True, False)
+    """
+    return filename is None or LITTER.fullmatch(Path(os.fsdecode(filename)).name) is not None
+
+
+def remove_litter(folder: Path) -> None:
+    """Remove the temporary files of writers that are no longer alive: those that nobody holds a lock on."""
+    with contextlib.suppress(OSError):
+        for name in [entry.name for entry in os.scandir(folder) if LITTER.fullmatch(entry.name)]:
+            with contextlib.suppress(OSError):
+                remove_if_dead(folder / name)
+
+
+def remove_if_dead(temporary: Path) -> None:
+    """Remove it, or raise OSError where its writer is alive, where that cannot be told, or where it is no plain file."""
+    if fcntl is None:
+        temporary.unlink()                    # fails while it is open
+        return
+    handle = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            temporary.unlink()
+    finally:
+        os.close(handle)
 
 
 def flush_folder(folder: Path) -> None:
