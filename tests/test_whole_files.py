@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -156,7 +157,7 @@ def test_links_in_a_circle_and_into_nowhere_are_refused_by_their_names(tmp_path)
 KILLED = """
 import os, sys
 from pathlib import Path
-from npdeep.common import whole_files
+from npdeep.common.whole_files import replacing
 with replacing(Path(sys.argv[1])) as file:
     file.write(b"half of it")
     file.flush()
