@@ -345,9 +345,9 @@ def softmax_cross_entropy_pair(kind: str, smoothing: float) -> Pair:
     return Pair(name, forward, backward, ("z",), "loss", make)
 
 
-def mean_of_linear_losses(z: Any, dz_before: Any, weight: Any) -> float:
+def mean_of_linear_losses(z: Any, dz_before: Any, weight: Any, m: float) -> float:
     """The weighted mean of ℓ = z · dz_before, whose ∂ℓ/∂z is dz_before."""
-    return reduction.weighted_mean(z * dz_before, weight)
+    return reduction.weighted_mean(z * dz_before, weight, m)
 
 
 def l1_and_linear_loss(w: Any, dw_before: Any, t: Any, scale: float) -> float:
@@ -405,7 +405,11 @@ def loss_pairs() -> Iterator[Pair]:
     def unweighted(rng: Rng, n: int, units: int) -> dict[str, Any]:
         return {**weighted(rng, n, units), "weight": None}
 
-    for make in (weighted, unweighted):
+    def by_weights(rng: Rng, n: int, units: int) -> dict[str, Any]:
+        values = weighted(rng, n, units)
+        return {**values, "m": reduction.sum_of_weights(values["weight"], values["z"])}
+
+    for make in (weighted, unweighted, by_weights):
         yield Pair(f"{make.__name__} mean", mean_of_linear_losses, reduction.weighted_mean_backward, ("z",), "L", make)
 
     def weights(rng: Rng, n: int, units: int) -> dict[str, Any]:

@@ -259,12 +259,15 @@ def loss_cases():
     }
 
 
-@pytest.mark.parametrize("weight", [None, [0.5, 2.0, 1.0, 0.0, 3.0]])
+@pytest.mark.parametrize(
+    ("weight", "weighting"),
+    [(None, "rows"), ([0.5, 2, 1, 0, 3], "rows"), ([0.5, 2, 1, 0, 3], "weights"), ([0.1, 0, 0, 0, 0.3], "weights")],
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", loss_cases())
-def test_every_loss(name, dtype, weight):
+def test_every_loss(name, dtype, weight, weighting):
     outputs, targets = loss_cases()[name]
-    loss = nd.losses.get(name)
+    loss = nd.losses.KNOWN[name](weighting=weighting)
     loss.forward(outputs.astype(dtype), targets, weight)
     loss.backward()
     for row in range(5):

@@ -81,10 +81,10 @@ def test_every_backward_kernel_is_compared_with_the_forward_of_its_own_name():
 
 
 @pytest.mark.parametrize("name", nd.losses.KNOWN)
-@given(n=ROWS, units=st.integers(2, 7), seed=SEEDS, weighted=st.booleans())
-def test_every_loss_gives_the_gradient_of_the_weighted_mean_that_it_returns(name, n, units, seed, weighted):
+@given(n=ROWS, units=st.integers(2, 7), seed=SEEDS, weighted=st.booleans(), weighting=st.sampled_from(["rows", "weights"]))
+def test_every_loss_gives_the_gradient_of_the_weighted_mean_that_it_returns(name, n, units, seed, weighted, weighting):
     rng = np.random.default_rng(seed)
-    loss, outputs = nd.losses.get(name), rng.uniform(0.3, 0.9, (n, units))
+    loss, outputs = nd.losses.KNOWN[name](weighting=weighting), rng.uniform(0.3, 0.9, (n, units))
     y = targets(name, outputs, rng)
     weight = rng.uniform(0, 2, n) if weighted else None
     loss.forward(outputs, y, weight)

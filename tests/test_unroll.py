@@ -52,12 +52,12 @@ for name in sys.argv[1:]:
 LOSS_OF = {
     "softmax_cross_entropy": (lambda: nd.losses.SoftmaxCrossEntropy(0.1), None),
     "binary_cross_entropy": (nd.losses.BinaryCrossEntropy, None),
-    "kl_divergence": (nd.losses.KLDivergence, "softmax"),
+    "kl_divergence": (lambda: nd.losses.KLDivergence(weighting="weights"), "softmax"),
     "hinge": (nd.losses.Hinge, None),
     "squared_hinge": (nd.losses.SquaredHinge, None),
     "mean_squared_error": (nd.losses.MeanSquaredError, None),
     "mean_absolute_error": (nd.losses.MeanAbsoluteError, None),
-    "huber": (nd.losses.Huber, None),
+    "huber": (lambda: nd.losses.Huber(weighting="weights"), None),
     "log_cosh": (nd.losses.LogCosh, None),
     "poisson": (nd.losses.Poisson, "softplus"),
 }

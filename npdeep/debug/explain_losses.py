@@ -27,6 +27,7 @@ FORMULAS = {
 """ℓ and ∂ℓ/∂z of one element by the name of the loss: z the output, y the target."""
 
 MEAN = Formula("mean of the single losses ℓ", r"\tfrac1m \sum \ell")
+WEIGHTED_MEAN = Formula("sum of the single losses ℓ (each times its w) over m = Σ w", r"\tfrac{1}{\sum w} \sum \ell")
 
 
 def loss_parts(loss: Loss, at: Place) -> Parts:
@@ -49,7 +50,17 @@ def mean(loss: Loss, at: Place) -> Statement:
         for i, row in enumerate(loss.loss.tolist())
         for j, ell in enumerate(row)
     ]
-    return at.sum("L", MEAN, terms, loss.value, over=len(terms))
+    return at.sum("L", WEIGHTED_MEAN if by_weights(loss) else MEAN, terms, loss.value, over=loss.m)
+
+
+def by_weights(loss: Loss) -> bool:
+    """Was the sum of the losses divided by the sum of their weights?"""
+    return loss.weight is not None and loss.weighting == "weights"
+
+
+def m_is(loss: Loss, number: str) -> str:
+    """What the m in the formulas is."""
+    return "m is the sum of the weights of all single losses" if by_weights(loss) else f"m is the number of {number}"
 
 
 def weighted(loss: Loss, at: Place, formula: str, numbers: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -60,8 +71,8 @@ def weighted(loss: Loss, at: Place, formula: str, numbers: dict[str, Any]) -> tu
 
 
 def gradient(loss: Loss, at: Place, unit: int, formula: str, numbers: dict[str, Any], words: str = "") -> Statement:
-    """∂L/∂z: ∂ℓ/∂z over the number of losses, times the weight."""
-    inner, given = weighted(loss, at, formula, {**numbers, "m": float(loss.loss.size)})
+    """∂L/∂z: ∂ℓ/∂z over m, times the weight."""
+    inner, given = weighted(loss, at, formula, {**numbers, "m": float(loss.m)})
     return at.equation(Symbol("dz", unit), f"({inner})/m", given, loss.grad_outputs[at.row, unit], words=words)
 
 
@@ -72,7 +83,7 @@ def single(loss: Loss, at: Place) -> Parts:
     numbers |= {name: value for name, value in loss.arguments().items() if name in ("delta", "epsilon")}
     value, slope = FORMULAS[type(loss).__name__]
     ell = at.equation(Symbol("ell", at.unit), *weighted(loss, at, value, numbers), loss.loss[at.row, at.unit])
-    return [ell, "backward: m is the number of single losses", gradient(loss, at, at.unit, slope, numbers)]
+    return [ell, f"backward: {m_is(loss, 'single losses')}", gradient(loss, at, at.unit, slope, numbers)]
 
 
 def softmax_cross_entropy(loss: SoftmaxCrossEntropy, at: Place) -> Parts:
@@ -87,7 +98,7 @@ def softmax_cross_entropy(loss: SoftmaxCrossEntropy, at: Place) -> Parts:
     steepest = np.argsort(-np.abs(loss.grad_outputs[at.row]), kind="stable")[: max(1, at.shown)].tolist()
     chosen = [*steepest, *([at.unit] if at.unit not in steepest else [])]
     parts: Parts = [ell, total]
-    slopes: Parts = ["backward: dz = (p − q)/m, m is the number of rows; the classes that feel it most"]
+    slopes: Parts = [f"backward: dz = (p − q)/m, {m_is(loss, 'rows')}; the classes that feel it most"]
     for k in chosen:
         numbers = {"z": z[k], "top": top, "S": total}
         p = at.equation(Symbol("p", k), "exp(z - top)/S", numbers, loss.probabilities[at.row, k])
@@ -108,7 +119,7 @@ def kl_divergence(loss: KLDivergence, at: Place) -> Parts:
     name, over = Symbol("ell", at.row), Formula("Σₖ y[k]·log(y[k]/p[k])", r"\sum_k y_k \log(y_k/p_k)")
     ell = at.sum(name, over, terms, loss.loss[at.row, 0])
     slope = gradient(loss, at, at.unit, "-(y/p) if p >= epsilon else 0", numbers[at.unit])
-    return [ell, "backward: dp = −y/p over m, the number of rows", slope]
+    return [ell, f"backward: dp = −y/p over m, {m_is(loss, 'rows')}", slope]
 
 
 def own_loss(loss: Loss, at: Place) -> Parts:

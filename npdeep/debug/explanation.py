@@ -197,10 +197,11 @@ class Sum(Statement):
         value: Any = None,
         eps: float = 2.3e-16,
         shown: int = 6,
-        over: int = 1,
+        over: float = 1,
         tiny: float = 0.0,
     ) -> None:
-        self.name, self.symbolic, self.terms, self.over = name, symbolic, list(terms), over
+        self.name, self.symbolic, self.terms = name, symbolic, list(terms)
+        self.over = int(over) if over == int(over) else over
         self.value = None if value is None else float(value)
         self.sum = exact_sum([t.sum for t in terms]) / over
         self.absolute = exact_sum([abs(t.sum) for t in terms]) / over
@@ -223,7 +224,7 @@ class Sum(Statement):
         if self.others:
             rows.append((f"the other {len(self.others)} terms", short(self.rest), ""))
         rows += [(t.label, short(t.sum), "") for t in self.final]
-        rows.append((f"together, over {self.over}" if self.over > 1 else "together", self.result(), ""))
+        rows.append((f"together, over {self.over}" if self.over != 1 else "together", self.result(), ""))
         width = max(22, *(len(row[0]) for row in rows))
         lines = [f"  {a:<{width}}  {b:>9}    {c}".rstrip() for a, b, c in rows]
         return [f"{self.name} = {self.symbolic}", *lines]
@@ -231,7 +232,7 @@ class Sum(Statement):
     def python(self) -> list[str]:
         """name = ( a term a line, with its label )."""
         lines = [f"    + {_in_sum(t, Python())}  # {t.label}" for t in self.terms]
-        over = f"/{self.over}" if self.over > 1 else ""
+        over = f"/{self.over}" if self.over != 1 else ""
         return [f"{self.name.python} = (", *(lines or ["    0.0"]), f"){over}{self.check()}"]
 
     def latex(self) -> list[str]:
@@ -243,7 +244,7 @@ class Sum(Statement):
             terms.append(rf"\underbrace{{{inner}}}_{{{len(self.others)}\ \text{{others}}}}")
         terms += [_in_sum(t, Latex()) for t in self.final]
         total = " + ".join(terms) or "0"
-        if self.over > 1:
+        if self.over != 1:
             total = rf"\tfrac{{1}}{{{self.over}}} \left({total}\right)"
         return [
             rf"{self.name.latex} &= {self.symbolic.latex}",

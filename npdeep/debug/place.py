@@ -58,7 +58,7 @@ class Place:
         return Term(formula, numbers, label, self.eps, last)
 
     def sum(
-        self, name: str | Symbol, symbolic: Formula, terms: Sequence[Term], value: Any = None, over: int = 1
+        self, name: str | Symbol, symbolic: Formula, terms: Sequence[Term], value: Any = None, over: float = 1
     ) -> Sum:
         """A sum in the engine's precision."""
         name = Symbol(name) if isinstance(name, str) else name

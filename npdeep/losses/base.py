@@ -9,14 +9,20 @@ from npdeep.common import checks
 from npdeep.common.described import Described
 from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
-from npdeep.kernels.losses.reduction import weighted_mean, weighted_mean_backward
+from npdeep.kernels.losses.reduction import sum_of_weights, weighted_mean, weighted_mean_backward
 
 
 class Loss(Described):
     """Base of all losses: L = (1/m) Σ w ℓ over the m single losses ℓ (of elements; of rows for softmax and KL).
 
     `forward(outputs, targets, sample_weight=None)` returns L as a float, `backward()` then ∂L/∂outputs, like outputs. Sample
-    weights are one number ≥ 0 a row; they do not change the m that is divided by (Keras does the same).
+    weights are one number ≥ 0 per row.
+
+    Args:
+        weighting: what the weighted sum is divided by. "rows", as in Keras: by the number of losses, whatever their weights,
+            so that rows of weight 0 pull L down. "weights", as PyTorch's class weights do: by the sum of the weights, so that
+            L is a weighted mean; where all weights of a batch are 0, L and its gradient are 0. For class weights c write
+            sample_weight=c[y]. Without sample weights both are the plain mean. ValueError for any other word.
 
     An own loss needs no base class: any object with these two methods will do.
 
@@ -44,8 +50,16 @@ class Loss(Described):
     extra: tuple[str, ...] = ()
     """Scratch arrays like the outputs that the kernels need."""
 
-    def __init__(self) -> None:
+    def __init__(self, weighting: str = "rows") -> None:
+        self.weighting = checks.choice(self.title, "weighting", weighting, ("rows", "weights"))
         self.forget()
+
+    def arguments(self) -> dict[str, Any]:
+        """Without `weighting` where it is the usual one."""
+        given = super().arguments()
+        if given.get("weighting") == "rows":
+            del given["weighting"]
+        return given
 
     def forget(self) -> None:
         """Drop the buffers and what the last pass left."""
@@ -55,6 +69,7 @@ class Loss(Described):
         self.grad_outputs: Any = None
         self.blocks: dict[str, Array] = {}
         self.shape: tuple[int, ...] = ()
+        self.m = 0.0
         self.value = math.nan
 
     # ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,13 +113,21 @@ class Loss(Described):
         if outputs.shape != self.shape or outputs.dtype != self.grad_outputs.dtype:
             self.prepare(outputs.shape, outputs.dtype)
         self.outputs, self.targets, self.weight = outputs, targets, weight
-        self.value = weighted_mean(self.losses(outputs, targets), weight)
+        loss = self.losses(outputs, targets)
+        self.m = loss.size if weight is None or self.weighting == "rows" else sum_of_weights(weight, loss)
+        self.value = weighted_mean(loss, weight, self.m)
         return self.value
 
     def compute_gradient(self) -> Array:
         """∂L/∂outputs, from the derivatives of the single losses."""
         self.derivatives(self.outputs, self.targets)
-        return weighted_mean_backward(self.weight, self.loss.size, self.grad_outputs)
+        return weighted_mean_backward(self.weight, self.m, self.grad_outputs)
+
+    def share(self) -> float:
+        """How much the last batch counts in a mean over batches: its number of rows, or the sum of their weights."""
+        if self.weight is None or self.weighting == "rows":
+            return len(self.outputs)
+        return float(np.add.reduce(self.weight, axis=None))
 
     def losses(self, z: Array, y: Array) -> Array:
         """Fill and return self.loss: the single losses."""
@@ -152,7 +175,10 @@ class Loss(Described):
         """The formula of the last pass, and the kernel of the single losses."""
         if self.weight is None:
             return self.formula, self.kernels[0]
-        note = Formula(f"{self.formula}, each times its sample weight w", rf"{self.formula.latex},\ \times\, w_i")
+        text, latex = f"{self.formula}, each times its sample weight w", rf"{self.formula.latex},\ \times\, w_i"
+        if self.weighting == "weights":
+            text, latex = f"{text}, over Σw in place of their number", rf"{latex},\ m = \sum w_i"
+        note = Formula(text, latex)
         return note, self.kernels[0]
 
     def arrays(self) -> dict[str, Any]:

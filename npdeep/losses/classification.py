@@ -16,6 +16,7 @@ class SoftmaxCrossEntropy(Loss):
 
     Args:
         label_smoothing: s in [0, 1): targets become (1 − s)·target + s/classes.
+        weighting: what a weighted sum is divided by, "rows" or "weights"; see `nd.losses.Loss`.
 
     Targets: integer labels (n,) in 0 … classes − 1, or rows of probabilities (n, classes) that sum to 1, such as one-hot ones.
     L is the mean over the rows. Gradient: (softmax(z) − q) w/n.
@@ -38,9 +39,9 @@ class SoftmaxCrossEntropy(Loss):
     scratch: Array
     q: Array
 
-    def __init__(self, label_smoothing: float = 0.0) -> None:
+    def __init__(self, label_smoothing: float = 0.0, weighting: str = "rows") -> None:
         self.label_smoothing = checks.number("SoftmaxCrossEntropy", "label_smoothing", label_smoothing, minimum=0, below=1)
-        super().__init__()
+        super().__init__(weighting)
 
     def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
         """Integer labels (n,) as int64, or rows of probabilities (n, classes)."""
@@ -216,9 +217,9 @@ class KLDivergence(Loss):
     extra = ("scratch",)
     scratch: Array
 
-    def __init__(self, epsilon: float = 1e-7) -> None:
+    def __init__(self, epsilon: float = 1e-7, weighting: str = "rows") -> None:
         self.epsilon = checks.number("KLDivergence", "epsilon", epsilon, above=0)
-        super().__init__()
+        super().__init__(weighting)
 
     def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
         """Rows of probabilities."""

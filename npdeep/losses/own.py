@@ -34,6 +34,10 @@ class OwnLoss(Loss):
         checks.not_masked(self.title, "targets", targets)
         return targets
 
+    def share(self) -> float:
+        """Every row counts the same: what the user's loss divides by is not known."""
+        return len(self.outputs)
+
     def prepare(self, shape: tuple[int, ...], dtype: Any) -> None:
         """It has no buffers of ours."""
 

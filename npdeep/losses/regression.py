@@ -68,9 +68,9 @@ class Huber(Loss):
     extra = ("scratch",)
     scratch: Array
 
-    def __init__(self, delta: float = 1.0) -> None:
+    def __init__(self, delta: float = 1.0, weighting: str = "rows") -> None:
         self.delta = checks.number("Huber", "delta", delta, above=0)
-        super().__init__()
+        super().__init__(weighting)
 
     def losses(self, z: Array, y: Array) -> Array:
         """Squares near 0, straight lines beyond δ."""
@@ -125,9 +125,9 @@ class Poisson(Loss):
     extra = ("scratch",)
     scratch: Array
 
-    def __init__(self, epsilon: float = 1e-7) -> None:
+    def __init__(self, epsilon: float = 1e-7, weighting: str = "rows") -> None:
         self.epsilon = checks.number("Poisson", "epsilon", epsilon, minimum=0)
-        super().__init__()
+        super().__init__(weighting)
 
     def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
         """Counts: no negative ones."""

@@ -124,15 +124,18 @@ class Totals:
         state = state or {}
         self.metrics = metrics
         self.rows: int = state.get("rows", 0)
+        self.shares: float = state.get("shares", self.rows)
         self.sums: list[float] = list(state.get("sums", [0.0] * (1 + len(metrics))))
         self.kept: dict[str, list[Any]] = {name: [state[name]] if name in state else [] for name in self.KEPT}
         self.keeps = any(metric.whole for metric in metrics)
 
-    def add(self, loss: float, outputs: Array, targets: Any) -> None:
-        """Count in a batch."""
+    def add(self, loss: float, outputs: Array, targets: Any, share: float | None = None) -> None:
+        """Count in a batch. share: how much its loss counts (`Loss.share`), its number of rows if not given."""
         n = len(outputs)
+        share = n if share is None else share
         self.rows += n
-        self.sums[0] += n * loss
+        self.shares += share
+        self.sums[0] += share * loss
         for i, metric in enumerate(self.metrics, start=1):
             if not metric.whole:
                 self.sums[i] += n * metric.compute(outputs, targets)
@@ -148,7 +151,7 @@ class Totals:
         outputs: Any
         targets: Any
         outputs, targets = (joined(self.kept[name]) if self.rows and self.keeps else None for name in self.KEPT)
-        result = {"loss": self.sums[0] / self.rows if self.rows else math.nan}
+        result = {"loss": self.sums[0] / self.shares if self.shares else math.nan}
         for metric, total in zip(self.metrics, self.sums[1:], strict=True):
             if not metric.whole:
                 result[metric.name] = total / self.rows if self.rows else math.nan
@@ -160,7 +163,7 @@ class Totals:
     def state(self) -> dict[str, Any]:
         """A copy of everything, from which `Totals(metrics, state)` goes on: numbers, and arrays for metrics on all rows."""
         kept = {name: joined(pieces) for name, pieces in self.kept.items() if pieces}
-        return {"rows": self.rows, "sums": list(self.sums), **kept}
+        return {"rows": self.rows, "shares": self.shares, "sums": list(self.sums), **kept}
 
 
 def joined(pieces: list[Any]) -> Any:

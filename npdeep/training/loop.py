@@ -73,7 +73,7 @@ class FitLoop:
                 self.ask_about(error)
                 break
             trainer.batches_done += 1
-            totals.add(trainer.last_loss, trainer.model.layers[-1].output, y)
+            totals.add(trainer.last_loss, trainer.model.layers[-1].output, y, trainer.loss.share())
             for watcher in self.after_step:
                 watcher.on_step_end(trainer)
             if trainer.stop_reason:

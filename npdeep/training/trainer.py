@@ -430,12 +430,15 @@ class Trainer(metaclass=Hinting):
         y = self._check_targets("evaluate", y, len(x))
         self._try_metrics("evaluate", y, 32)
         weight = check_weights("evaluate", sample_weight, len(x), self.model.dtype)
+        if weight is not None and self.loss.weighting == "weights" and not weight.any():
+            raise ValueError("evaluate: every sample_weight is 0: there is no row to take the mean over; leave them away, or "
+                             "give at least one row a weight above 0")  # fmt: skip
         factor = checks.scale("evaluate", scale, self.model.dtype)
         totals = Totals(self.metrics)
         for index in pieces(len(x), checks.whole("evaluate", "batch_size", batch_size), None):
             outputs = self.model.run(checks.cast_scaled("evaluate", x[index], factor, self.model.dtype))
             w = None if weight is None else weight[index]
-            totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index])
+            totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index], self.loss.share())
         result = totals.means()
         result["loss"] += self.penalty()
         return result

@@ -120,6 +120,21 @@ CASES = {
 }
 
 
+def class_weighted():
+    """PyTorch's own reduction where it has class weights: it divides by the sum of the weights of the rows."""
+    class_weight = np.array([0.5, 2.0, 1.0, 3.0, 0.25])
+    for case, function in (
+        ("cross entropy", lambda z, y, c: F.cross_entropy(z, y, weight=c)),
+        ("negative log-likelihood of log softmax", lambda z, y, c: F.nll_loss(F.log_softmax(z, 1), y, weight=c)),
+    ):
+        z = tensor(LOGITS, requires_grad=True)
+        value = function(z, torch.as_tensor(LABELS), tensor(class_weight))
+        value.backward()
+        arrays = {"outputs": LOGITS, "targets": LABELS, "weight": class_weight[LABELS], "value": value.detach(), "grad": z.grad}
+        given = {"loss": "SoftmaxCrossEntropy", "parameters": {"weighting": "weights"}, "weighted": True}
+        yield f"softmax, class weights, {case}", (given, arrays)
+
+
 def main():
     cases = {}
     for case, (loss, parameters, outputs, targets, functions) in CASES.items():
@@ -135,7 +150,7 @@ def main():
             arrays = {"outputs": outputs, "targets": targets, **({} if weight is None else {"weight": weight})}
             arrays |= {"value": agree(title, *values), "grad": agree(title, *grads)}
             cases[title] = ({"loss": loss, "parameters": parameters, "weighted": weight is not None}, arrays)
-    save("losses", cases)
+    save("losses", {**cases, **dict(class_weighted())})
 
 
 main()

@@ -147,8 +147,12 @@ def write_loss(script: Script, loss: Loss, outputs: str) -> None:
         script.array(f"loss.{name}", units)
     script.heading(f"loss: {loss.formula}")
     forward, backward = LOSSES[type(loss)](script, loss, outputs)
-    script.step += [forward, f"loss.value = {script.call(reduction.weighted_mean, 'loss.losses', 'weight')}", backward]
-    script.step.append(script.call(reduction.weighted_mean_backward, "weight", "loss.losses.size", "loss.grad_outputs"))
+    m = "loss.losses.size"
+    if loss.weighting == "weights":
+        m = f"{m} if weight is None else {script.call(reduction.sum_of_weights, 'weight', 'loss.losses')}"
+    mean = script.call(reduction.weighted_mean, "loss.losses", "weight", "loss.m")
+    script.step += [forward, f"loss.m = {m}", f"loss.value = {mean}", backward]
+    script.step.append(script.call(reduction.weighted_mean_backward, "weight", "loss.m", "loss.grad_outputs"))
 
 
 def targets_line(script: Script, loss: Loss) -> list[str]:
