@@ -1,10 +1,15 @@
 """Showing how far a run has come."""
 
 import math
+import os
 import sys
 from typing import Any
 
 from npdeep.callbacks.base import Callback
+from npdeep.common import printing
+
+LEAVE_OUT = ("learning_rate", "seconds", "updates")
+"""Where a line is too long for the terminal, these go first: they stand in the history."""
 
 DIVERGED = (
     "the loss is not finite: try a smaller learning_rate; nd.callbacks.TerminateOnNaN() stops a run at that step and names the "
@@ -21,19 +26,27 @@ class PlainProgress(Callback):
 
     def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
         """Print the record."""
-        print(self.line(record, trainer.last_epoch), flush=True)
+        print(self.fitted(record, trainer.last_epoch), flush=True)
 
     def on_fit_end(self, trainer: Any) -> None:
         """Say why the run stopped, if it did before its end; what to do where the loss has become NaN or infinite."""
         if trainer.stop_reason:
-            print(f"stopped: {trainer.stop_reason}", flush=True)
+            print(printing.fold(f"stopped: {trainer.stop_reason}"), flush=True)
         elif len(trainer.history) and not math.isfinite(trainer.history["loss"][-1]):
-            print(DIVERGED, flush=True)
+            print(printing.fold(DIVERGED), flush=True)
 
     def line(self, record: dict[str, Any], epochs: int) -> str:
         """The record on one line."""
         shown = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in record.items() if k != "epoch"}
         return f"epoch {record['epoch']}/{epochs}  " + "  ".join(f"{k} {v}" for k, v in shown.items())
+
+    def fitted(self, record: dict[str, Any], epochs: int) -> str:
+        """The record as the terminal has room for it: the least interesting quantities are left out, the rest is folded."""
+        shown = dict(record)
+        for key in LEAVE_OUT:
+            if printing.length(self.line(shown, epochs)) > printing.columns():
+                shown.pop(key, None)
+        return printing.fold(self.line(shown, epochs))
 
 
 class ProgressBar(PlainProgress):
@@ -65,7 +78,7 @@ class ProgressBar(PlainProgress):
     def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
         """Close the bar, print the line."""
         self.bar.close()
-        self.tqdm.write(self.line(record, trainer.last_epoch))
+        self.tqdm.write(self.fitted(record, trainer.last_epoch))
 
     def on_fit_end(self, trainer: Any) -> None:
         """Close the bar that an interruption left open."""
@@ -75,13 +88,14 @@ class ProgressBar(PlainProgress):
 
 
 def progress() -> Callback:
-    """A bar where tqdm is installed and somebody is looking (a terminal or a notebook), else a line an epoch.
+    """A bar where tqdm is installed and somebody is looking (a notebook, or a terminal that is not TERM=dumb), else a line an
+    epoch. With NO_COLOR a bar is drawn by plain characters alone.
 
     >>> isinstance(progress(), PlainProgress)
     True
     """
     notebook = "ipykernel" in sys.modules
-    if notebook or sys.stderr.isatty():
+    if notebook or (sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"):
         try:
             return ProgressBar()
         except ImportError:

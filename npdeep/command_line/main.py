@@ -7,28 +7,65 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import npdeep as nd
 from npdeep.callbacks import Callback, progress
 from npdeep.command_line import checked_networks, runs, walks
+from npdeep.common import checks, printing, writing
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + the number of the signal."""
 
 
+READER_GONE = 141
+"""Exit code where nobody reads on, as in `npdeep summary file | head -2`: 128 + the number of SIGPIPE."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 0 fine, 1 something was found wrong, 2 unfit arguments, 130 interrupted."""
+    """Run a command and return its exit code.
+
+    0 fine, 1 something was found wrong, 2 unfit arguments, 130 interrupted, 141 the reader of a pipe has gone.
+    """
+    with printing.every_character():
+        try:
+            try:
+                return _run(sys.argv[1:] if arguments is None else list(arguments))
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except BrokenPipeError:
+            printing.give_up()
+            return READER_GONE
+        except OSError as error:              # standard output goes to a disk that is full
+            printing.give_up()
+            _complain(f"npdeep: the output cannot be written: {error}")
+            return 2
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command, and say in words what it could not do."""
     parsed = parser().parse_args(arguments)
-    parsed.given = [a.partition("=")[0] for a in (sys.argv[1:] if arguments is None else arguments) if a.startswith("--")]
+    parsed.given = [a.partition("=")[0] for a in arguments if a.startswith("--")]
     try:
         return int(parsed.command(parsed))
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _complain("interrupted")
         return INTERRUPTED
+    except BrokenPipeError:
+        raise
     except (ValueError, TypeError, OSError, ImportError) as error:
-        print(f"npdeep {parsed.name}: {error}", file=sys.stderr)
+        _complain(f"npdeep {parsed.name}: {error}")
         return 2
+
+
+def say(text: Any) -> None:
+    """Print, folded to the width of the terminal."""
+    print(printing.fold(str(text)))
+
+
+def _complain(text: str) -> None:
+    print(printing.fold(text, encoding=getattr(sys.stderr, "encoding", None)), file=sys.stderr)
 
 
 @contextmanager
@@ -84,7 +121,7 @@ def train(given: argparse.Namespace) -> int:
     else:
         folder, data, batch_size, trainer = runs.begin(given)
     training, validation, test = runs.load_data(data)
-    print(trainer.model.summary())
+    say(trainer.model.summary())
     with interruptible() as stopped:
         callbacks = [InterruptAfterStep(stopped), progress(), runs.SaveRun(folder)]
         try:
@@ -98,25 +135,25 @@ def train(given: argparse.Namespace) -> int:
             )
         except KeyboardInterrupt:
             trainer.save(folder / runs.CHECKPOINT)
-            print(f"interrupted after {trainer.iteration:,} updates; go on with: npdeep train --resume {folder}")
+            say(f"interrupted after {trainer.iteration:,} updates; go on with: npdeep train --resume {folder}")
         for path in runs.write(trainer, folder):
-            print(f"wrote {path}")
+            say(f"wrote {path}")
         measured = trainer.evaluate(*test)
-        print(f"test: loss {measured['loss']:.4f}, accuracy {measured['accuracy']:.2%} after {trainer.iteration:,} updates")
+        say(f"test: loss {measured['loss']:.4f}, accuracy {measured['accuracy']:.2%} after {trainer.iteration:,} updates")
         return INTERRUPTED if stopped() else 0
 
 
 def summary(given: argparse.Namespace) -> int:
     """Print what a checkpoint file holds."""
     for text in runs.describe_file(given.file):
-        print(text)
+        say(text)
     return 0
 
 
 def evaluate(given: argparse.Namespace) -> int:
     """Loss and metrics of the model in a checkpoint file, on test digits."""
     measured = runs.evaluate_file(given.file, given.data)
-    print("  ".join(f"{name} {value:.4f}" for name, value in measured.items()))
+    say("  ".join(f"{name} {value:.4f}" for name, value in measured.items()))
     return 0
 
 
@@ -125,49 +162,51 @@ def check(given: argparse.Namespace) -> int:
     names = list(checked_networks.CHECKED) if given.network == "all" else [given.network]
     if given.figure is not None and len(names) > 1:
         raise ValueError("--figure draws one network: name it in place of 'all'")
+    writing.check_file("--figure", given.figure)
     good = True
     for name in names:
         report = checked_networks.check_network(name, seed=given.seed, tolerance=given.tolerance)
-        print(f"{name}: {checked_networks.CHECKED[name].what}\n{report}\n")
+        say(f"{name}: {checked_networks.CHECKED[name].what}\n{report}\n")
         sweep = nd.debug.epsilon_sweep(*checked_networks.checked_network(name, given.seed)) if given.sweep else None
         if sweep is not None:
-            print(f"{sweep}\n")
+            say(f"{sweep}\n")
         if given.figure is not None:
-            print(f"wrote {checked_networks.draw_check(given.figure, report, sweep)}")
+            say(f"wrote {checked_networks.draw_check(given.figure, report, sweep)}")
         good = good and bool(report)
     return 0 if good else 1
 
 
 def walk(given: argparse.Namespace) -> int:
     """Walk through one training step: by commands, or as a page to click through."""
+    writing.check_file("--html", given.html)
     trainer, x, y = walks.prepare(given)
     if given.html is None:
         nd.debug.TerminalWalk(trainer, x, y).run()
     else:
-        print(f"wrote {nd.plots.walk_page(trainer, x, y, given.html)}; open it in a browser, and go on with the arrow keys")
+        say(f"wrote {nd.plots.walk_page(trainer, x, y, given.html)}; open it in a browser, and go on with the arrow keys")
     return 0
 
 
 def unroll(given: argparse.Namespace) -> int:
     """Write the training step of a saved trainer as one file on NumPy alone."""
     path = runs.unroll_file(given.file, given.to, given.data, given.epochs, given.batch_size)
-    print(f"wrote {path} and {path.with_suffix('.npz')}; train: python {path}; step through it: python -m pdb {path}")
+    say(f"wrote {path} and {path.with_suffix('.npz')}; train: python {path}; step through it: python -m pdb {path}")
     return 0
 
 
 def diagnose(given: argparse.Namespace) -> int:
     """Say in plain words what is wrong with a network; exit code 1 where something is."""
     if given.fault is not None and given.file is None:
-        print(f"planted: {nd.debug.FAULTS[given.fault].what}\n")
+        say(f"planted: {nd.debug.FAULTS[checks.choice('--fault', 'fault', given.fault, nd.debug.FAULTS)].what}\n")
     report = runs.diagnose_run(given.file, given.data, given.fault)
-    print(report)
+    say(report)
     return 0 if report else 1
 
 
 def bench(given: argparse.Namespace) -> int:
     """Time one training step by operation, beside its bare matrix products."""
     trainer, x, y = walks.prepare(given)
-    print(nd.debug.time_step(trainer, x, y, repeats=given.repeats))
+    say(nd.debug.time_step(trainer, x, y, repeats=given.repeats))
     return 0
 
 
@@ -181,7 +220,7 @@ def parser() -> argparse.ArgumentParser:
     >>> parser().parse_args(["lesson", "--epochs", "3"]).epochs
     3
     """
-    top = argparse.ArgumentParser(prog="npdeep", description="A neural network engine in pure NumPy, made to be looked into.")
+    top = Parser(prog="npdeep", description="A neural network engine in pure NumPy, made to be looked into.")
     top.add_argument("--version", action="version", version=f"npdeep {nd.__version__}")
     commands = top.add_subparsers(dest="name", required=True, metavar="command")
     _lesson_arguments(_add(commands, "lesson", lesson, "why deep networks are hard to train: six networks on real digits"))
@@ -196,6 +235,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+class Parser(argparse.ArgumentParser):
+    """Says usage errors in lines that fit the terminal, each with what helps (`cure`)."""
+
+    cure = ""
+
+    def error(self, message: str) -> NoReturn:
+        """Usage, message and cure on standard error; exit code 2."""
+        self.print_usage(sys.stderr)
+        _complain(f"{self.prog}: error: {message}{self.cure}")
+        raise SystemExit(2)
+
+
 class WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
     """Help that says the default of every option that has one."""
 
@@ -203,21 +254,21 @@ class WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default is None else super()._get_help_string(action)
 
 
-def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-    added: argparse.ArgumentParser = commands.add_parser(
+def _add(commands: Any, name: str, command: Callable[[argparse.Namespace], int], text: str) -> Parser:
+    added: Parser = commands.add_parser(
         name, help=text, description=f"{text[0].upper()}{text[1:]}.", formatter_class=WithDefaults
     )
     added.set_defaults(command=command)
     return added
 
 
-def _lesson_arguments(p: argparse.ArgumentParser) -> None:
+def _lesson_arguments(p: Parser) -> None:
     p.add_argument("--folder", type=Path, default=Path("lesson"), help="where the figures go")
     p.add_argument("--epochs", type=int, default=40, help="passes over the 5,000 training digits for each network")
     p.add_argument("--seed", type=int, default=42, help="for weights, order and dropout")
 
 
-def _train_arguments(p: argparse.ArgumentParser) -> None:
+def _train_arguments(p: Parser) -> None:
     schedule = "of the learning rate: exponential_decay:10000,0.1 or power_decay:1000 or cosine_decay:5000 or one_cycle:4000 …"
     p.add_argument(
         "--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder; it knows all else but --epochs"
@@ -237,11 +288,11 @@ def _train_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--batch-size", type=int, default=50, help="digits an update")
     p.add_argument("--seed", type=int, default=42, help="for weights, order and dropout")
     p.add_argument(
-        "--folder", type=Path, default=Path("runs/run"), help="for history.csv, plots, checkpoint; numbered if not empty"
+        "--folder", type=Path, default=runs.FOLDER, help="for history.csv, plots, checkpoint; numbered if not empty"
     )
 
 
-def _walk_arguments(p: argparse.ArgumentParser) -> None:
+def _walk_arguments(p: Parser) -> None:
     p.add_argument("--html", type=Path, metavar="FILE", help="write the step as a page to click through, as in step.html")
     p.add_argument(
         "--file", type=Path, metavar="CHECKPOINT", help="walk on with the trainer or model in this file (.npz), not a new one"
@@ -255,7 +306,7 @@ def _walk_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--batch-size", type=int, default=8, help="digits in the step: the first so many of the training digits")
 
 
-def _bench_arguments(p: argparse.ArgumentParser) -> None:
+def _bench_arguments(p: Parser) -> None:
     p.add_argument(
         "file", type=Path, nargs="?", help="a checkpoint (.npz) of trainer.save, model.save or npdeep train; else a new network"
     )
@@ -273,40 +324,39 @@ def _bench_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--repeats", type=int, default=100, help="how often each operation is timed; medians count")
 
 
-def _check_arguments(p: argparse.ArgumentParser) -> None:
+def _check_arguments(p: Parser) -> None:
     p.add_argument(
         "network",
-        choices=[*checked_networks.CHECKED, "all"],
-        metavar="network",
         help=f"which network: {', '.join(checked_networks.CHECKED)}; or all of them",
     )
+    p.cure = "; for example npdeep check dense, or npdeep check all; npdeep check --help lists the networks"
     p.add_argument("--seed", type=int, default=0, help="for weights and examples")
     p.add_argument("--tolerance", type=float, default=1e-6, help="largest relative error that passes")
     p.add_argument("--sweep", action="store_true", help="also try steps from 1e-1 to 1e-12, and say which suits best")
     p.add_argument("--figure", type=Path, metavar="FILE.png", help="draw the agreement of both gradients (and the sweep)")
 
 
-def _file_argument(p: argparse.ArgumentParser) -> None:
+def _file_argument(p: Parser) -> None:
     p.add_argument("file", type=Path, help="a checkpoint (.npz), written by model.save, trainer.save or npdeep train")
+    p.cure = f"; npdeep train writes one: {runs.FOLDER / runs.CHECKPOINT}"
 
 
-def _evaluate_arguments(p: argparse.ArgumentParser) -> None:
+def _evaluate_arguments(p: Parser) -> None:
     _file_argument(p)
     p.add_argument("--data", default="sample", help=DATA)
 
 
-def _diagnose_arguments(p: argparse.ArgumentParser) -> None:
+def _diagnose_arguments(p: Parser) -> None:
     p.add_argument("file", type=Path, nargs="?", help="a checkpoint (.npz) of trainer.save, model.save or npdeep train")
     p.add_argument("--data", default="sample", help=DATA)
     p.add_argument(
         "--fault",
-        choices=list(nd.debug.FAULTS),
         metavar="NAME",
         help=f"instead of a file, a network with a planted fault: {', '.join(nd.debug.FAULTS)}",
     )
 
 
-def _unroll_arguments(p: argparse.ArgumentParser) -> None:
+def _unroll_arguments(p: Parser) -> None:
     _file_argument(p)
     p.add_argument("--to", type=Path, default=Path("step.py"), help="the Python file to write; an .npz goes beside it")
     p.add_argument("--data", default="sample", help=f"training digits to put into the .npz: {DATA}; or 'none'")

@@ -10,7 +10,7 @@ import numpy as np
 from npdeep import datasets, initializers, optimizers, plots, schedules
 from npdeep.callbacks import Callback
 from npdeep.clipping import ClipByGlobalNorm
-from npdeep.common import checks
+from npdeep.common import checks, writing
 from npdeep.datasets.mnist import Split
 from npdeep.debug.diagnosis import Diagnosis, diagnose, plant
 from npdeep.debug.unrolling import unroll
@@ -106,17 +106,25 @@ def parse_schedule(text: str, initial: float) -> schedules.Schedule:
         raise ValueError(f"schedule {text!r}: {error}; the first argument is the learning rate itself") from None
 
 
-def make_folder(wanted: Path) -> Path:
-    """The folder itself where it is new or empty, else the first free of folder-2, folder-3, …"""
+FOLDER = Path("runs/run")
+CHECKPOINT, ARGUMENTS = "trainer.npz", "run.json"
+
+
+def make_folder(wanted: Path, room: int = writing.ROOM) -> Path:
+    """The folder itself where it is new or empty, else the first free of folder-2, folder-3, …
+
+    Raises OSError where it cannot be written, or has no room for so many bytes.
+    """
     folder, number = wanted, 1
-    while folder.exists() and any(folder.iterdir()):
+    while folder.is_dir() and any(folder.iterdir()):
         number += 1
         folder = wanted.with_name(f"{wanted.name}-{number}")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return writing.check_folder("train", folder, room)
 
 
-CHECKPOINT, ARGUMENTS = "trainer.npz", "run.json"
+def room_for(trainer: Trainer) -> int:
+    """Bytes that a run takes: weights and as many slots as any optimizer has, the file before and the new one, and pictures."""
+    return writing.ROOM + 8 * int(trainer.model.arena.values.nbytes)
 
 
 class SaveRun(Callback):
@@ -148,14 +156,17 @@ def begin(given: Any) -> tuple[Path, str, int, Trainer]:
     batch_size = checks.whole("train", "batch_size", given.batch_size)
     checks.whole("train", "epochs", given.epochs, minimum=0)
     load_data(given.data)
-    folder = make_folder(given.folder)
+    folder = make_folder(given.folder, room_for(trainer))
     (folder / ARGUMENTS).write_text(json.dumps({"data": given.data, "batch_size": batch_size}), encoding="utf-8")
     trainer.save(folder / CHECKPOINT)
     return folder, given.data, batch_size, trainer
 
 
 def reopen(folder: Path) -> tuple[Path, str, int, Trainer]:
-    """A run as it was left: its folder, its data, its batch size, its trainer. Raises ValueError where it is no run."""
+    """A run as it was left: its folder, its data, its batch size, its trainer.
+
+    Raises ValueError where it is no run, OSError where it cannot be written.
+    """
     for name in (ARGUMENTS, CHECKPOINT):
         if not (folder / name).is_file():
             raise ValueError(f"{folder} is no run of npdeep train: it has no {name}")
@@ -164,7 +175,9 @@ def reopen(folder: Path) -> tuple[Path, str, int, Trainer]:
         data, batch_size = str(kept["data"]), int(kept["batch_size"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / ARGUMENTS}: damaged: {error}") from None
-    return folder, data, batch_size, Trainer.restore(folder / CHECKPOINT)
+    trainer = Trainer.restore(folder / CHECKPOINT)
+    writing.check_folder("train", folder, room_for(trainer))
+    return folder, data, batch_size, trainer
 
 
 def describe_file(path: Path) -> list[str]:
@@ -222,6 +235,7 @@ def unroll_file(path: Path, to: Path, source: str, epochs: int, batch_size: int)
             f"the network in {path} takes {trainer.model.input_size} numbers an example, a digit has {x.shape[1]}; unroll it "
             "without digits: --data none"
         )
+    writing.check_file("unroll", to)
     return unroll(trainer, to, x, y, epochs=epochs, batch_size=batch_size)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.printing import printable
 from npdeep.common.tables import Table
 from npdeep.kernels.arrays import Array
 
@@ -146,7 +147,7 @@ class StepEvent:
     def __str__(self) -> str:
         """One readable line: stage, name, formula, and each array's shape, mean and spread."""
         shown = [f"{name} {array.shape} {_brief(array)}" for name, array in self.arrays.items()]
-        return f"{self.stage:<9} {self.name}  {self.formula}  " + " · ".join(shown)
+        return printable(f"{self.stage:<9} {self.name}  {self.formula}  " + " · ".join(shown))
 
     def __repr__(self) -> str:
         """The same line between angle brackets."""

@@ -1,17 +1,57 @@
-"""Tables for people: plain text in a terminal, HTML in a notebook."""
+"""Tables: plain text in a terminal, as wide as it is, and HTML in a notebook."""
 
 import csv
 import html
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
+
+from npdeep.common import printing
+
+GAP = "  "
+WRAPPED = 24
+"""A column of words is not made narrower than this: rather the columns that follow it go below."""
+
+
+@dataclass
+class Column:
+    """One column of a table; `width` is what it is given, between `narrow` (header and words wrapped) and `natural`."""
+
+    header: str
+    cells: list[str]
+
+    def __post_init__(self) -> None:
+        words = [word for cell in self.cells for word in cell.split()]
+        self.right = all(cell[:1].isdigit() or cell[:1] in "-−+.<~" for cell in self.cells if cell)
+        widest = max(map(printing.length, self.cells), default=0)
+        wrapped = widest if self.right else min(widest, max(WRAPPED, *map(printing.length, words), 0))
+        self.natural = max(printing.length(self.header), widest)
+        self.narrow = max(wrapped, *map(printing.length, self.header.split()), 0)
+        self.width = self.natural
+
+    def lines(self, text: str) -> list[str]:
+        """A cell in lines of the column's width, padded."""
+        fitted = printing.wrap(text, self.width)
+        blanks = [" " * (self.width - printing.length(line)) for line in fitted]
+        return [b + line if self.right else line + b for line, b in zip(fitted, blanks, strict=True)]
 
 
 class Table:
     """Rows under a header, with an optional title above and notes below.
 
-    Columns of numbers stand to the right. Numbers are printed as given: format them first.
+    Columns of numbers are aligned to the right. Numbers are printed as given: format them first.
+
+    As text a table is as wide as the terminal (`printing.columns`). Where it does not fit, long headers and words in its cells
+    are wrapped; where that is not enough, the columns that are left over follow below, behind the first ones again. What the
+    encoding of standard output cannot hold is spelled out.
+
+    Args:
+        header: the names of the columns. rows: the cells, as many in each row.
+        title: above. notes: below, a line each.
+        keys: how many columns, from the left, say which row it is.
 
     >>> print(Table(["layer", "units"], [["hidden", "300"], ["outputs", "10"]], notes=["2 layers"]))
     layer    units
@@ -19,35 +59,45 @@ class Table:
     hidden     300
     outputs     10
     2 layers
+    >>> print(Table(["layer", "mean", "spread over rows"], [["hidden", "0.5", "1.25"]]).text(width=18))
+    layer   mean
+    ──────  ────
+    hidden   0.5
+    <BLANKLINE>
+            spread
+    layer    over rows
+    ──────  ──────────
+    hidden        1.25
     """
 
     def __init__(
-        self, header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "", notes: Sequence[str] = ()
+        self, header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "", notes: Sequence[str] = (), keys: int = 1
     ) -> None:
-        self.header, self.title, self.notes = list(header), title, list(notes)
+        self.header, self.title, self.notes, self.keys = list(header), title, list(notes), keys
         self.rows = [[str(cell) for cell in row] for row in rows]
 
-    def _right(self) -> list[bool]:
-        columns = zip(*self.rows, strict=True) if self.rows else ([] for _ in self.header)
-        return [all(cell[:1].isdigit() or cell[:1] in "-−+.<~" for cell in column if cell) for column in columns]
+    def columns(self) -> list[Column]:
+        """The columns as standard output can hold them."""
+        cells = [[printing.printable(cell.replace("\n", " ")) for cell in row] for row in self.rows]
+        turned = zip(*cells, strict=True) if cells else ([] for _ in self.header)
+        return [Column(printing.printable(name), list(column)) for name, column in zip(self.header, turned, strict=True)]
+
+    def text(self, width: int | None = None) -> str:
+        """Plain text of at most so many columns, by default the terminal's."""
+        width = printing.columns() if width is None else width
+        blocks = ["\n".join(_block(columns, width)) for columns in _blocks(self.columns(), self.keys, width)]
+        title = [printing.fold(self.title, width)] if self.title else []
+        return "\n".join([*title, "\n\n".join(blocks), *(printing.fold(note, width) for note in self.notes)])
 
     def __str__(self) -> str:
         """Plain text, columns two blanks apart."""
-        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
-        right = self._right()
-
-        def line(cells: Sequence[str]) -> str:
-            padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True))
-            return "  ".join(padded).rstrip()
-
-        body = [line(self.header), "  ".join("─" * w for w in widths), *map(line, self.rows)]
-        return "\n".join([*([self.title] if self.title else []), *body, *self.notes])
+        return self.text()
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """The same for a notebook."""
-        right = self._right()
+        right = [column.right for column in self.columns()]
 
         def row(cells: Sequence[str], tag: str) -> str:
             styled = (
@@ -62,6 +112,45 @@ class Table:
         return f"<table>{title}<thead>{row(self.header, 'th')}</thead><tbody>{body}</tbody></table>{notes}"
 
 
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
+def _blocks(columns: list[Column], keys: int, width: int) -> list[list[Column]]:
+    """The columns beside each other where they fit, else in blocks that all begin with the keys."""
+    keyed, blocks = columns[:keys], [columns[:keys]]
+    for column in columns[keys:]:
+        if len(blocks[-1]) > keys and _total([c.narrow for c in [*blocks[-1], column]]) > width:
+            blocks.append([*keyed])
+        blocks[-1].append(column)
+    return blocks
+
+
+def _block(columns: list[Column], width: int) -> list[str]:
+    """The lines of one block. What is too much is taken from the columns that can be narrower, the widest first."""
+    for column in columns:
+        column.width = column.natural
+    for column in sorted(columns, key=lambda c: c.narrow - c.natural):
+        excess = _total([c.width for c in columns]) - width
+        column.width = max(column.narrow, column.natural - max(0, excess))
+    header = [column.lines(column.header) for column in columns]
+    top = max(map(len, header))
+    rule = printing.printable("─")
+    lines = _beside(columns, [[""] * (top - len(cell)) + cell for cell in header])
+    lines.append(GAP.join(rule * column.width for column in columns))
+    for row in zip(*(column.cells for column in columns), strict=True):
+        lines += _beside(columns, [column.lines(cell) for column, cell in zip(columns, row, strict=True)])
+    return lines
+
+
+def _beside(columns: list[Column], cells: list[list[str]]) -> list[str]:
+    """Cells of several lines beside each other."""
+    blank = [" " * column.width for column in columns]
+    rows = ([line or b for line, b in zip(row, blank, strict=True)] for row in zip_longest(*cells, fillvalue=""))
+    return [GAP.join(row).rstrip() for row in rows]
+
+
+# ── CSV ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 FORMULA = re.compile(r"""(^|[,;\t\r\n"])(?=\s*[=+\-@＝＋－＠])""")
 """Where a spreadsheet would begin to read a text as a formula: at its start, or after what may separate two cells."""
 

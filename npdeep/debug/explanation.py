@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from npdeep.common.events import Formula
+from npdeep.common.printing import printable
 from npdeep.debug.expressions import CONDITION, IMPORTS, PRODUCT, SYMBOLS, Latex, Python, Text, Value, evaluate, parse, short
 
 
@@ -332,7 +333,7 @@ class Explanation:
         lines = [self.title]
         for part in self.parts:
             lines += [part] if isinstance(part, str) else [f"  {line}" for line in part.text()]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     __repr__ = __str__
 

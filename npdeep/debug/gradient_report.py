@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from npdeep.common.printing import printable
 from npdeep.common.tables import Table
 from npdeep.debug.expressions import short
 from npdeep.kernels.arrays import Array
@@ -30,7 +31,7 @@ class Kink:
         left, right, ours = map(short, (self.left, self.right, self.ours))
         between = min(self.left, self.right) <= self.ours <= max(self.left, self.right)
         why = "lies between" if between else "takes another side of kinks that meet here; a step aside all agree"
-        return f"{self.name}{list(self.index)}: a kink, fine: left {left}, right {right}, ours {ours} {why}"
+        return printable(f"{self.name}{list(self.index)}: a kink, fine: left {left}, right {right}, ours {ours} {why}")
 
 
 @dataclass

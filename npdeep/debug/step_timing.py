@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, field
 
 from npdeep.common.events import Formula
+from npdeep.common.printing import fold
 from npdeep.common.tables import Table
 
 WORTH_SAYING = 0.1
@@ -80,7 +81,7 @@ class StepTiming:
             for o in self.operations
         ]
         title = f"One training step of {self.network}, {counted(self.rows, 'row')}: medians of {self.repeats}"
-        return Table(["stage", "name", "by", "µs", "share", "bare products, µs"], rows, title, self.notes())
+        return Table(["stage", "name", "by", "µs", "share", "bare products, µs"], rows, title, self.notes(), keys=2)
 
     def notes(self) -> list[str]:
         """The step beside its floor."""
@@ -90,15 +91,17 @@ class StepTiming:
             longer = f"the step takes {self.ratio:.1f} times as long"
             said.append(f"floor, its bare matrix products: {micro(self.floor)} µs; {longer}")
         if self.slowdown > BUSY:
-            said.append(
-                f"the machine was busy: the median step took {self.slowdown:.1f} times as long as the fastest; measure again "
-                "when it is quiet, or with OPENBLAS_NUM_THREADS=1"
-            )
-        return said
+            busy = f"the median step took {self.slowdown:.1f} times as long as the fastest"
+        elif self.step > self.walked > 0:
+            busy = "the step at full speed took longer than its operations with a clock between them"
+        else:
+            return said
+        again = "measure again when it is quiet, with more repeats, or with OPENBLAS_NUM_THREADS=1"
+        return [*said, f"the machine was busy: {busy}; {again}"]
 
     def __repr__(self) -> str:
         """The table, and the hints below it."""
-        return "\n".join([str(self.table()), "", "where the time goes:", *(f"- {hint}" for hint in self.hints)])
+        return fold("\n".join([str(self.table()), "", "where the time goes:", *(f"- {hint}" for hint in self.hints)]))
 
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{html.escape(hint)}</li>" for hint in self.hints)

@@ -3,15 +3,15 @@
 import cmd
 import copy
 import inspect
-import textwrap
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
 
-from npdeep.common import checks
-from npdeep.common.events import StepEvent, statistics_in_words
+from npdeep.common import checks, printing
+from npdeep.common.events import StepEvent, norm, statistics_in_words
 from npdeep.debug.explain import explain
 from npdeep.debug.explain_update import explain_update
 from npdeep.debug.explanation import Explanation
@@ -85,15 +85,19 @@ class TerminalWalk(cmd.Cmd):
     # ── walking ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def go(self, index: int) -> None:
         """Walk to an operation, or go back to it, and show it."""
+        self.reach(index)
+        self.here = min(index, len(self.walked) - 1)
+        self.show_event()
+        if index > self.here:
+            self.say(self.failure)
+
+    def reach(self, index: int) -> None:
+        """Let the step be made up to this operation, as far as it goes."""
         while len(self.walked) <= index and not self.failure:
             try:
                 self.walked.append(next(self.ahead))
             except ValueError as error:       # a gradient that cannot be clipped
                 self.failure = f"the step broke off here: {error}"
-        self.here = min(index, len(self.walked) - 1)
-        self.show_event()
-        if index > self.here:
-            self.say(self.failure)
 
     @property
     def event(self) -> StepEvent:
@@ -103,7 +107,9 @@ class TerminalWalk(cmd.Cmd):
     def show_event(self) -> None:
         """One line for the operation, one for each array."""
         event = self.event
-        self.say(f"{self.here + 1} of {len(self.plan)}  {self.title(self.here)}  {event.formula}")
+        head = f"{self.here + 1} of {len(self.plan)}  {self.title(self.here)}"
+        whole = f"{head}  {event.formula}"
+        self.say(whole if printing.length(whole) <= printing.columns() else "\n    ".join([head, *event.formula.lines]))
         names = {name: self.lettered(name) for name in event.arrays}
         width = max(map(len, names.values()), default=0)
         for name, array in event.arrays.items():
@@ -121,8 +127,9 @@ class TerminalWalk(cmd.Cmd):
         return name if letter in ("", name.partition(" of ")[0]) else f"{letter} = {name}"
 
     def say(self, text: Any) -> None:
-        """Print, with a line's end."""
-        self.stdout.write(f"{text}\n")
+        """Print, folded to the terminal's width, with a line's end."""
+        encoding = getattr(self.stdout, "encoding", None)
+        self.stdout.write(f"{printing.fold(str(text), encoding=encoding)}\n")
 
     # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def do_next(self, line: str) -> None:
@@ -157,27 +164,43 @@ class TerminalWalk(cmd.Cmd):
         return sorted(found, key=lambda i: (i <= self.here, i))
 
     def do_list(self, line: str) -> None:
-        """list: all operations of the step; > marks where one is."""
+        """list: all operations of the step, with the size of what comes out on the way up (z, a) and of the gradient that
+        comes in on the way down (dz, da), as a power of ten; > marks where one is.
+        """
+        self.reach(len(self.plan) - 1)
+        width = max(map(len, map(self.title, range(len(self.plan)))))
         for i in range(len(self.plan)):
-            self.say(f"{'>' if i == self.here else ' '} {i + 1:2}  {self.title(i)}")
+            size = size_of(self.walked[i]) if i < len(self.walked) else ""
+            self.say(f"{'>' if i == self.here else ' '} {i + 1:2}  {self.title(i):<{width}}  {size}".rstrip())
 
     def do_show(self, line: str) -> None:
         """show [ARRAY]: an array by its name or letter, as in show kernel or show W; small ones whole, of large ones the
-        corners. Without a name, the operation.
+        corners. On the way down a layer's arrays from the way up are there too. Without a name, the operation.
         """
         if not line:
             self.show_event()
             return
         name = self.named(line)
         if name:
-            self.show_array(name, self.event.arrays[name])
+            self.show_array(name, self.at_hand()[name])
+
+    def at_hand(self) -> dict[str, Array]:
+        """The arrays of this operation by name; of a layer on the way down, those of its way up besides."""
+        way_up = ("forward", self.event.name)
+        before = self.walked[self.plan.index(way_up)].arrays if self.event.stage == "backward" else {}
+        return {**before, **self.event.arrays}
+
+    def letter(self, name: str) -> str:
+        """What the formula, on the way up or here, calls this array."""
+        here = name in self.event.arrays
+        return symbol(self.event if here else self.walked[self.plan.index(("forward", self.event.name))], name)
 
     def named(self, text: str) -> str:
         """The name of the array that is meant; "" (and a message) where there is none, or more than one."""
-        names = list(self.event.arrays)
+        names = list(self.at_hand())
         if text in names:
             return text
-        found = [name for name in names if symbol(self.event, name) == text] or [name for name in names if text in name]
+        found = [name for name in names if self.letter(name) == text] or [name for name in self.event.arrays if text in name]
         if len(found) == 1:
             return found[0]
         here = ", ".join(found or names)
@@ -187,7 +210,8 @@ class TerminalWalk(cmd.Cmd):
     def show_array(self, name: str, array: Array) -> None:
         """Numbers to read; of a large array the corners, and the statistics of all of it."""
         self.say(f"{name} {array.shape} {array.dtype}")
-        self.say(np.array2string(array, threshold=WHOLE, edgeitems=3, max_line_width=120, precision=4, suppress_small=False))
+        width = printing.columns()
+        self.say(np.array2string(array, threshold=WHOLE, edgeitems=3, max_line_width=width, precision=4, suppress_small=False))
         if array.size > WHOLE:
             self.say("corners only; of the whole array: " + _in_a_line(array))
 
@@ -198,7 +222,7 @@ class TerminalWalk(cmd.Cmd):
             return
         name = self.named(line)
         if name:
-            self.say(f"{name}: {_in_a_line(self.event.arrays[name])}")
+            self.say(f"{name}: {_in_a_line(self.at_hand()[name])}")
 
     def do_formula(self, line: str) -> None:
         """formula (or latex): what was computed, line by line, and its LaTeX."""
@@ -279,7 +303,7 @@ class TerminalWalk(cmd.Cmd):
 
     def default(self, line: str) -> None:
         """An unknown command: an array's name is a request to show it."""
-        if line.strip() in self.event.arrays:
+        if line.strip() in self.at_hand():
             self.do_show(line.strip())
             return
         self.say(f"no command {line.split()[0]!r}; h lists the commands")
@@ -289,8 +313,8 @@ class TerminalWalk(cmd.Cmd):
         letters = {command: letter for letter, command in SHORT.items()}
         for command in COMMANDS:
             words = " ".join((getattr(self, f"do_{command}").__doc__ or "").split())
-            lines = textwrap.wrap(words, 110, initial_indent=f"  {letters.get(command, ' ')}  ", subsequent_indent=" " * 9)
-            self.say("\n".join(lines))
+            line = f"  {letters.get(command, ' ')}  {words}"
+            self.say("\n".join(printing.wrap(line, printing.columns(), further=" " * 9)))
 
     def completenames(self, text: str, *ignored: Any) -> list[str]:
         """Commands that begin like this."""
@@ -298,13 +322,31 @@ class TerminalWalk(cmd.Cmd):
 
     def complete_show(self, text: str, *ignored: Any) -> list[str]:
         """Arrays that begin like this."""
-        return [name for name in self.event.arrays if name.startswith(text)]
+        return [name for name in self.at_hand() if name.startswith(text)]
 
     complete_stats = complete_show
 
     def complete_jump(self, text: str, *ignored: Any) -> list[str]:
         """Stages and layers that begin like this."""
         return sorted({word for place in self.plan for word in place if word.startswith(text)})
+
+
+def size_of(event: StepEvent) -> str:
+    """How large the numbers of an operation are: its output on the way up, the gradient that it is given on the way down.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(1, kernel_initializer="ones", name="out")], input_size=1)
+    >>> trainer = nd.Trainer(model, "mean_squared_error")
+    >>> [size_of(event) for event in recorded(trainer, np.array([[100.0]]), np.array([[0.0]]))]
+    ['log10 ‖z‖ = +2.00', 'L = 10000', 'log10 ‖dz‖ = +2.30', '']
+    """
+    if event.stage == "loss":
+        return f"L = {float(event.arrays['loss']):.6g}" if "loss" in event.arrays else ""
+    name = {"forward": "output", "backward": "grad_output"}.get(event.stage, "")
+    if name not in event.arrays:
+        return ""
+    size = norm(event.arrays[name])
+    return f"log10 ‖{symbol(event, name) or name}‖ = " + (f"{math.log10(size):+.2f}" if size > 0 else "none: all are 0")
 
 
 def _in_a_line(array: Array) -> str:

@@ -541,7 +541,7 @@ class Trainer(metaclass=Hinting):
         backward  out     dW = xᵀdz, db = Σ dz, dx = dz Wᵀ
         update    update  w ← w − η·g
         """
-        return Table(["stage", "name", "formula"], [[e.stage, e.name, e.formula] for e in self.events()])
+        return Table(["stage", "name", "formula"], [[e.stage, e.name, e.formula] for e in self.events()], keys=2)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies plan anew, use the whole network, and no callback is at work in them."""

@@ -3,6 +3,7 @@
 import html
 from dataclasses import dataclass, field
 
+from npdeep.common.printing import fold
 from npdeep.common.tables import Table
 from npdeep.debug.diagnosis.advice import ADVICE, READ
 from npdeep.debug.diagnosis.probe import KernelLook
@@ -42,7 +43,7 @@ class Finding:
 
     def __str__(self) -> str:
         """Three lines: what, what to try, where to read."""
-        return f"{self.kind} · {self.layer}: {self.words}\n    try:  {self.advice}\n    read: {self.read}"
+        return fold(f"{self.kind} · {self.layer}: {self.words}\n    try:  {self.advice}\n    read: {self.read}")
 
 
 @dataclass
@@ -91,7 +92,7 @@ class Diagnosis:
         """Headline, findings, tables, notes."""
         blocks = [self.headline, *(self._of_kind(kind) for kind in self.kinds)]
         blocks += [str(table) for table in self.measurements.values()]
-        return "\n\n".join([*blocks, *(["\n".join(f"note: {note}" for note in self.notes)] if self.notes else [])])
+        return fold("\n\n".join([*blocks, *(["\n".join(f"note: {note}" for note in self.notes)] if self.notes else [])]))
 
     def _of_kind(self, kind: str) -> str:
         """All findings of a kind, and once what to try and where to read."""

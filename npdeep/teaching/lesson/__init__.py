@@ -4,18 +4,18 @@ networks.py says which networks are trained · measure.py trains and measures th
 measurements · figures.py draws them · this module puts the four together.
 """
 
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 from npdeep import datasets
-from npdeep.common import checks, seeds
+from npdeep.common import checks, seeds, writing
+from npdeep.common.printing import fold
 from npdeep.teaching.lesson.figures import draw
 from npdeep.teaching.lesson.measure import Result, train
 from npdeep.teaching.lesson.networks import NETWORKS, Network
-from npdeep.teaching.lesson.words import sentences, table
+from npdeep.teaching.lesson.words import gradients, sentences, table
 
-__all__ = ["NETWORKS", "Network", "Result", "run", "sentences", "table", "train"]
+__all__ = ["NETWORKS", "Network", "Result", "gradients", "run", "sentences", "table", "train"]
 
 
 def run(
@@ -26,7 +26,7 @@ def run(
     say: Callable[[str], None] = print,
     stopped: Callable[[], bool] = lambda: False,
 ) -> list[Result]:
-    """Train all networks on the packed digits, print table and sentences, write the figures into the folder.
+    """Train all networks on the packed digits, write the figures into the folder, print tables and sentences.
 
     Args:
         folder: is made where it is missing.
@@ -35,25 +35,22 @@ def run(
         say: takes each line of text.
         stopped: asked after every epoch; True ends the lesson with what was learned so far.
 
-    Raises ValueError or TypeError for unfit arguments, OSError where the folder cannot be written.
+    Raises ValueError or TypeError for unfit arguments; OSError, before the training, where the folder cannot be written.
     """
     epochs, seed = checks.whole("lesson", "epochs", epochs), seeds.check_seed("lesson", seed)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = writing.check_folder("lesson", folder)
     training, test = datasets.mnist_sample()
     results: list[Result] = []
     for number, network in enumerate(NETWORKS, start=1):
         if stopped():
             break
-        say(f"{number}/{len(NETWORKS)}  {network.title}: {network.what}")
+        say(fold(f"{number}/{len(NETWORKS)}  {network.title}: {network.what}"))
         results.append(train(network, training, test, epochs=epochs, seed=seed, say=say, stopped=stopped))
     if results:
-        say("")
-        say(str(table(results)))
-        say("")
-        for sentence in sentences(results):
-            say(textwrap.fill(sentence, 110, subsequent_indent="    "))
-        say("")
-        for path in draw(results, training, folder):
-            say(f"wrote {path}")
+        try:
+            for path in draw(results, training, folder):
+                say(fold(f"wrote {path}"))
+        finally:                              # what was measured is told even where a figure could not be written
+            for text in (str(gradients(results)), str(table(results)), fold("\n".join(sentences(results)))):
+                say(f"\n{text}")
     return results

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from npdeep.common.tables import Table
-from npdeep.teaching.lesson.measure import Look, Result
+from npdeep.teaching.lesson.measure import Result
 from npdeep.teaching.lesson.networks import CLASSES
 
 CHANCE = 1 / CLASSES
@@ -16,41 +16,34 @@ MANY_SATURATED = 0.3
 LOST_SIGNAL = 1e-2
 
 
-def table(results: Sequence[Result]) -> Table:
-    """The measurements, one row a network."""
-    header = [
-        "network",
-        *("first", "last", "ratio", "signal"),
-        *("→ first", "→ last", "→ ratio"),
-        "saturated or dead",
-        "accuracy",
-        "updates",
-        "seconds",
-    ]
+def gradients(results: Sequence[Result]) -> Table:
+    """What arrives at the first layer: two rows a network, before and after training."""
+    header = ["network", "training", "first layer", "last layer", "first/last", "signal left"]
     rows = [
-        [
-            r.title,
-            *_norms(r.before),
-            f"{r.before.signal:.1e}",
-            *_norms(r.after),
-            shut(r),
-            f"{r.accuracy:.1%}",
-            f"{r.updates:,}" + (" (cut)" if r.history.stopped_because else ""),
-            f"{r.seconds:.1f}",
-        ]
+        [title, moment, f"{look.first:.1e}", f"{look.last:.1e}", f"{look.ratio:.1e}", f"{look.signal:.1e}"]
+        for r in results
+        for title, moment, look in ((r.title, "before", r.before), ("", "after", r.after))
+    ]
+    note = (
+        "first layer, last layer: norm of the loss's gradient with respect to that layer's weights, ‖∂L/∂W‖. signal left: of a "
+        "unit's spread from digit to digit in the first hidden layer, the share that is left in the last one. After training "
+        "gradients are small wherever the training digits have been learned."
+    )
+    return Table(header, rows, "The gradient on its way back, on 500 training digits", [note])
+
+
+def table(results: Sequence[Result]) -> Table:
+    """What became of the networks, one row a network: how many hidden units work, and how many test digits are right."""
+    header = ["network", "before → after training", "right on test digits", "updates"]
+    rows = [
+        [r.title, shut(r), f"{r.accuracy:.1%}", f"{r.updates:,}" + (" (cut)" if r.history.stopped_because else "")]
         for r in results
     ]
-    notes = [
-        "first, last, ratio: norm of the gradient of the first and the last layer's weights, and first/last, on 500 training",
-        "digits before training; → after training. signal: how much of a unit's spread from digit to digit is left in the last",
-        "hidden layer, of that in the first. saturated: hidden outputs whose slope is below a tenth of the steepest; dead:",
-        "hidden units for which that holds on all 500 digits; both before → after. accuracy: on the 1,000 test digits.",
-    ]
-    return Table(header, rows, notes=notes)
-
-
-def _norms(look: Look) -> list[str]:
-    return [f"{look.first:.1e}", f"{look.last:.1e}", f"{look.ratio:.1e}"]
+    note = (
+        "saturated: share of the hidden outputs where the activation's slope is below a tenth of its steepest. dead: share of "
+        "the hidden units for which that holds on all 500 digits. Right: of the 1,000 test digits, after training."
+    )
+    return Table(header, rows, "What became of the networks", [note])
 
 
 def shut(result: Result) -> str:
@@ -129,7 +122,9 @@ def outcome(result: Result, best: float) -> str:
         return f"{text}; it was interrupted there"
     if result.accuracy < CHANCE + NEAR_CHANCE:
         return f"{text}, near the {100 * CHANCE:.0f} % of guessing: it has not learned"
-    if result.compared and result.accuracy < best - BEHIND:
+    if not result.compared:
+        return f"{text}: it learns; it has another shape and optimizer, and is not compared with the others"
+    if result.accuracy < best - BEHIND:
         return f"{text}, {100 * (best - result.accuracy):.0f} points behind the best of its shape: it learns slowly"
     return f"{text}: it learns"
 
@@ -140,10 +135,11 @@ def together(compared: Sequence[Result]) -> list[str]:
     worst = min(compared, key=lambda r: r.accuracy, default=None)
     if best is None or worst is None or best.accuracy == worst.accuracy or len({r.updates for r in compared}) > 1:
         return []                             # nothing to compare, no difference, or no fair comparison
+    equals = {end.title: [r for r in compared if r.accuracy == end.accuracy] for end in (best, worst)}
     shared = (
         f"The {len(compared)} deep networks have the same shape, data and optimizer; what differs is how they begin and what "
-        f"their units compute. That alone makes the difference between {_percent(worst)} ({_titles([worst])}) and "
-        f"{_percent(best)} ({_titles([best])})."
+        f"their units compute. That alone makes the difference between {_percent(worst)} ({_titles(equals[worst.title])}) and "
+        f"{_percent(best)} ({_titles(equals[best.title])})."
     )
     vanished = [r for r in compared if r.before.ratio < 1e-3]
     kept = [r for r in compared if 10**-0.5 < r.before.ratio < 10**0.5]
