@@ -127,11 +127,17 @@ def test_help_is_complete(capsys, command):
     assert "usage: npdeep" in text
 
 
-@pytest.mark.parametrize("arguments", [[], ["leson"], ["check", "nothing"], ["train", "--epochs", "many"]])
+@pytest.mark.parametrize("arguments", [[], ["leson"], ["check"], ["train", "--epochs", "many"]])
 def test_usage_errors_end_with_2(capsys, arguments):
     with pytest.raises(SystemExit) as ended:
         main.main(arguments)
     assert ended.value.code == 2
+
+
+def test_an_unknown_network_ends_with_2_and_the_nearest_name(capsys):
+    code, out, err = run(capsys, "check", "denes")
+    assert (code, out) == (2, "")
+    assert "check: unknown network 'denes'; did you mean 'dense'? Known: " in err
 
 
 def test_version(capsys):

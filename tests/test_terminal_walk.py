@@ -89,7 +89,7 @@ def test_show_prints_small_arrays_whole_and_large_ones_by_their_corners():
     assert "..." in text
     assert "corners only; of the whole array: mean" in text
     assert f"norm {np.linalg.norm(model.layer('wide').kernel.value):.4g}" in text
-    assert text.endswith(f"bias (40,) float32\n{np.array2string(np.zeros(40, 'f'), max_line_width=120)}\n")
+    assert text.endswith(f"bias (40,) float32\n{np.array2string(np.zeros(40, 'f'), max_line_width=1000)}\n")
     values = after_start("j out\nshow W\n", trainer, batch).rpartition("float32\n")[2]
     read = np.array(values.replace("[", "").replace("]", "").split(), float)
     assert np.allclose(read, model.layer("out").kernel.value.ravel(), rtol=0, atol=1e-4)
@@ -275,7 +275,7 @@ def test_the_command_walks_on_with_a_saved_trainer_or_model(capsys, tmp_path, mo
         ("--file small.npz", "takes 6 numbers an example, a digit has 784"),
         ("--file small.npz --layers 3 --seed 1", "leave out --layers, --seed, or the file"),
         ("--file missing.npz", "missing.npz"),
-        ("--html missing/step.html", "missing"),
+        ("--html small.npz/step.html", "--html: cannot write into the folder small.npz: it is a file; name another folder"),
     ],
 )
 def test_unfit_arguments_end_with_2_and_a_message(capsys, tmp_path, monkeypatch, options, message):

@@ -178,8 +178,8 @@ def check(given: argparse.Namespace) -> int:
 
 def walk(given: argparse.Namespace) -> int:
     """Walk through one training step: by commands, or as a page to click through."""
-    writing.check_file("--html", given.html)
     trainer, x, y = walks.prepare(given)
+    writing.check_file("--html", given.html)
     if given.html is None:
         nd.debug.TerminalWalk(trainer, x, y).run()
     else:
