@@ -126,3 +126,130 @@ def test_pixels_as_bytes():
     assert nd.datasets.mnist_sample(dtype=np.uint8)[0][0].dtype == np.uint8
     with pytest.raises(ValueError, match="mnist_sample: unknown dtype 'uint16'"):
         nd.datasets.mnist_sample(dtype="uint16")
+
+
+# ── the model remembers ───────────────────────────────────────────────────────────────────────────────────────────────
+def look(trainer):
+    return trainer.evaluate(BYTES, Y), trainer.model.predict(BYTES).tobytes()
+
+
+def fitted(**given):
+    trainer = new_trainer()
+    trainer.fit(BYTES, Y, scale=1 / 255, validation_data=(BYTES[:60], Y[:60]), **{**RUN, **given})
+    return trainer
+
+
+def test_evaluate_and_predict_take_the_rows_that_fit_took():
+    trainer = fitted()
+    assert trainer.model.scale == SCALE
+    assert trainer.evaluate(BYTES, Y) == trainer.evaluate(BYTES, Y, scale=1 / 255)
+    assert trainer.evaluate(BYTES, Y) == trainer.evaluate(BYTES * SCALE, Y, scale=1)
+    assert np.array_equal(trainer.model.predict(BYTES), trainer.model.predict(BYTES * SCALE, scale=1))
+    assert trainer.evaluate(*trainer.validation_data)["loss"] == trainer.history["val_loss"][-1]
+
+
+def test_the_next_fit_does_too_and_another_scale_takes_its_place():
+    remembered, given = fitted(), fitted()
+    remembered.fit(BYTES, Y, **RUN)
+    given.fit(BYTES, Y, scale=1 / 255, **RUN)
+    assert bits(remembered) == bits(given)
+    remembered.fit(BYTES * SCALE, Y, scale=1, **RUN)
+    given.fit(BYTES, Y, **RUN)
+    assert bits(remembered) == bits(given)
+    assert remembered.model.scale is None
+    assert remembered.evaluate(BYTES * SCALE, Y) == given.evaluate(BYTES, Y)
+
+
+def test_files_copies_and_new_heads_remember_too(tmp_path):
+    import copy
+    import pickle
+
+    trainer = fitted()
+    seen = look(trainer)
+    assert look(nd.Trainer.restore(trainer.save(tmp_path / "trainer.npz"))) == seen
+    assert look(copy.deepcopy(trainer)) == look(pickle.loads(pickle.dumps(trainer))) == seen
+    model = nd.load_model(trainer.model.save(tmp_path / "model.npz"))
+    assert model.predict(BYTES).tobytes() == trainer.model.copy().predict(BYTES).tobytes() == seen[1]
+    assert trainer.model.with_layers([nd.Dense(3)], keep="hidden").scale == SCALE
+    assert "fit, evaluate and predict multiply x by 0.00392157 (scale)" in str(trainer.model.summary())
+
+
+@pytest.mark.parametrize("x", [BYTES * SCALE, BYTES > 127], ids=["floats", "bits"])
+def test_rows_that_are_scaled_already_are_not_scaled_again(x):
+    trainer = fitted()
+    before = bits(trainer)
+    calls = [
+        lambda: trainer.fit(x, Y, **RUN),
+        lambda: trainer.fit(BYTES, Y, validation_data=(x, Y), **RUN),
+        lambda: trainer.evaluate(x, Y),
+        lambda: trainer.model.predict(x),
+        lambda: new_trainer().fit(x, Y, scale=1 / 255, **RUN),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"x lies within -1 … 1 already, and scale=0\.00392157 .* write scale=1"):
+            call()
+    assert bits(trainer) == before
+    assert trainer.model.scale == SCALE
+    trainer.evaluate(x, Y, scale=1)
+    trainer.model.predict(x, scale=1)
+
+
+def test_bytes_of_a_training_set_may_not_be_bits_but_those_of_one_dark_image_may():
+    trainer = fitted()
+    dark = np.minimum(BYTES[:1], 1)
+    assert np.array_equal(trainer.model.predict(dark), trainer.model.predict(dark * SCALE, scale=1))
+    with pytest.raises(ValueError, match="x lies within -1 … 1 already"):
+        new_trainer().fit(np.minimum(BYTES, 1), Y, scale=1 / 255, **RUN)
+    new_trainer().fit(np.zeros_like(BYTES), Y, scale=1 / 255, **RUN)
+
+
+@pytest.mark.parametrize(
+    "x", [BYTES, BYTES * SCALE, BYTES.astype(np.float64), BYTES > 0], ids=["bytes", "0..1", "floats", "bits"]
+)
+def test_255_for_one_255th_is_noticed(x):
+    trainer = new_trainer()
+    calls = [
+        lambda: trainer.fit(x, Y, scale=255, **RUN),
+        lambda: trainer.evaluate(x, Y, scale=255),
+        lambda: trainer.model.predict(x, scale=255),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"scale=255 makes x as large as .* for bytes write scale=1/255"):
+            call()
+    assert trainer.model.scale is None
+
+
+def test_small_numbers_may_be_made_larger():
+    new_trainer().fit(BYTES * 1e-6, Y, scale=1e4, **RUN)
+
+
+@pytest.mark.parametrize("name", ["forward", "step", "walk", "diagnose", "confusion_matrix", "gradients", "batches"])
+def test_whole_numbers_are_refused_where_rows_must_be_scaled_already(name):
+    trainer = fitted()
+    model, x, y = trainer.model, BYTES[:50], Y[:50]
+    calls = {
+        "forward": lambda x: model.forward(x),
+        "step": lambda x: trainer.step(x, y),
+        "walk": lambda x: trainer.walk(x, y),
+        "diagnose": lambda x: nd.debug.diagnose(trainer, x, y),
+        "confusion_matrix": lambda x: nd.plots.confusion_matrix(trainer, x, y),
+        "gradients": lambda x: nd.debug.gradient_check(model, "softmax_cross_entropy", x[:2], y[:2]),
+        "batches": lambda x: trainer.fit([(x, y)], verbose=False),
+    }
+    with pytest.raises(ValueError, match=r"x holds uint8 numbers, but .* scale=0\.00392157.*: x \* 0\.00392157"):
+        calls[name](x)
+    calls[name](x * model.scale)
+
+
+def test_plots_and_predictions_do_not_scale_twice():
+    trainer = fitted()
+    chosen, _ = nd.debug.predictions(trainer, BYTES * SCALE)
+    assert np.array_equal(chosen, trainer.model.predict(BYTES).argmax(axis=1))
+
+
+def test_files_of_earlier_versions_know_of_no_scale():
+    description = new_trainer().model.description()
+    del description["scale"]
+    model = new_trainer().model
+    arrays = {p.name: p.value for p in model.parameters}
+    assert nd.Sequential.from_description(description, arrays, {}).scale is None

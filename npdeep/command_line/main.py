@@ -138,7 +138,7 @@ def train(given: argparse.Namespace) -> int:
             say(f"interrupted after {trainer.iteration:,} updates; go on with: npdeep train --resume {folder}")
         for path in runs.write(trainer, folder):
             say(f"wrote {path}")
-        measured = trainer.evaluate(*test)
+        measured = trainer.evaluate(*test, scale=1)
         say(f"test: loss {measured['loss']:.4f}, accuracy {measured['accuracy']:.2%} after {trainer.iteration:,} updates")
         return INTERRUPTED if stopped() else 0
 

@@ -199,7 +199,7 @@ def evaluate_file(path: Path, source: str) -> dict[str, float]:
     """Loss and metrics on the test digits; a file without a trainer is judged by cross entropy and accuracy."""
     x, y = load_data(source)[2]
     trainer, y = judged(path, y)
-    return trainer.evaluate(x, y)
+    return trainer.evaluate(x, y, scale=1)    # the digits are scaled already
 
 
 def judged(path: Path, y: Any) -> tuple[Trainer, Any]:

@@ -37,7 +37,7 @@ def predictions(classifier: Any, x: Any, owner: str = "predictions") -> tuple[Ar
     model = model_of(owner, classifier)
     last = last_activation(model)
     name = "" if last is None else last.activation
-    outputs = model.copy().predict(model.check_examples(owner, "x", x)).astype(np.float64)
+    outputs = model.copy().predict(model.check_examples(owner, "x", x), scale=1).astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):     # NaN in the weights gives NaN here, not a warning
         if name == "log_softmax":
             outputs = np.exp(outputs)

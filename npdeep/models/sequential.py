@@ -34,6 +34,7 @@ class Sequential(metaclass=Hinting):
         parameters: all parameters and moving statistics, in layer order.
         arena: where their numbers are.
         passes: how many forward passes have used the buffers.
+        scale: what the last fit multiplied x by, and predict and evaluate do by default; None where it was left as it is.
 
     Raises ValueError or TypeError where the layers, their names or their widths do not fit together.
 
@@ -44,6 +45,8 @@ class Sequential(metaclass=Hinting):
     >>> model.predict(np.zeros((5, 4))).shape
     (5, 2)
     """
+
+    scale: float | None = None
 
     def __init__(
         self,
@@ -123,7 +126,10 @@ class Sequential(metaclass=Hinting):
     def predict(self, x: Any, batch_size: int = 1000, scale: float | None = None) -> Array:
         """The outputs for the rows of x as a fresh array (n, output_size), computed batch_size rows at a time.
 
-        scale: x is multiplied by it, batch by batch, as in `fit`. A single row of shape (input_size,) is taken as one example.
+        scale: x is multiplied by it, batch by batch; by default by the scale of the last `fit`, so that predict takes the
+            rows that fit took. 1 leaves x as it is.
+
+        A single row of shape (input_size,) is taken as one example.
         Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size).
         """
         batch_size = checks.whole("predict", "batch_size", batch_size)
@@ -132,16 +138,27 @@ class Sequential(metaclass=Hinting):
             x = x[None, :]
         x = checks.examples("predict", "x", x, self.input_size)
         checks.finite("predict", "x", x)
-        factor = checks.scale("predict", scale, self.dtype)
+        factor = self.scale_for("predict", x, scale)
         outputs = np.empty((len(x), self.output_size), self.dtype)
         for start in range(0, len(x), batch_size):
             rows = checks.cast_scaled("predict", x[start : start + batch_size], factor, self.dtype)
             outputs[start : start + len(rows)] = self.run(rows)
         return outputs
 
+    def scale_for(self, owner: str, x: Array, scale: float | None) -> Any:
+        """What these rows are multiplied by: the given scale, else that of the last fit; None where they stay as they are."""
+        factor = checks.scale(owner, self.scale if scale is None else scale, self.dtype)
+        checks.fitting_scale(owner, x, factor)
+        return factor
+
     def check_examples(self, owner: str, name: str, x: Any) -> Array:
-        """x as finite rows of the model's width and dtype."""
+        """x as finite rows of the model's width and dtype, scaled already: whole numbers are refused where fit had a scale."""
         x = checks.examples(owner, name, x, self.input_size)
+        if self.scale is not None and x.dtype.kind in "iub":
+            raise ValueError(
+                f"{owner}: {name} holds {x.dtype} numbers, but the network was trained with scale={self.scale:.6g}, and "
+                f"{owner} takes rows that are scaled already: {name} * {self.scale:.6g}"
+            )
         checks.finite(owner, name, x)
         return checks.cast(owner, name, x, self.dtype)
 
@@ -313,6 +330,7 @@ class Sequential(metaclass=Hinting):
             "dtype": str(self.dtype),
             "seed": self.seed,
             "layers": [encoding.encode(layer, f"layer {layer.name!r}") for layer in self.layers],
+            "scale": self.scale,
             "frozen": self.frozen(),
             "generators": self.generators(),
         }
@@ -328,6 +346,7 @@ class Sequential(metaclass=Hinting):
             if p.name not in arrays:
                 raise ValueError(f"checkpoint: it holds no {p.name}; is the class that was handed in the one that was saved?")
             p.value = arrays[p.name]
+        model.scale = description.get("scale")    # files that earlier versions wrote have none
         model.set_frozen(description["frozen"])
         model.set_generators(description["generators"])
         return model
@@ -379,6 +398,7 @@ class Sequential(metaclass=Hinting):
         copies = [type(layer)(**layer.arguments()) for layer in kept]
         seed = seeds.derived(self.seed) if seed is None else seed
         model = Sequential([*copies, *layers], self.input_size, seed, self.dtype, name)
+        model.scale = self.scale
         names = {layer.name for layer in kept}
         values = {p.name: p.value for layer in kept for p in layer.parameters}
         for p in model.parameters:
@@ -421,7 +441,8 @@ class Sequential(metaclass=Hinting):
         total = trainable + frozen + moving
         note = f"{total:,} parameters: {trainable:,} trainable, {frozen:,} frozen, {moving:,} moving statistics"
         title = f"{self.name}: input (n, {self.input_size}), {self.dtype}"
-        return Table(["layer", "kind", "output", "formula", "parameters", "trainable"], rows, title, [note])
+        notes = [note] if self.scale is None else [note, f"fit, evaluate and predict multiply x by {self.scale:.6g} (scale)"]
+        return Table(["layer", "kind", "output", "formula", "parameters", "trainable"], rows, title, notes)
 
     def __getattr__(self, name: str) -> Any:
         """Called for what is not there: say what npdeep has in its place."""

@@ -307,9 +307,11 @@ class Trainer(metaclass=Hinting):
                 the same weights up to the rounding of the frozen part. Refused where that part differs from step to step. A
                 bias right below batch normalization has the gradient 0, and optimizers that divide by the gradient's size
                 (Adam, …) make steps of its rounding errors: there the two runs part; leave such a bias out (use_bias=False).
-            scale: each batch of x is multiplied by this number as it is gathered (validation data at once): with scale=1/255,
-                not 255, pixels stay in memory as bytes, a quarter of the room. Hand the same scale to evaluate and predict;
-                everything else, step, walk, nd.debug and nd.plots, wants rows that are scaled already.
+            scale: each batch of x, and of validation data, is multiplied by this number as it is gathered: with scale=1/255,
+                not 255, pixels stay in memory as bytes, a quarter of the room. The model remembers it (`model.scale`, in
+                files too): from then on fit, evaluate and model.predict multiply x by it unless they are given another;
+                scale=1 leaves x as it is. Everything else, batches from an iterable, step, walk, forward, nd.debug and
+                nd.plots, takes rows that are scaled already, and refuses whole numbers.
             callbacks: objects of nd.callbacks.
             verbose: True shows progress.
 
@@ -325,11 +327,17 @@ class Trainer(metaclass=Hinting):
         if cached and augment is not None:
             raise ValueError("fit: cache_frozen computes the frozen layers once: augmented images would never reach them")
         depth = frozen_depth(self.model) if cached else 0
-        factor = checks.scale("fit", scale, self.model.dtype)
-        validation_data = self._check_validation(validation_data, factor)
-        feed = self._feed(x, y, batch_size, sample_weight, shuffle, seed, depth, factor)
-        if isinstance(augment, Augmentation) and isinstance(feed, ArrayFeed):
-            augment.check(feed.x[:1])
+        before = self.model.scale
+        factor = checks.scale("fit", before if scale is None else scale, self.model.dtype)
+        self.model.scale = None if factor is None else float(factor)
+        try:
+            validation_data = self._check_validation(validation_data, factor)
+            feed = self._feed(x, y, batch_size, sample_weight, shuffle, seed, depth, factor, given=scale not in (None, 1))
+            if isinstance(augment, Augmentation) and isinstance(feed, ArrayFeed):
+                augment.check(feed.x[:1])
+        except BaseException:
+            self.model.scale = before
+            raise
         self.validation_data, self.watchers = validation_data, watchers
         self.first_layer, self.planned_version = depth, -1
         try:
@@ -338,7 +346,8 @@ class Trainer(metaclass=Hinting):
             self.first_layer, self.planned_version = 0, -1
 
     def _feed(
-        self, x: Any, y: Any, batch_size: Any, sample_weight: Any, shuffle: Any, seed: int, depth: int, scale: Any
+        self, x: Any, y: Any, batch_size: Any, sample_weight: Any, shuffle: Any, seed: int, depth: int, scale: Any,
+        given: bool,
     ) -> ArrayFeed | IterableFeed:
         """Arrays or an iterable, checked as far as they can be before the first step; depth: layers to compute once."""
         batch_size = checks.whole("fit", "batch_size", batch_size)
@@ -347,7 +356,7 @@ class Trainer(metaclass=Hinting):
         if y is None and is_iterable_of_batches(x):
             if sample_weight is not None:
                 raise TypeError("fit: sample_weight goes with arrays; batches bring their own: (x, y, sample_weight)")
-            if scale is not None:
+            if given:
                 raise TypeError("fit: scale goes with arrays; multiply x in the batches of your iterable")
             if depth > 0:
                 raise ValueError("fit: cache_frozen needs arrays x and y: an iterable may give other examples every epoch")
@@ -367,6 +376,7 @@ class Trainer(metaclass=Hinting):
         looked_at = targets if whole else targets[:batch_size]    # errors speak of all of y, unless it lies in a file
         checked = self._check_targets("fit", looked_at, len(looked_at))
         self._try_metrics("fit", checked, batch_size, complete=whole or len(looked_at) == len(x))
+        checks.fitting_scale("fit", x, scale, complete=True)
         if scale is not None:                 # x is not cast as a whole; what its first row shows is found here
             self._check_batch("fit", checks.scaled("fit", x[:1], scale), targets[:1], None)
         if depth > 0 or scale is not None:
@@ -406,9 +416,16 @@ class Trainer(metaclass=Hinting):
             return None
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise TypeError(f"fit: validation_data must be (x, y), got {checks.describe(data)}")
-        x = checks.examples("fit: validation_data", "x", data[0], self.model.input_size)
-        x = checks.scaled("fit: validation_data", x, scale)
-        x, y, _ = self._check_batch("fit: validation_data", x, data[1], None)
+        owner = "fit: validation_data"
+        x = checks.examples(owner, "x", data[0], self.model.input_size)
+        checks.finite(owner, "x", x)
+        checks.fitting_scale(owner, x, scale)
+        if scale is None:
+            x = checks.cast(owner, "x", x, self.model.dtype)
+        else:                                 # x stays as it is; what its rows show when they are scaled is found here
+            for index in pieces(len(x), 1000, None):
+                checks.cast_scaled(owner, x[index], scale, self.model.dtype)
+        y = self._check_targets(owner, data[1], len(x))
         self._try_metrics("fit: validation_data", y, 32)
         return x, y
 
@@ -421,7 +438,8 @@ class Trainer(metaclass=Hinting):
     ) -> dict[str, float]:
         """Loss (with penalties) and metrics on the rows of x, without training: {"loss": …, "accuracy": …}.
 
-        scale: x is multiplied by it, batch by batch, as in `fit`. Sample weights count in the loss alone, as in
+        scale: x is multiplied by it, batch by batch; by default by the scale of the last `fit`, so that evaluate takes the rows
+        that fit took. 1 leaves x as it is. Sample weights count in the loss alone, as in
         Keras. Metrics do not depend on batch_size: functions and others that are no means over rows are computed on all rows
         at once, for which all outputs are kept in memory. Raises ValueError or TypeError for unfit arguments.
         """
@@ -433,7 +451,7 @@ class Trainer(metaclass=Hinting):
         if weight is not None and self.loss.weighting == "weights" and not weight.any():
             raise ValueError("evaluate: every sample_weight is 0: there is no row to take the mean over; leave them away, or "
                              "give at least one row a weight above 0")  # fmt: skip
-        factor = checks.scale("evaluate", scale, self.model.dtype)
+        factor = self.model.scale_for("evaluate", x, scale)
         totals = Totals(self.metrics)
         for index in pieces(len(x), checks.whole("evaluate", "batch_size", batch_size), None):
             outputs = self.model.run(checks.cast_scaled("evaluate", x[index], factor, self.model.dtype))
