@@ -22,11 +22,15 @@ class History:
     """
 
     def __init__(self, records: list[dict[str, Any]] | None = None) -> None:
-        self.records: list[dict[str, Any]] = records or []
+        self.records: list[dict[str, Any]] = []
+        for record in records or []:
+            self.append(record)
         self.stopped_because = ""
 
     def append(self, record: dict[str, Any]) -> None:
-        """Add an epoch."""
+        """Add an epoch. Raises ValueError or TypeError for a key that cannot be the header of a column."""
+        for key in record:
+            checks.label("History", "key", key)
         self.records.append(record)
 
     @property

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import npdeep as nd
 from npdeep.common import checks
 
 
@@ -165,3 +166,23 @@ def test_what_float32_cannot_hold_is_named_and_what_it_rounds_is_not():
 def test_examples_of_another_shape_bring_the_mend(shape, width, mend):
     with pytest.raises(ValueError, match=rf"f: x must have the shape \(n, {width}\), got .*{mend}"):
         checks.examples("f", "x", np.zeros(shape), width)
+
+
+@pytest.mark.parametrize("value", [10**309, -(10**309), 10**5000], ids=["plus", "minus", "very long"])
+def test_integers_beyond_all_floats_are_numbers_out_of_range(value):
+    for door in (nd.optimizers.SGD, nd.schedules.Constant, nd.clipping.ClipByValue, lambda v: nd.Dropout(rate=v)):
+        with pytest.raises(ValueError, match="must be a number") as refused:
+            door(value)
+        assert len(str(refused.value)) < 300
+    for door in (nd.Dense, lambda v: nd.schedules.PowerDecay(0.1, v)):
+        if value < 0:
+            with pytest.raises(ValueError, match="must be a whole number of at least 1, got an integer of"):
+                door(value)
+
+
+def test_messages_show_but_the_beginning_of_what_is_long():
+    for wrong in ("x" * 10_000, ["y" * 10_000], 10**4000):
+        for door in (nd.Activation, lambda v: nd.Sequential([], v), lambda v: nd.Trainer(v, v), nd.Dropout, nd.optimizers.SGD):
+            with pytest.raises((ValueError, TypeError)) as refused:
+                door(wrong)
+            assert len(str(refused.value)) < 800

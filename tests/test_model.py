@@ -440,3 +440,91 @@ def test_a_copy_in_another_dtype_has_the_same_weights_and_frozen_parts(trained):
     assert [p.trainable for p in twin.variables()] == [p.trainable for p in trained.variables()]
     np.testing.assert_allclose(twin.predict(x), trained.predict(x), rtol=1e-4, atol=1e-5)
     assert np.array_equal(twin.copy("float32").arena.values, trained.arena.values)
+
+
+# ── names ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+UNPRINTABLE = [
+    *("\x1b[31mred", "a\nb", "a\tb", "a\0b", "\x7f", "\x9b1m"),
+    *("\u202eman", "\u200f", "\u2066a", "\ufeffa", "\ud800", "\u2028"),
+]
+
+
+@pytest.mark.parametrize("name", [5, 0, ["a"], [], b"a", ("a",), {"a": 1}, 1.5, True, object()])
+def test_a_models_name_must_be_a_string(name):
+    with pytest.raises(TypeError, match="Sequential: name must be a string, got "):
+        nd.Sequential([nd.Dense(1)], 1, name=name)
+
+
+@pytest.mark.parametrize("name", [*UNPRINTABLE, "a" * 101, "a" * 10_000])
+def test_what_a_terminal_would_not_show_as_it_is_makes_no_name(name):
+    """Of a model, a layer, a kind of parameter, a class, a metric, a column of the history."""
+
+    class Odd(nd.layers.Layer):
+        default_name = name
+
+    class Kind(nd.layers.Layer):
+        def build(self, input_size):
+            self.add_parameter(name, (1,), nd.initializers.Zeros())
+            return input_size
+
+    def metric(outputs, targets):
+        return 0.0
+
+    metric.__name__ = name
+    model = nd.Sequential([nd.Dense(1)], 1)
+    doors = {
+        "model": lambda: nd.Sequential([nd.Dense(1)], 1, name=name),
+        "layer": lambda: nd.Dense(1, name=name),
+        "class of a layer": lambda: nd.Sequential([Odd()], 1),
+        "kind": lambda: nd.Sequential([Kind()], 1),
+        "metric": lambda: nd.Trainer(model, "mean_squared_error", metrics=[metric]),
+        "history": lambda: nd.History().append({name: 1.0}),
+        "records": lambda: nd.History([{name: 1.0}]),
+    }
+    for door, open_it in doors.items():
+        with pytest.raises(ValueError, match=r"name|kind|key") as refused:
+            open_it()
+        assert str(refused.value).isprintable(), door
+        assert len(str(refused.value)) < 300, door
+
+
+@pytest.mark.parametrize("name", ["only noise", "say \"hi\"", "C:\\new\\x", "Größe", "隐藏", "a" * 100, "x̂"])
+def test_other_names_of_models_stay(name):
+    assert nd.Sequential([nd.Dense(1)], 1, name=name).name == name
+
+
+@pytest.mark.parametrize("name", ["Größe", "Very" * 100, "_Layer"])
+def test_a_class_of_any_name_gives_its_layers_a_fitting_one(name):
+    kind = type(name, (nd.Dense,), {"default_name": ""})
+    layers = nd.Sequential([kind(1), kind(1)], 1).layers
+    assert len({layer.name for layer in layers}) == 2
+    for layer in layers:
+        nd.Dense(1, name=layer.name)
+
+
+def test_given_names_are_left_out_of_the_numbering_whatever_class_they_are_of():
+    class Odd(nd.Dense):
+        default_name = "dense_1"
+
+    layers = [nd.Dense(1), Odd(1), nd.Dense(1), nd.Dense(1, name="dense_2"), Odd(1), nd.Dense(1)]
+    names = [layer.name for layer in nd.Sequential(layers, 1).layers]
+    assert names == ["dense", "dense_1", "dense_3", "dense_2", "dense_1_1", "dense_4"]
+
+
+def test_the_work_of_naming_grows_with_the_number_of_layers_alone(monkeypatch):
+    """Counted, not timed: how often a name is looked up."""
+    from npdeep.models import names
+
+    looked_up = []
+
+    def free_names(base, taken):
+        for i in range(10**6):
+            looked_up.append(base)
+            name = f"{base}_{i}" if i else base
+            if name not in taken:
+                yield name
+
+    monkeypatch.setattr(names, "free_names", free_names)
+    layers = [nd.Dropout(0.1, name=f"dropout_{i}") if i % 2 else nd.Dropout(0.1) for i in range(2000)]
+    assert len(set(names.name_layers(layers))) == 2000
+    assert len(looked_up) <= 2 * len(layers)

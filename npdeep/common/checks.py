@@ -23,6 +23,9 @@ SCAN = 1 << 20
 LARGE = 100
 """A scale above 1 that makes examples larger than this was meant the other way round."""
 
+LONGEST_NAME = 100
+"""Characters that a name may have: of a model, a layer, a metric, a column of the history."""
+
 NOT_NUMBERS = "OSUVMmc"
 """NumPy's kinds of dtype that are no real numbers: object, bytes, string, void, dates, complex."""
 
@@ -49,10 +52,13 @@ def number(
     wanted = "a number" + _bounds(minimum, maximum, above, below)
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{owner}: {name} must be {wanted}, got {describe(value)}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:                     # an integer beyond all floats
+        result = math.inf if value > 0 else -math.inf  # type: ignore[operator]
     inside = minimum <= result <= maximum and above < result < below
     if not (inside or (infinite and math.isinf(result))):
-        raise ValueError(f"{owner}: {name} must be {wanted}, got {value}")
+        raise ValueError(f"{owner}: {name} must be {wanted}, got {spelled(value)}")
     return result
 
 
@@ -71,7 +77,7 @@ def whole(owner: str, name: str, value: Any, *, minimum: int = 1) -> int:
             mend = f"; write {math.prod(value)}"
         raise TypeError(f"{owner}: {name} must be a whole number of at least {minimum}, got {describe(value)}{mend}")
     if value < minimum:
-        raise ValueError(f"{owner}: {name} must be a whole number of at least {minimum}, got {value}")
+        raise ValueError(f"{owner}: {name} must be a whole number of at least {minimum}, got {spelled(value)}")
     return int(value)
 
 
@@ -104,7 +110,60 @@ def choice(owner: str, name: str, value: Any, known: Iterable[str], hints: dict[
     lowered = value.lower().replace("-", "_").replace(" ", "_")
     near = [(hints or {}).get(lowered, "")] if lowered in (hints or {}) else difflib.get_close_matches(lowered, known, 1, 0.5)
     suggestion = f"; did you mean {near[0]!r}?" if near else "."
-    raise ValueError(f"{owner}: unknown {name} {value!r}{suggestion} Known: {', '.join(known)}")
+    raise ValueError(f"{owner}: unknown {name} {shortened(repr(value))}{suggestion} Known: {', '.join(known)}")
+
+
+def label(owner: str, what: str, value: Any) -> str:
+    """The value as a name that may be printed: 1 to 100 characters, none of them invisible (control characters, escape
+    sequences, marks that turn the direction of writing).
+
+    >>> label("Sequential", "name", "my model")
+    'my model'
+    >>> label("Sequential", "name", "\\x1b[31mred")
+    Traceback (most recent call last):
+    ValueError: Sequential: name must have 1 to 100 characters, all of them visible, got the string '\\x1b[31mred'
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{owner}: {what} must be a string, got {describe(value)}")
+    if not (0 < len(value) <= LONGEST_NAME and value.isprintable()):
+        wanted = f"1 to {LONGEST_NAME} characters, all of them visible"
+        raise ValueError(f"{owner}: {what} must have {wanted}, got {describe(value)}")
+    return value
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    """The text, or its beginning: no message is flooded by what a user, or a file, has put into it.
+
+    >>> shortened("a" * 100, 10)
+    'aaaaaaaaa…'
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def spelled(value: Any) -> str:
+    """A number as one writes it; of an integer of thousands of digits (which Python refuses to write), how long it is.
+
+    >>> spelled(0.5), spelled(10**5000)
+    ('0.5', 'an integer of 16610 bits')
+    """
+    too_long = isinstance(value, int) and value.bit_length() > 1000
+    return f"an integer of {value.bit_length()} bits" if too_long else shortened(str(value), 310)
+
+
+def listed(names: Iterable[str], longest: int = 150) -> str:
+    """Names with commas between them; of many, the first ones and how many more there are.
+
+    >>> listed(["hidden1", "hidden2"]), listed([f"hidden{i}" for i in range(1000)], 20)
+    ('hidden1, hidden2', 'hidden0, hidden1, … (998 more)')
+    """
+    shown: list[str] = []
+    names = list(names)
+    for name in names:
+        longest -= len(name) + 2
+        if longest < 0 and shown:
+            return f"{', '.join(shown)}, … ({len(names) - len(shown)} more)"
+        shown.append(shortened(name))
+    return ", ".join(shown)
 
 
 def path(owner: str, name: str, value: Any) -> Path:
@@ -140,11 +199,11 @@ def describe(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, str):
-        return f"the string {value!r}"
+        return f"the string {shortened(repr(value))}"
     if isinstance(value, tuple | list) and len(repr(value)) <= 20:
         return f"the {type(value).__name__} {value!r}"
     if value is None or isinstance(value, numbers.Number | bool):
-        return repr(value)
+        return spelled(value) if isinstance(value, int) else shortened(repr(value))
     if isinstance(value, type):
         return f"the class {value.__name__} itself (write {value.__name__}(...) to make one)"
     return f"an object of type {type(value).__name__}"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npdeep.common import seeds
+from npdeep.common import checks, seeds
 from npdeep.common.described import Described
 from npdeep.common.events import Formula, StepEvent
 from npdeep.initializers import Initializer
@@ -53,9 +53,7 @@ class Layer(Described):
     """The kernels that forward and backward call."""
 
     def __init__(self, name: str | None = None) -> None:
-        if name is not None and not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.\-]+", name)):
-            raise ValueError(f"{type(self).__name__}: name may have letters, digits, _ . - and nothing else, got {name!r}")
-        self.name = name
+        self.name = None if name is None else check_layer_name(type(self).__name__, name)
         self.given_name = name
         self.built = False
         self.input_size = self.output_size = 0
@@ -135,6 +133,7 @@ class Layer(Described):
         constraint: Any = None,
     ) -> Parameter:
         """Declare a parameter; the model finds the memory for it."""
+        check_layer_name(type(self).__name__, kind, "kind of a parameter")
         parameter = Parameter(f"{self.name}/{kind}", shape, has_grad, regularizer, constraint)
         self.parameters.append(parameter)
         self.initializers[kind] = initializer
@@ -190,3 +189,17 @@ class Layer(Described):
                 "change the units of the layer below"
             )
 
+
+def check_layer_name(owner: str, name: Any, what: str = "name") -> str:
+    """A part of the names of variables, the layer's or its own: at most 100 letters, digits, _ . -
+
+    >>> check_layer_name("Dense", "hidden 1")
+    Traceback (most recent call last):
+    ValueError: Dense: name may have letters, digits, _ . - and nothing else, at most 100 of them, got 'hidden 1'
+    """
+    if not (isinstance(name, str) and re.fullmatch(rf"[A-Za-z0-9_.\-]{{1,{checks.LONGEST_NAME}}}", name)):
+        raise ValueError(
+            f"{owner}: {what} may have letters, digits, _ . - and nothing else, at most {checks.LONGEST_NAME} of them, "
+            f"got {checks.shortened(repr(name))}"
+        )
+    return name

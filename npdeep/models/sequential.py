@@ -15,7 +15,7 @@ from npdeep.files.load_weights import LoadReport, restore_weights
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import NOTHING_YET, Layer
 from npdeep.layers.batch_normalization import BatchNormalization
-from npdeep.models.names import name_layers, select
+from npdeep.models.names import check_names, name_layers, select
 from npdeep.parameters import Arena, Parameter, allocate
 
 
@@ -60,7 +60,7 @@ class Sequential(metaclass=Hinting):
         self.input_size = checks.whole("Sequential", "input_size", input_size)
         self.seed = seeds.check_seed("Sequential", seed)
         self.dtype = check_dtype(dtype)
-        self.name = name or "sequential"
+        self.name = checks.label("Sequential", "name", "sequential" if name in (None, "") else name)
         names = name_layers(self.layers)
         try:
             self._build(names)
@@ -249,8 +249,9 @@ class Sequential(metaclass=Hinting):
         for parameter in chosen:
             if parameter.has_grad:
                 parameter.trainable = trainable
+        changed = {id(p) for p in chosen}
         for layer in self.layers:
-            if isinstance(layer, BatchNormalization) and any(p in chosen for p in layer.parameters):
+            if isinstance(layer, BatchNormalization) and any(id(p) in changed for p in layer.parameters):
                 layer.use_moving_statistics = not any(p.trainable for p in layer.parameters)
                 if not layer.center and not layer.scale:
                     layer.use_moving_statistics = not trainable
@@ -266,22 +267,28 @@ class Sequential(metaclass=Hinting):
         }
 
     def set_frozen(self, frozen: Mapping[str, Any]) -> None:
-        """Freeze exactly what `frozen` gave."""
-        for p in self.parameters:
-            if p.has_grad and p.trainable == (p.name in frozen["parameters"]):
+        """Freeze exactly what `frozen` gave. Raises ValueError, before anything changes, for names that are not there."""
+        trained = {p.name: p for p in self.parameters if p.has_grad}
+        normalizations = {str(layer.name): layer for layer in self.layers if isinstance(layer, BatchNormalization)}
+        for kind, known in (("parameters", trained), ("statistics", normalizations)):
+            check_names(f"frozen.{kind}", frozen[kind], known)
+        parameters, statistics = set(frozen["parameters"]), set(frozen["statistics"])
+        for name, p in trained.items():
+            if p.trainable == (name in parameters):
                 p.trainable = not p.trainable
-        for layer in self.layers:
-            if isinstance(layer, BatchNormalization):
-                layer.use_moving_statistics = layer.name in frozen["statistics"]
+        for name, layer in normalizations.items():
+            layer.use_moving_statistics = name in statistics
 
     def generators(self) -> dict[str, Any]:
         """The states of the generators of all layers that draw random numbers, by layer."""
         return {str(layer.name): layer.rng.bit_generator.state for layer in self.layers if layer.draws}
 
     def set_generators(self, states: Mapping[str, Any]) -> None:
-        """Put the states of `generators` back."""
+        """Put the states of `generators` back. Raises ValueError for a layer that draws no random numbers."""
+        drawing = {str(layer.name): layer for layer in self.layers if layer.draws}
+        check_names("generators", states, drawing)
         for name, state in states.items():
-            self.layer(name).rng.bit_generator.state = state
+            drawing[name].rng.bit_generator.state = state
 
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
     def save(self, path: str | Path) -> Path:
@@ -510,15 +517,17 @@ def check_layers(layers: Any) -> list[Layer]:
         raise TypeError(f"Sequential: layers must be a list of layers, got {checks.describe(layers)}") from None
     if not result:
         raise ValueError("Sequential: the list of layers is empty")
+    seen: set[int] = set()
     for index, layer in enumerate(result):
         if not isinstance(layer, Layer):
             hint = f'; for an activation write nd.Activation("{layer}")' if isinstance(layer, str) else ""
             raise TypeError(f"Sequential: layers[{index}] must be a layer, got {checks.describe(layer)}{hint}")
-        if any(layer is other for other in result[:index]):
+        if id(layer) in seen:
             raise ValueError(
                 f"Sequential: layers[{index}] ({type(layer).__name__}) stands in the list twice; "
                 "each place needs a layer of its own"
             )
+        seen.add(id(layer))
         if layer.built:
             raise ValueError(
                 f"Sequential: layer {layer.name!r} already belongs to a model; a layer serves one model: "

@@ -642,7 +642,7 @@ def check_metrics(metrics: Any, model: Sequential, loss: Loss) -> list[Metric]:
     lowest = -math.inf if last is None else last.lowest()
     outputs = metrics_.Outputs(model.output_size, loss.title, loss.outputs_are, lowest)
     result = [metrics_.for_outputs(metric, outputs) for metric in metrics]
-    names = [metric.name for metric in result]
+    names = [checks.label("Trainer", "name of a metric", metric.name) for metric in result]
     for name in names:
         if names.count(name) > 1 or name == "loss":
             raise ValueError(f"Trainer: two of the recorded quantities are named {name!r}")
