@@ -6,6 +6,7 @@
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from npdeep import (
@@ -23,7 +24,8 @@ from npdeep import (
     regularizers,
     schedules,
 )
-from npdeep.common.hints import NAMES
+from npdeep.common.hinting import in_module
+from npdeep.common.hints import LAYERS, expanded
 from npdeep.datasets.batches import batches
 from npdeep.history import History
 from npdeep.layers import (
@@ -91,12 +93,14 @@ def __getattr__(name: str) -> Any:
     """Load plots (and with it matplotlib), debug and lesson when they are first asked for; else say where the name is."""
     if name in LATER:
         return importlib.import_module(LATER[name])
-    if name in NAMES:
-        raise AttributeError(f"npdeep has no {name!r}: use {NAMES[name]}")
-    for module in (optimizers, losses, schedules, initializers, regularizers, constraints, clipping, metrics, callbacks):
+    modules = (regularizers, constraints, clipping, initializers, optimizers, losses, schedules, metrics, callbacks)
+    for module in modules:
         if hasattr(module, name):
             raise AttributeError(f"npdeep has no {name!r}: write nd.{module.__name__.rpartition('.')[2]}.{name}")
-    raise AttributeError(f"module 'npdeep' has no attribute {name!r}")
+    use = "" if name.startswith("_") else in_module(name, "nd", expanded(LAYERS), {n: globals().get(n) for n in __all__})
+    for module in modules if name[:1].isupper() else ():
+        use = use or in_module(name, f"nd.{module.__name__.rpartition('.')[2]}", module.HINTS, module.KNOWN)
+    raise AttributeError(f"npdeep has no {name!r}{': ' if use else ''}{use}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -6,12 +6,14 @@ layers of their own, because they have weights, randomness or another width.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from npdeep.common import checks
 from npdeep.common.events import Formula
+from npdeep.common.hinting import asked
+from npdeep.common.hints import ACTIVATIONS, expanded, squeeze
 from npdeep.kernels.activations import exponentials, piecewise, rectifiers, rows, sigmoids, smooth
 from npdeep.kernels.arrays import Array
 
@@ -52,7 +54,7 @@ class ActivationRule:
 
 RULES: dict[str, ActivationRule] = {}
 ALIASES = {"identity": "linear", "logistic": "sigmoid", "swish": "silu", "hard_swish": "hard_silu"}
-HINTS = {"none": "linear", "lrelu": "leaky_relu", "logsoftmax": "log_softmax", "gelu_new": "gelu_tanh"}
+HINTS = expanded(ACTIVATIONS)
 OWN_LAYERS = {"prelu": "nd.PReLU()", "rrelu": "nd.RReLU()", "maxout": "nd.Maxout(units)", "glu": "nd.GLU()"}
 
 NOT_NEGATIVE = {"minimum": 0.0}
@@ -316,6 +318,9 @@ _rule(
     workspace=("column", "rows", "rows"),
     whole_row=True,
 )
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, {**HINTS, **{squeeze(n): f"use nd.Activation({n!r})" for n in (*RULES, *ALIASES)}}, {})
+
 
 
 def lookup(name: Any) -> ActivationRule:
@@ -327,10 +332,21 @@ def lookup(name: Any) -> ActivationRule:
     Traceback (most recent call last):
     ValueError: Activation: 'prelu' is a layer of its own: use nd.PReLU()
     """
-    if isinstance(name, str) and name.lower() in OWN_LAYERS:
-        raise ValueError(f"Activation: {name!r} is a layer of its own: use {OWN_LAYERS[name.lower()]}")
+    if isinstance(name, str) and squeeze(name) in OWN_LAYERS:
+        raise ValueError(f"Activation: {name!r} is a layer of its own: use {OWN_LAYERS[squeeze(name)]}")
+    if callable(name):
+        raise TypeError(f"Activation: {_of_function(name)}, got {checks.describe(name)}")
     known = checks.choice("Activation", "name", name, [*RULES, *ALIASES], HINTS)
     return RULES[ALIASES.get(known, known)]
+
+
+def _of_function(function: Any) -> str:
+    """What to write in place of a function that is to be the activation."""
+    same = {squeeze(known): known for known in (*RULES, *ALIASES)}
+    ours = same.get(squeeze(getattr(function, "__name__", "")))
+    if ours is not None:
+        return f"the activation is named by a string: nd.Activation({ours!r})"
+    return "a function has no backward pass; derive a layer of your own from nd.layers.Layer, with forward and backward"
 
 
 def check_parameters(rule: ActivationRule, given: dict[str, Any]) -> dict[str, float]:

@@ -1,13 +1,15 @@
 """Gradient clipping: a limit on how far one step may throw the weights."""
 
 import math
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from npdeep.common import checks
 from npdeep.common.described import Described
 from npdeep.common.events import Formula
+from npdeep.common.hinting import asked
+from npdeep.common.hints import CLIPPING, expanded
 from npdeep.kernels import clipping as kernels
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Arena, Parameter, chunks, trainable_spans
@@ -168,6 +170,9 @@ KNOWN: dict[str, type[Clipping]] = {
     "clip_by_norm": ClipByNorm,
     "clip_by_global_norm": ClipByGlobalNorm,
 }
+HINTS = expanded(CLIPPING)
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, HINTS, KNOWN)
 
 
 def get(clipping: Any) -> Clipping | None:
@@ -179,5 +184,5 @@ def get(clipping: Any) -> Clipping | None:
     if clipping is None or isinstance(clipping, Clipping):
         return clipping
     if isinstance(clipping, str):
-        return KNOWN[checks.choice("Trainer", "clipping", clipping, KNOWN, {"clip_grad_norm": "clip_by_global_norm"})]()
+        return KNOWN[checks.choice("Trainer", "clipping", clipping, KNOWN, HINTS)]()
     raise TypeError(f"Trainer: clipping must be None, a name or an object of nd.clipping, got {checks.describe(clipping)}")

@@ -1,12 +1,14 @@
 """Limits that weights must keep: put in force after every update, so that no step ends outside them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from npdeep.common import checks
 from npdeep.common.described import Described
 from npdeep.common.events import Formula
+from npdeep.common.hinting import asked
+from npdeep.common.hints import CONSTRAINTS, expanded
 from npdeep.kernels import constraints as kernels
 from npdeep.kernels.arrays import Array
 
@@ -142,6 +144,9 @@ KNOWN: dict[str, type[Constraint]] = {
     "unit_norm": UnitNorm,
     "non_negative": NonNegative,
 }
+HINTS = expanded(CONSTRAINTS)
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, HINTS, KNOWN)
 
 
 def get(owner: str, name: str, constraint: Any) -> Constraint | None:
@@ -153,5 +158,5 @@ def get(owner: str, name: str, constraint: Any) -> Constraint | None:
     if constraint is None or isinstance(constraint, Constraint):
         return constraint
     if isinstance(constraint, str):
-        return KNOWN[checks.choice(owner, name, constraint, KNOWN, {"non_neg": "non_negative"})]()
+        return KNOWN[checks.choice(owner, name, constraint, KNOWN, HINTS)]()
     raise TypeError(f"{owner}: {name} must be None, a name or an object of nd.constraints, got {checks.describe(constraint)}")

@@ -1,16 +1,51 @@
 """The record of a run: one row an epoch."""
 
+import dis
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npdeep.common import checks
+from npdeep.common.hinting import Hinted
+from npdeep.common.hints import HISTORY, by_name
 from npdeep.common.tables import Table, csv_lines
 from npdeep.common.whole_files import replacing
 
+SHOWN = 20
+"""So many epochs are printed of a long run: the first ones and the last."""
 
-class History:
-    """One dict an epoch, and each quantity as a list.
+
+class Keys(list[str]):
+    """What was recorded: a list, and a call of it gives it too, so that `history.keys()` and `dict(history)` work.
+
+    >>> Keys(["epoch", "loss"])()
+    ['epoch', 'loss']
+    """
+
+    def __call__(self) -> "Keys":
+        """The list."""
+        return self
+
+
+class Results(dict[str, float]):
+    """What `evaluate` measured, by name: a dict that is not unpacked by mistake, because that would give its keys.
+
+    >>> loss, accuracy = Results(loss=0.5, accuracy=0.9)
+    Traceback (most recent call last):
+    TypeError: evaluate gives a dict: write loss, accuracy = trainer.evaluate(x, y).values()
+    """
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys; refused where they are about to be unpacked into names: the instruction that asks for them says so."""
+        caller = sys._getframe(1)
+        if dis.opname[caller.f_code.co_code[caller.f_lasti]].startswith("UNPACK"):
+            raise TypeError(f"evaluate gives a dict: write {', '.join(self.keys())} = trainer.evaluate(x, y).values()")
+        return super().__iter__()
+
+
+class History(Hinted):
+    """One dict an epoch, and each quantity as a list. A long one prints its first and last epochs, `table()` all of them.
 
     Always there: epoch, updates (so far), seconds (of training so far, evaluation left out), learning_rate, loss; besides,
     the metrics, and val_loss, val_… where there is validation data.
@@ -20,6 +55,8 @@ class History:
     >>> history["loss"], history.last["loss"], len(history)
     ([0.5, 0.25], 0.25, 2)
     """
+
+    foreign = by_name(HISTORY)
 
     def __init__(self, records: list[dict[str, Any]] | None = None) -> None:
         self.records: list[dict[str, Any]] = []
@@ -34,9 +71,9 @@ class History:
         self.records.append(record)
 
     @property
-    def keys(self) -> list[str]:
+    def keys(self) -> Keys:
         """What was recorded, in order of appearance."""
-        return list(dict.fromkeys(key for record in self.records for key in record))
+        return Keys(dict.fromkeys(key for record in self.records for key in record))
 
     @property
     def last(self) -> dict[str, Any]:
@@ -70,22 +107,38 @@ class History:
         with replacing(checks.path("to_csv", "path", path)) as file:
             file.write(csv_lines(rows).encode("utf-8"))
 
-    def table(self) -> Table:
-        """The record as a table, four digits each."""
-        rows = [[_short(record.get(key, "")) for key in self.keys] for record in self.records]
-        return Table(self.keys, rows, notes=[self.stopped_because] if self.stopped_because else [])
+    def table(self, most: int | None = None) -> Table:
+        """The record as a table, four digits each: all epochs, or with `most` the first of so many and the last.
 
-    @property
-    def history(self) -> Any:
-        """Not here: a history is asked directly."""
-        raise AttributeError('a History is asked directly: history["loss"] is a list, one number an epoch')
+        >>> print(History([{"epoch": e, "loss": 1 / e} for e in range(1, 101)]).table(most=3))
+        epoch  loss
+        ─────  ──────
+        1      1
+        …      …
+        99     0.0101
+        100    0.01
+        100 epochs; history.table() shows them all
+        """
+        keys, records, notes = self.keys, self.records, [self.stopped_because] if self.stopped_because else []
+        if most is not None and len(records) > checks.whole("table", "most", most):
+            records = [*records[: most // 2], dict.fromkeys(keys, "…"), *records[len(records) - (most - most // 2) :]]
+            notes.append(f"{len(self)} epochs; history.table() shows them all")
+        return Table(keys, [[_short(record.get(key, "")) for key in keys] for record in records], notes=notes)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """A quantity is found by its key."""
+            if any(name in record for record in vars(self).get("records", ())[-1:]):
+                raise AttributeError(f"a History is asked by keys: history[{name!r}] is a list, one number an epoch")
+            return super().__getattr__(name)
 
     def __repr__(self) -> str:
-        """The table."""
-        return str(self.table()) if self.records else "History: no epoch yet"
+        """The first epochs and the last."""
+        return str(self.table(SHOWN)) if self.records else "History: no epoch yet"
 
     def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
+        return self.table(SHOWN)._repr_html_()
 
 
 def _short(value: Any) -> str:

@@ -6,13 +6,15 @@ forward value, because ReLU throws half of the signal away.
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from npdeep import activations
 from npdeep.common import checks
 from npdeep.common.described import Described
+from npdeep.common.hinting import asked
+from npdeep.common.hints import INITIALIZERS, expanded
 from npdeep.kernels.arrays import Array
 
 TRUNCATED_STD = 0.8796256610342398
@@ -106,7 +108,7 @@ class VarianceScaling(Initializer):
         self.scale = checks.number("VarianceScaling", "scale", scale, above=0)
         self.mode = checks.choice("VarianceScaling", "mode", mode, self.modes)
         self.distribution = checks.choice(
-            "VarianceScaling", "distribution", distribution, self.distributions, {"untruncated_normal": "normal"}
+            "VarianceScaling", "distribution", distribution, self.distributions, {"untruncatednormal": "normal"}
         )
 
     def stddev(self, fan_in: int, fan_out: int) -> float:
@@ -290,18 +292,9 @@ KNOWN: dict[str, type[Initializer]] = {
     "zeros": Zeros,
     "ones": Ones,
 }
-HINTS = {
-    "xavier": "glorot_uniform",
-    "xavier_uniform": "glorot_uniform",
-    "xavier_normal": "glorot_normal",
-    "kaiming_uniform": "he_uniform",
-    "kaiming_normal": "he_normal",
-    "he": "he_normal",
-    "glorot": "glorot_uniform",
-    "lecun": "lecun_normal",
-    "normal": "random_normal",
-    "uniform": "random_uniform",
-}
+HINTS = expanded(INITIALIZERS)
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, HINTS, KNOWN)
 
 
 def get(owner: str, name: str, initializer: Any) -> Initializer:

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from npdeep.common import checks
+from npdeep.common.hints import PARAMETER, by_name, no_attribute
 from npdeep.kernels.arrays import Array
 
 CHUNK = 65536
@@ -120,7 +121,24 @@ class Parameter:
         elif name == "wanted" and value is self.wanted:
             pass                              # p.wanted *= 2 has changed it in place already
         else:
-            raise AttributeError(f"Parameter {self.name}: {name} cannot be set; value, grad and trainable can")
+            hint = by_name(PARAMETER).get(name, "").format(name=name)
+            raise AttributeError(
+                f"Parameter {self.name}: {name} cannot be set; value, grad and trainable can{': ' if hint else ''}{hint}"
+            )
+
+    def __getitem__(self, index: Any) -> None:
+        """Not here: the numbers are one step further."""
+        raise TypeError(f"Parameter {self.name}: its numbers are in .value; write parameter.value[...]")
+
+    def __setitem__(self, index: Any, numbers: Any) -> None:
+        """Not here either."""
+        raise TypeError(f"Parameter {self.name}: its numbers are in .value; write parameter.value[...] = numbers")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Called for what is not there."""
+            raise no_attribute("Parameter", name, by_name(PARAMETER), self)
 
     def _write(self, name: str, numbers: Any) -> None:
         target = getattr(self, name)

@@ -1,10 +1,12 @@
 """Penalties on large weights: part of the loss, with their gradient added to the one that came back through the network."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npdeep.common import checks
 from npdeep.common.described import Described
 from npdeep.common.events import Formula
+from npdeep.common.hinting import asked
+from npdeep.common.hints import REGULARIZERS, expanded
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.penalties import l1_penalty, l2_penalty
 
@@ -86,6 +88,9 @@ class L1L2(Regularizer):
 
 
 KNOWN: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+HINTS = expanded(REGULARIZERS)
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, HINTS, KNOWN)
 
 
 def get(owner: str, name: str, regularizer: Any) -> Regularizer | None:
@@ -97,7 +102,7 @@ def get(owner: str, name: str, regularizer: Any) -> Regularizer | None:
     if regularizer is None or isinstance(regularizer, Regularizer):
         return regularizer
     if isinstance(regularizer, str):
-        return KNOWN[checks.choice(owner, name, regularizer, KNOWN, {"l1l2": "l1_l2"})]()
+        return KNOWN[checks.choice(owner, name, regularizer, KNOWN, HINTS)]()
     raise TypeError(
         f"{owner}: {name} must be None, a name or an object of nd.regularizers, got {checks.describe(regularizer)}"
     )

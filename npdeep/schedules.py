@@ -9,10 +9,12 @@ import bisect
 import itertools
 import math
 import numbers
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npdeep.common import checks
 from npdeep.common.described import Described
+from npdeep.common.hinting import asked
+from npdeep.common.hints import SCHEDULES, expanded
 
 
 class Schedule(Described):
@@ -266,6 +268,9 @@ KNOWN: dict[str, type[Schedule]] = {
     "one_cycle": OneCycle,
     "warmup": Warmup,
 }
+HINTS = expanded(SCHEDULES)
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, HINTS, KNOWN)
 
 
 def value_at(rate: "float | Schedule", step: int) -> float:

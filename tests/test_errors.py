@@ -378,7 +378,7 @@ NUMBERS = {
     "alpha": (lambda: nd.Activation("elu", alpha=0), ValueError, r"Activation\('elu'\): alpha must be a number above 0, got 0"),
     "no such parameter": (lambda: nd.Activation("relu", alpha=1), TypeError, "unknown parameter 'alpha'; its parameters: none"),
     "missing parameter": (lambda: nd.Activation("threshold"), TypeError, "threshold is required, for example"),
-    "no name": (lambda: nd.Activation(np.tanh), TypeError, "name must be one of the names .*got an object of type ufunc"),
+    "no name": (lambda: nd.Activation(np.tanh), TypeError, r"by a string: nd\.Activation\('tanh'\), got .* ufunc"),
     "scale": (lambda: nd.regularizers.L1(-0.1), ValueError, "L1: scale must be a number of at least 0, got -0.1"),
     "value": (lambda: nd.constraints.MaxNorm(0), ValueError, "MaxNorm: value must be a number above 0, got 0"),
     "axis": (lambda: nd.constraints.MaxNorm(1.0, axis=2), ValueError, "MaxNorm: axis must be 0 .* or 1 .*, got 2"),

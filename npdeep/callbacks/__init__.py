@@ -1,5 +1,7 @@
 """What may watch and steer a run: objects that `fit` calls at fixed moments."""
 
+from typing import TYPE_CHECKING
+
 from npdeep.callbacks.base import Callback, LambdaCallback
 from npdeep.callbacks.checkpoint import Checkpoint
 from npdeep.callbacks.csv_logger import CSVLogger
@@ -7,6 +9,8 @@ from npdeep.callbacks.layers import RecordLayers
 from npdeep.callbacks.progress import PlainProgress, ProgressBar, progress
 from npdeep.callbacks.recording import RecordGradients, RecordUpdates
 from npdeep.callbacks.steering import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
+from npdeep.common.hinting import asked
+from npdeep.common.hints import CALLBACKS, expanded
 
 __all__ = [
     "CSVLogger",
@@ -23,3 +27,8 @@ __all__ = [
     "TerminateOnNaN",
     "progress",
 ]
+
+HINTS = expanded(CALLBACKS)
+KNOWN = {name: globals()[name] for name in __all__}
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, HINTS, KNOWN)

@@ -7,7 +7,7 @@ import difflib
 import math
 import numbers
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npdeep.common import conversions
+from npdeep.common.hints import instead, squeeze
 from npdeep.kernels.arrays import Array
 
 SCAN = 1 << 20
@@ -93,10 +94,11 @@ def flag(owner: str, name: str, value: Any) -> bool:
     return bool(value)
 
 
-def choice(owner: str, name: str, value: Any, known: Iterable[str], hints: dict[str, str] | None = None) -> str:
+def choice(owner: str, name: str, value: Any, known: Iterable[str], hints: Mapping[str, str] | None = None) -> str:
     """The value if it is one of the known names; else an error that suggests the nearest one.
 
-    `hints` maps names used elsewhere ("mse") to ours.
+    `hints` is a table of hints.py: names used elsewhere ("mse"), squeezed, and ours or a remark. Where there is one, only a
+    name that differs by a typing error counts as near: a wrong suggestion is worse than none.
 
     >>> choice("Activation", "name", "rleu", ["relu", "elu"])
     Traceback (most recent call last):
@@ -104,13 +106,17 @@ def choice(owner: str, name: str, value: Any, known: Iterable[str], hints: dict[
     """
     known = sorted(known)
     if not isinstance(value, str):
-        raise TypeError(f"{owner}: {name} must be one of the names {', '.join(known)}, got {describe(value)}")
+        raise TypeError(f"{owner}: {name} must be one of the names {listed(known)}, got {describe(value)}")
     if value in known:
         return value
-    lowered = value.lower().replace("-", "_").replace(" ", "_")
-    near = [(hints or {}).get(lowered, "")] if lowered in (hints or {}) else difflib.get_close_matches(lowered, known, 1, 0.5)
+    meant = instead(value, known, hints or {})
+    if " " in meant:                          # a remark
+        raise ValueError(f"{owner}: unknown {name} {shortened(repr(value))}; {meant}")
+    squeezed = {squeeze(ours): ours for ours in known}
+    close = difflib.get_close_matches(squeeze(value), squeezed, 1, 0.5 if hints is None else 0.75)
+    near = [meant] if meant else [squeezed[key] for key in close]
     suggestion = f"; did you mean {near[0]!r}?" if near else "."
-    raise ValueError(f"{owner}: unknown {name} {shortened(repr(value))}{suggestion} Known: {', '.join(known)}")
+    raise ValueError(f"{owner}: unknown {name} {shortened(repr(value))}{suggestion} Known: {listed(known)}")
 
 
 def label(owner: str, what: str, value: Any) -> str:

@@ -3,10 +3,10 @@
 import inspect
 from typing import Any
 
-from npdeep.common.hints import Hinting
+from npdeep.common.hinting import Hinted
 
 
-class Described(metaclass=Hinting):
+class Described(Hinted, base=True):
     """Base of everything a user makes with arguments and hands to a model or a trainer.
 
     The arguments of `__init__` are kept as attributes of the same names.

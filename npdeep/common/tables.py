@@ -25,7 +25,7 @@ class Column:
 
     def __post_init__(self) -> None:
         words = [word for cell in self.cells for word in cell.split()]
-        self.right = all(cell[:1].isdigit() or cell[:1] in "-−+.<~" for cell in self.cells if cell)
+        self.right = all(cell[:1].isdigit() or cell[:1] in "-−+.<~…" for cell in self.cells if cell)
         widest = max(map(printing.length, self.cells), default=0)
         wrapped = widest if self.right else min(widest, max(WRAPPED, *map(printing.length, words), 0))
         self.natural = max(printing.length(self.header), widest)

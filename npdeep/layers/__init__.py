@@ -1,5 +1,9 @@
 """The layers: thin objects that own parameters and buffers and call one kernel forward and one backward."""
 
+from typing import TYPE_CHECKING
+
+from npdeep.common.hinting import asked
+from npdeep.common.hints import LAYERS, expanded
 from npdeep.layers.activation import Activation
 from npdeep.layers.base import Layer
 from npdeep.layers.batch_normalization import BatchNormalization
@@ -25,3 +29,6 @@ __all__ = [
     "PReLU",
     "RReLU",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, expanded(LAYERS), {name: globals()[name] for name in __all__})

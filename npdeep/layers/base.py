@@ -1,22 +1,31 @@
 """What all layers have in common: a name, parameters, buffers, and everything of the last step left to look at."""
 
+import inspect
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from npdeep.common import checks, seeds
 from npdeep.common.described import Described
 from npdeep.common.events import Formula, StepEvent
+from npdeep.common.hinting import assigned_by_itself, settle, title
+from npdeep.common.hints import LAYER, by_name
 from npdeep.initializers import Initializer
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Parameter
 
 NOTHING_YET: Any = None
+BUILT_IN = r"^(units|pieces|use_bias|center|scale|activation|name|.*_(initializer|regularizer|constraint))$"
+"""Arguments that have done their work once a layer is in a model."""
+HELD = "_parameter_"
+"""Where a layer keeps the parameter that its attribute `kernel` gives: under _parameter_kernel."""
 
 
-class Layer(Described):
+class Layer(Described, base=True):
     """Base of all layers.
 
     Attributes, each an array or None before the first pass that makes it:
@@ -43,6 +52,7 @@ class Layer(Described):
     array([[1., 2.]], dtype=float32)
     """
 
+    foreign = by_name(LAYER)
     default_name: ClassVar[str] = ""
     draws: ClassVar[bool] = False
     """Does a training pass draw random numbers?"""
@@ -51,6 +61,13 @@ class Layer(Described):
     grad_input: Array | None
     kernels: tuple[Callable[..., Any] | None, Callable[..., Any] | None] = (None, None)
     """The kernels that forward and backward call."""
+
+    def __init_subclass__(cls, base: bool = False, **keywords: Any) -> None:
+        """Arguments that are built into the parameters cannot be changed afterwards."""
+        super().__init_subclass__(base, **keywords)
+        if cls.__module__.startswith("npdeep."):
+            built_in = [name for name in inspect.signature(cls.__init__).parameters if re.search(BUILT_IN, name)]
+            settle(cls, built_in, "the layer is in a model already; make a new layer and a new model")
 
     def __init__(self, name: str | None = None) -> None:
         self.name = None if name is None else check_layer_name(type(self).__name__, name)
@@ -106,6 +123,7 @@ class Layer(Described):
         """Take a name and a place in a model: declare the parameters, make the events."""
         self.name, self.input_size = name, input_size
         self.output_size = self.build(input_size)
+        hold_parameters(self)
         self.built = True
         self.forward_event = StepEvent("forward", name, self, self.forward_operation, self.forward_arrays)
         self.backward_event = StepEvent("backward", name, self, self.backward_operation, self.backward_arrays)
@@ -157,14 +175,16 @@ class Layer(Described):
         self.grad_output: Array = NOTHING_YET
         self.grad_input = NOTHING_YET
 
-    def __getattr__(self, name: str) -> Any:
-        """Called for what is not there: parameters before the layer is in a model, buffers before a pass."""
-        kind = type(self).__name__
-        if not name.startswith("_") and not vars(self).get("built", True):
-            raise AttributeError(
-                f"{kind} has no {name!r} yet: its shapes are known once it is in a model, nd.Sequential([...], input_size)"
-            )
-        raise AttributeError(f"{kind} {vars(self).get('name')!r} has no {name!r}")
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Called for what is not there: parameters before the layer is in a model, buffers before a pass."""
+            if not name.startswith("_") and name not in self.foreign and not vars(self).get("built", True):
+                raise AttributeError(
+                    f"{type(self).__name__} has no {name!r} yet: its shapes are known once it is in a model, "
+                    "nd.Sequential([...], input_size)"
+                )
+            return super().__getattr__(name)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy or pickle leaves the buffers behind: the next pass makes them anew."""
@@ -174,6 +194,7 @@ class Layer(Described):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state, start without buffers."""
         vars(self).update(state)
+        hold_parameters(self)
         self.forget()
 
     @property
@@ -203,3 +224,23 @@ def check_layer_name(owner: str, name: Any, what: str = "name") -> str:
             f"got {checks.shortened(repr(name))}"
         )
     return name
+
+def hold_parameters(layer: Layer) -> None:
+    """Make the attributes that hold parameters refuse to be replaced: the model would go on with the old ones.
+
+    Each becomes a property of the layer's class, read without a call of Python's, so that nothing is to be stepped through.
+    """
+    for name in [name for name, value in vars(layer).items() if isinstance(value, Parameter)]:
+        public = name.removeprefix(HELD)
+        if not isinstance(inspect.getattr_static(type(layer), public, None), property):
+            setattr(type(layer), public, property(attrgetter(HELD + public), partial(replace_parameter, public)))
+        vars(layer)[HELD + public] = vars(layer).pop(name)
+
+
+def replace_parameter(name: str, layer: Layer, value: Any) -> None:
+    """Set an attribute that holds a parameter: in `build`, by another parameter; else it is refused."""
+    if not isinstance(value, Parameter) or (layer.built and not assigned_by_itself(layer)):
+        raise AttributeError(
+            f"{title(layer)}: {name} is a parameter of the model and cannot be replaced; write layer.{name}.value = array"
+        )
+    vars(layer)[HELD + name] = value

@@ -1,8 +1,10 @@
 """Losses: the one number that training makes small, and its gradient with respect to the outputs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npdeep.common import checks
+from npdeep.common.hinting import asked
+from npdeep.common.hints import LOSSES, expanded
 from npdeep.losses.base import Loss, check_weights
 from npdeep.losses.classification import BinaryCrossEntropy, Hinge, KLDivergence, SoftmaxCrossEntropy, SquaredHinge
 from npdeep.losses.own import OwnLoss
@@ -37,18 +39,9 @@ KNOWN: dict[str, type[Loss]] = {
     "poisson": Poisson,
     "log_cosh": LogCosh,
 }
-HINTS = {
-    "cross_entropy": "softmax_cross_entropy",
-    "crossentropy": "softmax_cross_entropy",
-    "categorical_crossentropy": "softmax_cross_entropy",
-    "sparse_categorical_crossentropy": "softmax_cross_entropy",
-    "sparse_softmax_cross_entropy": "softmax_cross_entropy",
-    "binary_crossentropy": "binary_cross_entropy",
-    "bce": "binary_cross_entropy",
-    "mse": "mean_squared_error",
-    "mae": "mean_absolute_error",
-    "kld": "kl_divergence",
-}
+HINTS = expanded(LOSSES)
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, HINTS, KNOWN)
 
 
 def get(loss: Any) -> Loss:

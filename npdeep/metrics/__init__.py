@@ -1,9 +1,11 @@
 """What to report beside the loss: accuracy, errors, and scores of classes."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npdeep.common import checks
+from npdeep.common.hinting import asked
+from npdeep.common.hints import METRICS, expanded
 from npdeep.metrics.accuracy import Accuracy, BinaryAccuracy, TopKAccuracy
 from npdeep.metrics.base import BuiltIn, Metric, Outputs, OwnMetric, Totals
 from npdeep.metrics.classes import F1, Precision, Recall, RocAuc, confusion_matrix, softmax
@@ -43,13 +45,9 @@ KNOWN: dict[str, type[Metric]] = {
     "mean_squared_error": MeanSquaredError,
     "mean_absolute_error": MeanAbsoluteError,
 }
-HINTS = {
-    "acc": "accuracy",
-    "auc": "roc_auc",
-    "f1_score": "f1",
-    "mae": "mean_absolute_error",
-    "mse": "mean_squared_error",
-}
+HINTS = expanded(METRICS)
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, HINTS, KNOWN)
 
 
 def get(metric: Any) -> Metric:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from npdeep.common import checks, seeds
-from npdeep.common.hints import MODEL_ATTRIBUTES, Hinting, no_attribute
+from npdeep.common.hinting import Hinted, settle
+from npdeep.common.hints import MODEL, by_name
 from npdeep.common.tables import Table
 from npdeep.files import encoding, npz
 from npdeep.files.load_weights import LoadReport, restore_weights
@@ -19,7 +20,7 @@ from npdeep.models.names import check_names, name_layers, select
 from npdeep.parameters import Arena, Parameter, allocate
 
 
-class Sequential(metaclass=Hinting):
+class Sequential(Hinted):
     """A stack of layers. All shapes are known and all parameters made when it is made.
 
     Args:
@@ -47,6 +48,7 @@ class Sequential(metaclass=Hinting):
     """
 
     scale: float | None = None
+    foreign = by_name(MODEL)
 
     def __init__(
         self,
@@ -369,7 +371,7 @@ class Sequential(metaclass=Hinting):
         """
         twin = copy.deepcopy(self)
         if dtype is not None and check_dtype(dtype) != twin.dtype:
-            twin.dtype = check_dtype(dtype)
+            vars(twin)["dtype"] = check_dtype(dtype)
             old = [p.value for p in twin.parameters]
             twin.arena = allocate(twin.parameters, twin.dtype)
             for parameter, value in zip(twin.parameters, old, strict=True):
@@ -451,9 +453,10 @@ class Sequential(metaclass=Hinting):
         notes = [note] if self.scale is None else [note, f"fit, evaluate and predict multiply x by {self.scale:.6g} (scale)"]
         return Table(["layer", "kind", "output", "formula", "parameters", "trainable"], rows, title, notes)
 
-    def __getattr__(self, name: str) -> Any:
-        """Called for what is not there: say what npdeep has in its place."""
-        raise no_attribute("Sequential", name, MODEL_ATTRIBUTES)
+    def __getitem__(self, index: Any) -> None:
+        """A model has no keys: its layers have names."""
+        use = f"model.layer({index!r})" if isinstance(index, str) else f"model.layers[{index!r}]"
+        raise TypeError(f"a Sequential has no keys: write {use}; variables are found by model.variables('hidden1/kernel')")
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         """A model is not called: predict, or go forward."""
@@ -466,6 +469,10 @@ class Sequential(metaclass=Hinting):
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
+
+
+settle(Sequential, ("layers", "input_size", "seed"), "the parameters were made to fit it; make a new Sequential")
+settle(Sequential, ("dtype",), "the parameters were made to fit it; model.copy('float64') has another")
 
 
 def load_model(path: str | Path, own: Any = None) -> Sequential:

@@ -1,8 +1,10 @@
 """Optimizers: how the gradient moves the weights. Update rules run over the whole network at once."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from npdeep.common import checks
+from npdeep.common.hinting import asked
+from npdeep.common.hints import OPTIMIZERS, expanded
 from npdeep.optimizers.adaptive import AdaDelta, AdaGrad, Adam, AdaMax, AdamW, Nadam, RMSProp
 from npdeep.optimizers.base import Optimizer
 from npdeep.optimizers.descent import SGD, Momentum, Nesterov
@@ -34,6 +36,9 @@ KNOWN: dict[str, type[Optimizer]] = {
     "nadam": Nadam,
     "adamw": AdamW,
 }
+HINTS = expanded(OPTIMIZERS)
+if not TYPE_CHECKING:
+    __getattr__ = asked(__name__, HINTS, KNOWN)
 
 
 def get(optimizer: Any) -> Optimizer:
@@ -45,5 +50,5 @@ def get(optimizer: Any) -> Optimizer:
     if isinstance(optimizer, Optimizer):
         return optimizer
     if isinstance(optimizer, str):
-        return KNOWN[checks.choice("Trainer", "optimizer", optimizer, KNOWN, {"gd": "sgd", "nag": "nesterov"})]()
+        return KNOWN[checks.choice("Trainer", "optimizer", optimizer, KNOWN, HINTS)]()
     raise TypeError(f"Trainer: optimizer must be a name or an object of nd.optimizers, got {checks.describe(optimizer)}")

@@ -8,6 +8,7 @@ import numpy as np
 from npdeep import schedules
 from npdeep.common.described import Described
 from npdeep.common.events import Formula
+from npdeep.common.hints import OPTIMIZER, by_name
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.updates.momentum import flush_tiny
 from npdeep.parameters import Arena, Parameter, chunks
@@ -16,7 +17,7 @@ LONGEST = 256
 """At most so many steps lie between two searches for denormals."""
 
 
-class Optimizer(Described):
+class Optimizer(Described, base=True):
     """Base of all optimizers.
 
     Attributes:
@@ -34,6 +35,7 @@ class Optimizer(Described):
     SignDescent(learning_rate=0.1)
     """
 
+    foreign = by_name(OPTIMIZER)
     formula: Formula = Formula("w ← update(w, g)")
     slot_names: tuple[str, ...] = ()
     slot_label: ClassVar[str] = ""

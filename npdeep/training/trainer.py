@@ -15,10 +15,11 @@ from npdeep.augmentation import Augmentation
 from npdeep.callbacks import Callback, progress
 from npdeep.common import checks, seeds
 from npdeep.common.events import StepEvent
-from npdeep.common.hints import TRAINER_ATTRIBUTES, Hinting, no_attribute, unknown_keywords
+from npdeep.common.hinting import Hinted, explained, settle
+from npdeep.common.hints import TRAINER, by_name
 from npdeep.common.tables import Table
 from npdeep.datasets.batches import check_augment, pieces
-from npdeep.history import History
+from npdeep.history import History, Results
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, Dense
 from npdeep.layers.base import NOTHING_YET
@@ -33,10 +34,8 @@ from npdeep.training.frozen_outputs import check_still_frozen, frozen_depth, fro
 from npdeep.training.loop import FitLoop
 from npdeep.training.penalties import parameter_event, penalty_pieces, total_penalty
 
-FIXED = ("model", "loss", "optimizer", "clipping", "metrics")
 
-
-class Trainer(metaclass=Hinting):
+class Trainer(Hinted):
     """Trains a model: loss, optimizer, clipping, metrics, and the one training step that `step`, `walk` and `fit` share.
 
     Args:
@@ -66,6 +65,8 @@ class Trainer(metaclass=Hinting):
     >>> trainer.evaluate(x, y)["accuracy"] > 0.9
     True
     """
+
+    foreign = by_name(TRAINER)
 
     def __init__(
         self,
@@ -273,6 +274,7 @@ class Trainer(metaclass=Hinting):
             raise type(error)(f"{owner}: y: {error}") from None
 
     # ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    @explained
     def fit(
         self,
         x: Any,
@@ -289,7 +291,6 @@ class Trainer(metaclass=Hinting):
         scale: float | None = None,
         callbacks: Sequence[Callback] = (),
         verbose: bool = True,
-        **unknown: Any,
     ) -> History:
         """Train for `epochs` more epochs and return their record.
 
@@ -318,7 +319,6 @@ class Trainer(metaclass=Hinting):
         Arrays in memory are searched for NaN before the first step; memory-mapped ones and iterables batch by batch. Raises
         ValueError or TypeError for unfit arguments before anything changes.
         """
-        unknown_keywords("fit", unknown, "epochs, batch_size, validation_data, sample_weight, shuffle, seed, augment, …")
         epochs = checks.whole("fit", "epochs", epochs, minimum=0)
         seed = self.seed if seed is None else seeds.check_seed("fit", seed)
         watchers = [*check_callbacks(callbacks), *([progress()] if checks.flag("fit", "verbose", verbose) else [])]
@@ -438,6 +438,7 @@ class Trainer(metaclass=Hinting):
     ) -> dict[str, float]:
         """Loss (with penalties) and metrics on the rows of x, without training: {"loss": …, "accuracy": …}.
 
+        `loss, accuracy = trainer.evaluate(x, y).values()` unpacks the numbers.
         scale: x is multiplied by it, batch by batch; by default by the scale of the last `fit`, so that evaluate takes the rows
         that fit took. 1 leaves x as it is. Sample weights count in the loss alone, as in
         Keras. Metrics do not depend on batch_size: functions and others that are no means over rows are computed on all rows
@@ -457,7 +458,7 @@ class Trainer(metaclass=Hinting):
             outputs = self.model.run(checks.cast_scaled("evaluate", x[index], factor, self.model.dtype))
             w = None if weight is None else weight[index]
             totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index], self.loss.share())
-        result = totals.means()
+        result = Results(totals.means())
         result["loss"] += self.penalty()
         return result
 
@@ -566,10 +567,6 @@ class Trainer(metaclass=Hinting):
         idle: dict[str, Any] = {"watchers": [], "last_watchers": [], "on_event": None, "event": None}
         return {**vars(self), **idle, "first_layer": 0, "planned_version": -1}
 
-    def __getattr__(self, name: str) -> Any:
-        """Called for what is not there: say what npdeep has in its place."""
-        raise no_attribute("Trainer", name, TRAINER_ATTRIBUTES)
-
     def __repr__(self) -> str:
         """One line."""
         return f"<Trainer of {self.model!r}: {self.loss!r}, {self.optimizer!r}, {self.iteration} updates>"
@@ -583,23 +580,11 @@ class Trainer(metaclass=Hinting):
         return operations._repr_html_()
 
 
-class Fixed:
-    """A part of a trainer that is set once: the parts belong together. Reading it is reading the attribute, nothing more."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __set__(self, trainer: Any, value: Any) -> None:
-        if self.name in vars(trainer):
-            raise AttributeError(
-                f"Trainer: {self.name} cannot be replaced, because the other parts hold on to it; make a new Trainer "
-                "(with the same model, to go on with its weights)"
-            )
-        vars(trainer)[self.name] = value
-
-
-for part in FIXED:
-    setattr(Trainer, part, Fixed(part))
+settle(
+    Trainer,
+    ("model", "loss", "optimizer", "clipping", "metrics"),
+    "the other parts hold on to it; make a new Trainer (with the same model, to go on with its weights)",
+)
 
 
 def as_they_are(x: Any, y: Any, sample_weight: Any) -> Batch:
