@@ -8,7 +8,7 @@ import pytest
 from helpers_training import bits
 
 import npdeep as nd
-from npdeep.callbacks import Checkpoint, EarlyStopping, LambdaCallback, ReduceLROnPlateau
+from npdeep.callbacks import Callback, Checkpoint, EarlyStopping, LambdaCallback, ReduceLROnPlateau
 
 TRAINING = 60
 
@@ -31,7 +31,7 @@ def overfitting(optimizer="nadam"):
     """Wide, with statistics, noise and slots: everything that a winner consists of."""
     layers = [nd.Dense(40, name="hidden"), nd.BatchNormalization(), nd.Activation("elu"), nd.Dropout(0.2), nd.Dense(3)]
     model = nd.Sequential(layers, 6, seed=3)
-    optimizer = {"nadam": nd.optimizers.Nadam(0.02), "momentum": nd.optimizers.Momentum(0.02)}[optimizer]
+    optimizer = {"nadam": nd.optimizers.Nadam(0.02), "momentum": nd.optimizers.Momentum(0.02)}.get(optimizer, optimizer)
     return nd.Trainer(model, "softmax_cross_entropy", optimizer, metrics=["accuracy"])
 
 
@@ -120,10 +120,8 @@ def test_the_winner_comes_back_also_when_the_epochs_run_out(arguments):
     assert (trainer.epoch, history.stopped_because) == (EPOCHS, "")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
-def test_the_winner_comes_back_also_when_the_run_breaks_off(error):
-    watch = Watch(PER_EPOCH, epochs=10)
-    best = int(np.argmin(watch.values))
+def broken_off(error, stopping):
+    """A trainer whose run was ended by this error after all but one of the updates of ten epochs."""
     trainer = overfitting()
 
     def fail(trainer):
@@ -131,9 +129,36 @@ def test_the_winner_comes_back_also_when_the_run_breaks_off(error):
             raise error
 
     with pytest.raises(error):
-        trainer.fit(X, Y, epochs=20, callbacks=[EarlyStopping(patience=99), LambdaCallback(on_step_end=fail)], **RUN)
+        trainer.fit(X, Y, epochs=20, callbacks=[stopping, LambdaCallback(on_step_end=fail)], **RUN)
+    return trainer
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_where_the_run_breaks_off_the_network_stays_as_its_epoch_and_batch_do(error):
+    watch = Watch(1, epochs=10)
+    trainer = broken_off(error, EarlyStopping(patience=99))
+    assert learnt(trainer) == watch.bits[-2]
+    assert (trainer.iteration, trainer.epoch, trainer.batches_done) == (10 * PER_EPOCH - 1, 9, PER_EPOCH - 1)
+
+
+def test_no_more_epochs_put_the_winner_back_and_give_up_the_rest_of_the_epoch():
+    watch, stopping = Watch(PER_EPOCH, epochs=10), EarlyStopping(patience=99)
+    best = int(np.argmin(watch.values[:9]))
+    trainer = broken_off(KeyboardInterrupt, stopping)
+    trainer.fit(X, Y, epochs=0, callbacks=[stopping], **RUN)
     assert best < 8
     assert learnt(trainer) == watch.bits[best]
+    assert (trainer.epoch, trainer.batches_done, trainer.unfinished) == (9, 0, None)
+
+
+def test_an_interrupted_search_goes_on_with_the_same_data_alone():
+    for factor in (1, 2):
+        stopping = EarlyStopping(patience=99)
+        trainer = broken_off(KeyboardInterrupt, stopping)
+        found = stopping.best
+        run = {**RUN, "validation_data": (100 * VALIDATION[0], VALIDATION[1])}
+        trainer.fit(factor * X, Y, epochs=1, callbacks=[stopping], **run)
+        assert (stopping.best == found) is (factor == 1)      # the new results are worse
 
 
 def test_without_restoring_the_network_stays_as_it_was_when_training_stopped():
@@ -189,13 +214,41 @@ def test_the_first_of_equal_results_stays_the_winner():
     assert (trainer.iteration, len(history)) == (PER_EPOCH, 3)
 
 
-def test_a_learning_rate_that_fell_later_goes_back_with_the_winner():
+@pytest.mark.parametrize("restore_settings", [False, True])
+def test_learning_rate_and_frozen_layers_go_back_with_the_winner_only_if_asked(restore_settings):
     trainer = overfitting("momentum")
-    watchers = [EarlyStopping(patience=5), ReduceLROnPlateau("val_loss", factor=0.5, patience=1)]
+    stopping = EarlyStopping(patience=5, restore_settings=restore_settings)
+    freeze = LambdaCallback(on_epoch_end=lambda t, record: t.model.freeze("hidden") if stopping.waited == 2 else None)
+    watchers = [stopping, ReduceLROnPlateau("val_loss", factor=0.5, patience=1), freeze]
     history = trainer.fit(X, Y, epochs=EPOCHS, callbacks=watchers, **RUN)
     best = int(np.argmin(history["val_loss"]))
-    assert history["learning_rate"][-1] < history["learning_rate"][best]
-    assert trainer.optimizer.learning_rate == history["learning_rate"][best]
+    rates = history["learning_rate"]
+    assert rates[-1] < rates[best]
+    assert trainer.optimizer.learning_rate == (rates[best] if restore_settings else rates[-1] / 2)    # the last epoch's fall
+    assert bool(trainer.model.frozen()["parameters"]) is not restore_settings
+    assert trainer.iteration == PER_EPOCH * (best + 1) == stopping.best_iteration
+
+
+def test_with_a_rate_that_falls_on_plateaus_the_rate_stays_as_keras_leaves_it():
+    values = [1, 0.5, *[0.6] * 8]
+
+    class Fake(Callback):
+        order = -5
+
+        def on_epoch_end(self, trainer, record):
+            record["val_loss"] = values[trainer.epoch - 1]
+
+    trainer = overfitting(nd.optimizers.SGD(0.05))
+    watchers = [Fake(), EarlyStopping(patience=5), ReduceLROnPlateau(patience=2)]
+    history = trainer.fit(X, Y, epochs=10, callbacks=watchers, **RUN)
+    np.testing.assert_allclose(history["learning_rate"], [0.05] * 4 + [0.005] * 2 + [0.0005])
+    np.testing.assert_allclose(trainer.optimizer.learning_rate, 0.0005)
+
+
+def test_states_in_files_of_earlier_versions_find_their_object():
+    arguments = "monitor='val_loss', patience=3, every=None, min_delta=0.0, mode='min', restore=True"
+    assert EarlyStopping(patience=3).identity == f"EarlyStopping({arguments})"
+    assert EarlyStopping(patience=3, restore_settings=True).identity != f"EarlyStopping({arguments})"
 
 
 # ── results that are no numbers ───────────────────────────────────────────────────────────────────────────────────────
@@ -298,9 +351,8 @@ def test_resumed_from_any_of_its_files_a_run_ends_with_the_same_bits_and_reason(
         trainer.fit(X, Y, epochs=EPOCHS - trainer.epoch, callbacks=[stopping], **RUN)
         assert learnt(trainer) == learnt(whole)
         assert trainer.history.stopped_because == whole.history.stopped_because
-        if path != files[-1] or saved is None:    # the last one within an epoch was written when the run had to stop at once
-            assert trainer.history["val_loss"] == whole.history["val_loss"]
-            assert trainer.epoch == whole.epoch
+        assert trainer.history["val_loss"] == whole.history["val_loss"]
+        assert trainer.epoch == whole.epoch
 
 
 def test_the_winner_travels_in_the_file(tmp_path):

@@ -73,12 +73,22 @@ def test_an_epoch_can_be_entered_at_any_batch():
 
 @pytest.mark.parametrize(
     ("change", "same"),
-    [({}, True), ({"batch_size": 5}, False), ({"seed": 1}, False), ({"shuffle": False}, False), ({"x": X[1:]}, False)],
+    [
+        ({}, True),
+        ({"x": X.astype(np.float32), "y": Y.copy()}, True),
+        *[({name: value}, False) for name, value in {"batch_size": 5, "seed": 1, "shuffle": False, "weight": W}.items()],
+        ({"x": X[1:], "y": Y[1:]}, False),    # other rows
+        ({"x": X[::-1]}, False),              # in another order
+        ({"x": X * np.float32(0.5)}, False),  # scaled
+        ({"y": np.r_[Y[:-1], Y[-1] + 1]}, False),    # one label corrected
+    ],
 )
 def test_a_fingerprint_tells_whether_the_batches_are_the_same(change, same):
     arguments = {"x": X, "y": Y, "weight": None, "batch_size": 4, "seed": 0, "check": Counting(), "shuffle": True}
     feeds = (ArrayFeed(**arguments), ArrayFeed(**{**arguments, **change}))
-    assert (feeds[0].fingerprint == feeds[1].fingerprint) is same
+    assert (feeds[0].fingerprint() == feeds[1].fingerprint()) is same
+    assert feeds[1].continues(feeds[0].fingerprint(), 2, None) is same
+    assert feeds[0].continues(feeds[0].fingerprint()[:-1], 2, None)    # from a file of an earlier version
 
 
 def test_an_iterable_is_gone_through_once_an_epoch_and_each_batch_is_checked():
@@ -91,7 +101,7 @@ def test_an_iterable_is_gone_through_once_an_epoch_and_each_batch_is_checked():
         assert batches[0][2] is None
         assert np.array_equal(batches[1][2], W[3:])
     assert check.rows == [3, 8, 3, 8]
-    assert feed.fingerprint == ("iterable", 2)
+    assert feed.fingerprint()[:2] == ("iterable", 2)
 
 
 def test_an_epoch_of_an_iterable_goes_on_behind_the_batches_that_were_done_and_a_generator_where_it_is():

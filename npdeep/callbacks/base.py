@@ -1,5 +1,6 @@
 """What all callbacks have in common, and the one made of functions."""
 
+import inspect
 import os
 import reprlib
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from npdeep.common.described import Described
 class Callback(Described):
     """Base: define the moments of interest. `trainer` is the one that is fitting; it can be looked at and asked to stop.
 
+    An error that a callback raises ends fit, after the other callbacks have heard of the same moment.
+
     >>> class StopAt(Callback):
     ...     def __init__(self, updates):
     ...         self.updates = updates
@@ -26,6 +29,10 @@ class Callback(Described):
 
     order: ClassVar[int] = 0
     """At each moment callbacks of a lower order are called first, whatever their places in the list."""
+    added_later: ClassVar[tuple[str, ...]] = ()
+    """Arguments that earlier versions did not have: at their defaults they are no part of the identity, so that states in older
+    files find their callbacks.
+    """
 
     @property
     def identity(self) -> str:
@@ -37,7 +44,8 @@ class Callback(Described):
         name = type(self).__name__
         if not type(self).__module__.startswith("npdeep."):
             return name                       # its attributes may have moved on since they were arguments
-        given = self.arguments().items()
+        defaults = inspect.signature(type(self)).parameters
+        given = [(k, v) for k, v in self.arguments().items() if k not in self.added_later or v != defaults[k].default]
         return f"{name}({', '.join(f'{key}={str(v) if isinstance(v, os.PathLike) else v!r}' for key, v in given)})"
 
     def reset(self) -> None:
@@ -54,7 +62,9 @@ class Callback(Described):
         """Before the first epoch of a call of fit."""
 
     def on_epoch_begin(self, trainer: Any) -> None:
-        """Before an epoch; `trainer.epoch` epochs are finished."""
+        """Before an epoch; `trainer.epoch` epochs are finished. Not again where the rest of an interrupted epoch is trained:
+        what every call of fit needs belongs in on_fit_begin.
+        """
 
     def on_step_end(self, trainer: Any) -> None:
         """After an update; `trainer.last_loss` is its loss."""
@@ -66,7 +76,9 @@ class Callback(Described):
         """After an epoch and its evaluation; `record` is the new line of the history."""
 
     def on_fit_end(self, trainer: Any) -> None:
-        """After the last epoch, also where the run was interrupted."""
+        """After the last epoch, and also where Ctrl-C or an error ends the run: then `trainer.interrupted` is True, and fit may
+        be called again to resume it.
+        """
 
 
 class LambdaCallback(Callback):

@@ -80,8 +80,8 @@ class RecordLayers(Callback):
             self.record(trainer)
 
     def on_fit_end(self, trainer: Any) -> None:
-        """Record the end, where it was not its turn."""
-        if self.updates and self.updates[-1] != trainer.iteration:
+        """Record the end, where it was not its turn; where the run was interrupted, the end is still to come."""
+        if not trainer.interrupted and self.updates and self.updates[-1] != trainer.iteration:
             self.record(trainer)
 
     def record(self, trainer: Any) -> None:

@@ -65,11 +65,17 @@ class ProgressBar(PlainProgress):
         self.tqdm = tqdm
         self.bar: Any = None
 
+    def on_fit_begin(self, trainer: Any) -> None:
+        """The rest of an interrupted epoch needs a bar too."""
+        if trainer.resumed and trainer.batches_done:
+            self.on_epoch_begin(trainer)
+
     def on_epoch_begin(self, trainer: Any) -> None:
         """Open a bar of as many steps as the epoch has."""
         total = trainer.steps_per_epoch or None
         title = f"epoch {trainer.epoch + 1}/{trainer.last_epoch}"
-        self.bar = self.tqdm(total=total, desc=title, leave=False, mininterval=0.2, unit="step")
+        done = trainer.batches_done
+        self.bar = self.tqdm(total=total, desc=title, initial=done, leave=False, mininterval=0.2, unit="step")
 
     def on_step_end(self, trainer: Any) -> None:
         """One step further."""

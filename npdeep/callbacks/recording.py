@@ -32,31 +32,52 @@ class RecordGradients(Callback):
         self.layers: list[str] = []
         self.updates: list[int] = []
         self.norms: list[list[float]] = []
+        self.update = 0                       # the last one of this fit
+        self.kept: list[float] = []
+        self.kernels: list[Any] = []
+
+    def on_fit_begin(self, trainer: Any) -> None:
+        """Know the kernels."""
+        self.kernels = kernels(trainer)
 
     def on_step_end(self, trainer: Any) -> None:
         """Record, where it is time."""
-        if (trainer.iteration - 1) % self.every == 0:
-            self.record(trainer)
+        self.update, self.kept = trainer.iteration, []
+        if (self.update - 1) % self.every == 0:
+            self.record()
 
     def on_fit_end(self, trainer: Any) -> None:
-        """Record the last update, where it was not its turn."""
-        if trainer.iteration > 0 and (not self.updates or self.updates[-1] != trainer.iteration):
-            self.record(trainer)
+        """Record the last update, where it was not its turn; where the run was interrupted, the last one is still to come."""
+        if trainer.interrupted:
+            return
+        if self.update and self.updates[-1:] != [self.update]:
+            self.record()
+        self.update, self.kept, self.kernels = 0, [], []
 
-    def record(self, trainer: Any) -> None:
-        """The norms as they are now."""
-        watched = kernels(trainer)
-        self.layers = [p.name.rpartition("/")[0] for p in watched]
-        self.updates.append(trainer.iteration)
-        self.norms.append([norm(p.grad) for p in watched])
+    def record(self) -> None:
+        """The norms at the last update."""
+        self.layers = self.names()
+        self.updates.append(self.update)
+        self.norms.append(self.now())
+
+    def names(self) -> list[str]:
+        """The layers' names."""
+        return [p.name.rpartition("/")[0] for p in self.kernels]
+
+    def now(self) -> list[float]:
+        """The norms of the gradients as they are now, or those that a checkpoint kept, which holds no gradients."""
+        return self.kept or [norm(p.grad) for p in self.kernels]
 
     def state(self) -> dict[str, Any]:
-        """The records so far."""
-        return {"layers": self.layers, "updates": self.updates, "norms": self.norms}
+        """The records so far; and the last update, in case it proves to be the last one of fit."""
+        last = {"layers": self.names(), "updates": [self.update], "norms": [self.now()]}
+        return {"layers": self.layers, "updates": self.updates, "norms": self.norms, **({"last": last} if self.update else {})}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The records so far."""
+        """The records so far, and the last update."""
         self.layers, self.updates, self.norms = restored_records("RecordGradients", state, "norms")
+        if "last" in state:
+            _, (self.update,), (self.kept,) = restored_records("RecordGradients", state["last"], "norms")
 
 
 class RecordUpdates(Callback):
@@ -95,8 +116,12 @@ class RecordUpdates(Callback):
         self.ratios: list[list[float]] = []
         self.before: list[Array] | None = None
 
+    def on_fit_begin(self, trainer: Any) -> None:
+        """Copy the kernels, where the next update is to be recorded: a run may be resumed in the middle of an epoch."""
+        self.copy_if_due(trainer)
+
     def on_epoch_begin(self, trainer: Any) -> None:
-        """Copy the kernels, where the next update is to be recorded: other callbacks may have changed them between epochs."""
+        """Copy them again: other callbacks may have changed them between epochs."""
         self.copy_if_due(trainer)
 
     def on_step_end(self, trainer: Any) -> None:

@@ -89,8 +89,16 @@ class EarlyStopping(Callback):
     """Stops when the validation result has not improved for long, and puts the winner back.
 
     The network is evaluated after every epoch, or every so many updates. A result that beats the best so far makes the
-    network as it is then the winner: weights, moving statistics, optimizer slots, iteration and generators are kept in memory.
-    At the end of fit, however it ends, the winner is put back, bit for bit. Another call of fit looks for a winner of its own.
+    network as it is then the winner, which is kept in memory and put back, bit for bit, when fit ends by itself. Another call
+    of fit looks for a winner of its own.
+
+    Put back are the weights, the moving statistics and the optimizer's slots, and what belongs to them: the iteration, which
+    tells the slots' age and a schedule's place, and the states of the random generators. The counts of epochs, batches and
+    seconds stay, and by default so do the learning rate and what is frozen, which ReduceLROnPlateau or you may have changed
+    since; Keras keeps those too, but puts back the weights alone.
+
+    Where Ctrl-C or an error ends fit, nothing is put back: the network stays as it is, as its epoch and batch do, and calling
+    fit again with the same data resumes the search. With epochs=0 that call ends at once and puts the winner back.
 
     Args:
         monitor: "val_loss", "val_accuracy", …: what `trainer.evaluate` gives for fit's validation_data, with "val_" before it;
@@ -100,6 +108,7 @@ class EarlyStopping(Callback):
         min_delta: a new winner must be better by more than this.
         mode: "min" where smaller is better, "max" where larger is; "auto" knows losses, errors and accuracies.
         restore: False leaves the network as it was when training stopped.
+        restore_settings: True also puts back the learning rate and what was frozen when the winner was found.
 
     Attributes:
         best: the winner's result. best_iteration: after how many updates it was reached.
@@ -111,6 +120,8 @@ class EarlyStopping(Callback):
     'min'
     """
 
+    added_later = ("restore_settings",)
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -119,6 +130,7 @@ class EarlyStopping(Callback):
         min_delta: float = 0.0,
         mode: str = "auto",
         restore: bool = True,
+        restore_settings: bool = False,
     ) -> None:
         self.monitor = monitor
         self.patience = checks.whole("EarlyStopping", "patience", patience)
@@ -126,6 +138,7 @@ class EarlyStopping(Callback):
         self.min_delta = checks.number("EarlyStopping", "min_delta", min_delta, minimum=0)
         self.mode = direction("EarlyStopping", monitor, mode)
         self.restore = checks.flag("EarlyStopping", "restore", restore)
+        self.restore_settings = checks.flag("EarlyStopping", "restore_settings", restore_settings)
         self.reset()
 
     def reset(self) -> None:
@@ -142,8 +155,8 @@ class EarlyStopping(Callback):
 
     def on_fit_begin(self, trainer: Any) -> None:
         """There must be something to evaluate. A checkpoint written right before the end of a run ends this one too."""
-        if not self.continues:                # each call of fit finds a winner of its own: data, weights, rate may be others
-            self.reset()
+        if not (self.continues if trainer.unfinished is None else trainer.resumed):
+            self.reset()                      # each call of fit finds a winner of its own: data, weights, rate may be others
         self.continues = self.ended = False
         if trainer.validation_data is None and (self.every is not None or self.monitor.startswith("val_")):
             raise ValueError("EarlyStopping: fit has no validation_data; hand it in: fit(..., validation_data=(x, y))")
@@ -187,10 +200,13 @@ class EarlyStopping(Callback):
             )
 
     def on_fit_end(self, trainer: Any) -> None:
-        """Put the winner back."""
+        """Put the winner back, unless the run can be resumed."""
+        if trainer.interrupted:
+            return
         self.ended = True
         if self.restore and self.winner is not None:
-            trainer.set_state(self.winner, progress=False)
+            trainer.set_state(self.winner, progress=False, settings=self.restore_settings)
+            trainer.batches_done, trainer.unfinished = 0, None    # the rest of an epoch does not follow from the winner
 
     def state(self) -> dict[str, Any]:
         """The winner and the counters; nothing once fit has ended and the winner is back."""

@@ -2,6 +2,7 @@
 
 import itertools
 import mmap
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
@@ -14,6 +15,36 @@ from npdeep.kernels.arrays import Array
 Batch = tuple[Array, Any, Array | None]
 """Examples (n, width), targets, and sample weights (n, 1) or None: checked and in the model's dtype."""
 CheckBatch = Callable[[Any, Any, Any], Batch]
+
+IN_MEMORY, IN_A_FILE, OF_A_BATCH = 2**28, 2**24, 2**13
+"""How many bytes of an array are looked at to recognize it: all that most data have, and evenly spaced rows of larger ones."""
+
+
+def checksum(arrays: Iterable[Any], limit: int, start: int = 0) -> int:
+    """Equal for equal arrays; for arrays of more than `limit` bytes, evenly spaced rows are looked at.
+
+    >>> x = np.arange(6.0).reshape(3, 2)
+    >>> checksum([x], 100) == checksum([x.copy()], 100), checksum([x], 100) == checksum([x + 1], 100)
+    (True, False)
+    """
+    for given in arrays:
+        array = as_array(given)
+        start = zlib.crc32(f"{array.shape} {array.dtype}".encode(), start)
+        rows = array[:: -(-array.nbytes // limit)] if array.nbytes > limit else array
+        start = zlib.crc32(np.ascontiguousarray(rows).data if rows.dtype.kind in "biuf" else repr(rows).encode(), start)
+    return start
+
+
+def as_array(given: Any) -> Array:
+    """An array of these numbers, or of the words in which what holds none is printed: it is only to be recognized.
+
+    >>> as_array([1, 2]), as_array([[1], [2, 3]])
+    (array([1, 2]), array('[[1], [2, 3]]', dtype='<U13'))
+    """
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError, RuntimeError):
+        return np.array(repr(given))
 
 
 def is_mapped(x: Any) -> bool:
@@ -72,16 +103,25 @@ class ArrayFeed:
         self.x, self.y, self.weight = (x, y, weight) if self.mapped else check(x, y, weight)
         self.rows, self.batch_size, self.seed, self.shuffle = len(x), batch_size, seed, shuffle
         self.buffers: dict[str, Array] = {}
+        self.checksum: int | None = None
+
+    source_once: Any = None
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
         return -(-self.rows // self.batch_size)
 
-    @property
-    def fingerprint(self) -> tuple[Any, ...]:
-        """Equal for feeds that give the same batches in the same order: then an epoch begun with one can go on with another."""
+    def fingerprint(self, done: int = 0) -> tuple[Any, ...]:
+        """Equal for feeds that give the same batches in the same order. It ends with a checksum of the numbers, taken once."""
+        if self.checksum is None:
+            arrays = [array for array in (self.x, self.y, self.weight) if array is not None]
+            self.checksum = checksum(arrays, IN_A_FILE if self.mapped else IN_MEMORY)
         scale = () if self.scale is None else (float(self.scale),)
-        return (self.rows, self.batch_size, self.seed, self.shuffle, *scale)
+        return (self.rows, self.batch_size, self.seed, self.shuffle, *scale, self.checksum)
+
+    def continues(self, fingerprint: tuple[Any, ...], done: int, source: Any) -> bool:
+        """Can an epoch be resumed here that was begun with the feed of this fingerprint?"""
+        return same(fingerprint, self.fingerprint())
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from number `first` on. They share buffers: each overwrites the one before."""
@@ -110,6 +150,15 @@ class ArrayFeed:
         return self.buffers[name]
 
 
+def same(earlier: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
+    """Are two fingerprints equal? Those in files of earlier versions have no checksum at their end.
+
+    >>> same((50, 10, 0, True, 123), (50, 10, 0, True, 124)), same((50, 10, 0, True), (50, 10, 0, True, 124))
+    (False, True)
+    """
+    return earlier in (now, now[:-1])
+
+
 class IterableFeed:
     """Batches from an iterable of (x, y) or (x, y, sample_weight), checked one by one.
 
@@ -120,24 +169,59 @@ class IterableFeed:
 
     def __init__(self, source: Iterable[Any], check: CheckBatch) -> None:
         self.source, self.check = source, check
+        self.kept = isinstance(source, list | tuple)
+        self.once = isinstance(source, Iterator)
+        self.source_once = source if self.once else None
+        self.checksums = [0]                  # after so many batches of this epoch
 
     def __len__(self) -> int:
         """How many batches, where the source knows; else 0."""
         return len(self.source) if isinstance(self.source, Sized) else 0
 
-    @property
-    def fingerprint(self) -> tuple[Any, ...]:
-        """How many batches, where the source knows: an epoch begun with it goes on behind the batches that were done."""
-        return ("iterable", len(self))
+    def fingerprint(self, done: int = 0) -> tuple[Any, ...]:
+        """Equal for sources of as many batches that are the same: all of a list, else the first `done` ones.
+
+        An iterator, which goes by once, has no checksum.
+        """
+        if self.once:
+            return ("iterable", len(self))
+        if self.kept and len(self.checksums) <= len(self):
+            self.pass_over(iter(self.source), len(self))
+        return ("iterable", len(self), self.checksums[-1 if self.kept else done])
+
+    def continues(self, fingerprint: tuple[Any, ...], done: int, source: Any) -> bool:
+        """Can an epoch be resumed here, after `done` batches, that was begun with the feed of this fingerprint?
+
+        source: the iterator that it was begun with, where that is known: another one gives other batches.
+        """
+        if self.once:
+            return fingerprint == self.fingerprint() and (source is None or source is self.source)
+        if not self.kept:
+            self.pass_over(iter(self.source), done)
+        return (self.kept or len(self.checksums) > done) and same(fingerprint, self.fingerprint(done))
+
+    def pass_over(self, batches: Iterator[Any], count: int) -> None:
+        """Go past the first batches and take their checksums."""
+        self.checksums = [0]
+        for batch in itertools.islice(batches, count):
+            self.note(batch)
+
+    def note(self, batch: Any) -> None:
+        """Take the checksum of one more batch."""
+        parts = batch if isinstance(batch, tuple | list) else [batch]
+        limit = IN_MEMORY if self.kept else OF_A_BATCH    # the latter costs time in every step
+        self.checksums.append(checksum(parts, limit, self.checksums[-1]))
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """Go through the source once, from batch number `first` on; one that goes on by itself, as a generator does, is not
-        begun anew. Raises ValueError where it has run dry, as a generator has after one epoch.
+        """Go through the source once, from batch number `first` on; an iterator, such as a generator, is resumed where it is.
+
+        Raises ValueError where it has run dry, as a generator has after one epoch.
         """
-        count = 0
-        source = iter(self.source)
-        if source is not self.source:
-            count = sum(1 for _ in itertools.islice(source, first))
+        count, source = first, iter(self.source)
+        if self.kept:
+            source = itertools.islice(source, first, None)
+        elif not self.once:
+            self.pass_over(source, first)
         for batch in source:
             if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
                 raise TypeError(
@@ -145,7 +229,10 @@ class IterableFeed:
                     "for arrays call fit(x, y, ...)"
                 )
             count += 1
-            yield self.check(batch[0], batch[1], batch[2] if len(batch) == 3 else None)
+            checked = self.check(batch[0], batch[1], batch[2] if len(batch) == 3 else None)
+            if not self.kept and not self.once:
+                self.note(batch)
+            yield checked
         if count == 0:
             raise ValueError(
                 f"fit: the iterable gave no batch in epoch {epoch + 1}; a generator can be gone through once only: "

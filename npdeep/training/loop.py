@@ -5,6 +5,7 @@ from typing import Any
 
 from npdeep.callbacks import Callback
 from npdeep.clipping import BadGradient
+from npdeep.common.guards import Interrupts
 from npdeep.datasets.batches import augmented
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
@@ -12,56 +13,168 @@ from npdeep.metrics import Totals
 from npdeep.training.feed import ArrayFeed, IterableFeed
 
 
+class Unfinished:
+    """The place of a trainer in a run of `fit`: an epoch that has begun, or that would have begun next.
+
+    Args:
+        totals: the sums over the batches that are done.
+        feed: where the batches come from, while fit runs; it may be large, and afterwards its fingerprint takes its place.
+        fingerprint: by which the next fit knows whether it was given the same data.
+        begun: were the callbacks told that the epoch begins?
+    """
+
+    def __init__(
+        self,
+        totals: Totals,
+        feed: ArrayFeed | IterableFeed | None = None,
+        fingerprint: tuple[Any, ...] = (),
+        begun: bool = False,
+    ) -> None:
+        self.totals, self.feed, self.known, self.begun = totals, feed, fingerprint, begun
+        self.source: Any = None               # the iterator that goes by once
+
+    def fingerprint(self, done: int) -> tuple[Any, ...]:
+        """That of the data, of which `done` batches are done."""
+        return self.known if self.feed is None else self.feed.fingerprint(done)
+
+    def without_feed(self, done: int) -> "Unfinished":
+        """The same place; of the data the fingerprint alone."""
+        bare = Unfinished(self.totals, None, self.fingerprint(done), self.begun)
+        bare.source = self.source if self.feed is None else self.feed.source_once
+        return bare
+
+    def __getstate__(self) -> dict[str, Any]:
+        """An iterator cannot be copied."""
+        return {**vars(self), "source": None}
+
+
 class FitLoop:
     """One call of `Trainer.fit`, its arguments checked.
 
     Args:
         trainer: the trainer. feed: where the batches come from. watchers: the callbacks, progress included.
-        augment: a function of (x, rng) that changes each batch, or None. seed: for its random numbers.
+        interrupts: where Ctrl-C waits. augment: a function of (x, rng) that changes each batch, or None. seed: for its random
+            numbers.
+
+    A run that was interrupted and is resumed with the same data must end as if it had never stopped. So whatever belongs
+    together is done together: Ctrl-C waits for `interrupts.check()`, every callback hears of every moment, even if one before
+    it raised, and an epoch counts as finished once its line of the history is complete, validation included.
     """
 
     def __init__(
-        self, trainer: Any, feed: ArrayFeed | IterableFeed, watchers: list[Callback], augment: Any = None, seed: int = 0
+        self,
+        trainer: Any,
+        feed: ArrayFeed | IterableFeed,
+        watchers: list[Callback],
+        interrupts: Interrupts,
+        augment: Any = None,
+        seed: int = 0,
     ) -> None:
-        self.trainer, self.feed, self.augment, self.seed = trainer, feed, augment, seed
+        self.trainer, self.feed, self.interrupts, self.augment, self.seed = trainer, feed, interrupts, augment, seed
         self.watchers = sorted(watchers, key=lambda watcher: watcher.order)
         self.after_step = [watcher for watcher in self.watchers if overrides(watcher, "on_step_end")]
+        self.history = History()
 
     def run(self, epochs: int) -> History:
         """Train for so many more epochs, or until somebody stops it; return their record."""
-        trainer, history = self.trainer, History()
-        trainer.stop_reason = ""
+        trainer, place = self.trainer, self.trainer.unfinished
+        trainer.resumed = place is not None and self.feed.continues(
+            place.fingerprint(trainer.batches_done), trainer.batches_done, place.source
+        )
+        if not trainer.resumed:
+            trainer.stop_reason = ""
         trainer.last_epoch, trainer.steps_per_epoch = trainer.epoch + epochs, len(self.feed)
-        for watcher in self.watchers:         # it may have watched another trainer before
-            if trainer.iteration == 0 or not any(watcher is known for known in trainer.last_watchers):
-                watcher.reset()
-        trainer.hand_back_states(self.watchers)
+        trainer.interrupted = False
         begun: list[Callback] = []
         try:
+            self.begin(begun)
+            while trainer.epoch < trainer.last_epoch and (trainer.batches_done or not trainer.stop_reason):
+                self.run_epoch()
+        except BaseException:
+            trainer.interrupted = True
+            raise
+        finally:
+            self.end(begun)
+        return self.history
+
+    def begin(self, begun: list[Callback]) -> None:
+        """Tell the callbacks, each of which may refuse to begin; then nothing has changed."""
+        trainer, states = self.trainer, list(self.trainer.callback_states)
+        try:
+            self.give_states()
             for watcher in self.watchers:
                 watcher.on_fit_begin(trainer)
                 begun.append(watcher)
-            while trainer.epoch < trainer.last_epoch and not trainer.stop_reason:
-                record = self.run_epoch()
-                history.append(record)
-                trainer.history.append(record)
-                for watcher in self.watchers:
-                    watcher.on_epoch_end(trainer, record)
-        finally:
-            history.stopped_because = trainer.history.stopped_because = trainer.stop_reason
-            for watcher in begun:             # one that refused to begin has nothing to end
-                watcher.on_fit_end(trainer)
-            trainer.watchers, trainer.last_watchers = [], self.watchers
-        return history
+        except BaseException:
+            trainer.callback_states = states
+            raise
+        totals, told = Totals(trainer.metrics), False
+        if trainer.resumed:
+            totals, told = trainer.unfinished.totals, trainer.unfinished.begun
+        else:
+            trainer.batches_done = 0
+        trainer.unfinished = Unfinished(totals, self.feed, begun=told)
+        trainer.last_watchers = self.watchers
 
-    def run_epoch(self) -> dict[str, Any]:
-        """One epoch, or what is left of an interrupted one; returns its line of the history."""
+    def give_states(self) -> None:
+        """Callbacks that are new here forget what came before, and get the states of equal ones of the run that is resumed."""
+        trainer, before = self.trainer, self.trainer.last_watchers
+        new = [watcher for watcher in self.watchers if not any(watcher is known for known in before)]
+        for watcher in self.watchers if trainer.iteration == 0 and not trainer.resumed else new:
+            watcher.reset()
+        if trainer.resumed:
+            gone = [known for known in before if not any(known is watcher for watcher in self.watchers)]
+            hand_over([(known.identity, known.state()) for known in gone], new)
+        hand_over(trainer.callback_states, self.watchers)
+
+    def end(self, begun: list[Callback]) -> None:
+        """Tell the callbacks, also where the run was interrupted; one that refused to begin has nothing to end."""
         trainer = self.trainer
-        first, totals = self.begin_epoch()
-        for watcher in self.watchers:
-            watcher.on_epoch_begin(trainer)
+        if not trainer.interrupted and not trainer.batches_done:
+            trainer.unfinished = None
+        elif trainer.unfinished is not None:
+            trainer.unfinished = trainer.unfinished.without_feed(trainer.batches_done)
+        try:
+            self.history.stopped_because = trainer.history.stopped_because = trainer.stop_reason
+            self.tell(begun, "on_fit_end")
+        finally:
+            trainer.watchers = []
+
+    def tell(self, watchers: list[Callback], moment: str, *record: Any) -> None:
+        """Every callback hears of every moment, so that their states agree; then the first error is raised."""
+        errors = []
+        for watcher in watchers:
+            try:
+                getattr(watcher, moment)(self.trainer, *record)
+            except BaseException as error:    # KeyboardInterrupt is one
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def run_epoch(self) -> None:
+        """One epoch, or the rest of an interrupted one, and its line of the history."""
+        trainer, place = self.trainer, self.trainer.unfinished
+        if not place.begun:
+            place.begun = True
+            self.tell(self.watchers, "on_epoch_begin")
         started = time.perf_counter()
-        for x, y, weight in self.feed.batches(trainer.epoch, first):
+        try:
+            if not trainer.stop_reason:
+                self.run_batches(place.totals)
+        finally:
+            trainer.seconds += time.perf_counter() - started
+        record = self.record(place.totals)    # where this fails, the epoch is resumed behind its last batch
+        trainer.epoch += 1
+        trainer.batches_done, trainer.unfinished = 0, Unfinished(Totals(trainer.metrics), self.feed)
+        self.history.append(record)
+        trainer.history.append(record)
+        self.tell(self.watchers, "on_epoch_end", record)
+        self.interrupts.check()
+
+    def run_batches(self, totals: Totals) -> None:
+        """The steps of the epoch that are still to be made."""
+        trainer = self.trainer
+        for x, y, weight in self.feed.batches(trainer.epoch, trainer.batches_done):
             if self.augment is not None:
                 x = self.augmented(x)
             try:
@@ -72,32 +185,21 @@ class FitLoop:
             except BadGradient as error:
                 self.ask_about(error)
                 break
+            except BaseException as error:
+                error.add_note(f"fit: update {trainer.iteration + 1:,} may be half done: resume from a checkpoint instead")
+                raise
             trainer.batches_done += 1
             totals.add(trainer.last_loss, trainer.model.layers[-1].output, y, trainer.loss.share())
-            for watcher in self.after_step:
-                watcher.on_step_end(trainer)
+            self.tell(self.after_step, "on_step_end")
+            self.interrupts.check()
             if trainer.stop_reason:
                 break
-        trainer.seconds += time.perf_counter() - started
-        trainer.epoch += 1
-        trainer.batches_done, trainer.unfinished = 0, None
-        return self.record(totals)
 
     def ask_about(self, error: BadGradient) -> None:
         """Clipping refused the gradient and the step was not made: where no callback stops the run, the error goes on."""
-        for watcher in self.watchers:
-            watcher.on_bad_gradient(self.trainer)
+        self.tell(self.watchers, "on_bad_gradient")
         if not self.trainer.stop_reason:
             raise error
-
-    def begin_epoch(self) -> tuple[int, Totals]:
-        """Where to begin and the sums so far: those of the interrupted epoch, if the batches are the same, else none."""
-        trainer, fingerprint = self.trainer, self.feed.fingerprint
-        first, totals = 0, Totals(trainer.metrics)
-        if trainer.unfinished is not None and fingerprint is not None and trainer.unfinished[0] == fingerprint:
-            first, totals = trainer.batches_done, trainer.unfinished[1]
-        trainer.batches_done, trainer.unfinished = first, (fingerprint, totals)
-        return first, totals
 
     def augmented(self, x: Array) -> Array:
         """The batch, changed by random numbers that belong to this epoch and this batch: nothing to save for a resumed run."""
@@ -108,10 +210,10 @@ class FitLoop:
         return checked
 
     def record(self, totals: Totals) -> dict[str, Any]:
-        """The line of the history for the epoch that has just ended."""
+        """The line of the history for the epoch whose steps are made."""
         trainer = self.trainer
         record = {
-            "epoch": trainer.epoch,
+            "epoch": trainer.epoch + 1,
             "updates": trainer.iteration,
             "seconds": trainer.seconds,
             "learning_rate": trainer.optimizer.learning_rate_at(max(trainer.iteration - 1, 0)),
@@ -121,6 +223,17 @@ class FitLoop:
             measured = trainer.evaluate(*trainer.validation_data)
             record.update({f"val_{name}": value for name, value in measured.items()})
         return record
+
+
+def hand_over(states: list[tuple[str, dict[str, Any]]], watchers: list[Callback]) -> None:
+    """Give states, taking them out of the list, to callbacks of the same class and arguments; each state is given once."""
+    for watcher in watchers:
+        for i, (identity, state) in enumerate(states):
+            if identity == watcher.identity:
+                if state:
+                    watcher.set_state(state)
+                del states[i]
+                break
 
 
 def overrides(callback: Callback, moment: str) -> bool:

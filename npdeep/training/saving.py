@@ -9,6 +9,7 @@ from npdeep.files import encoding, npz
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.models.sequential import Sequential
+from npdeep.training.loop import Unfinished
 
 PROGRESS = ("epoch", "batches_done", "seconds")
 
@@ -27,14 +28,16 @@ def trainer_state(trainer: Any) -> dict[str, Any]:
         "iteration": trainer.iteration,
         **{name: getattr(trainer, name) for name in PROGRESS},
     }
-    if trainer.unfinished is not None and trainer.unfinished[0] is not None:
-        fingerprint, totals = trainer.unfinished
-        state["unfinished"] = {"fingerprint": list(fingerprint), **totals.state()}
+    if trainer.unfinished is not None:
+        place = trainer.unfinished
+        fingerprint = list(place.fingerprint(trainer.batches_done))
+        state["unfinished"] = {"fingerprint": fingerprint, "begun": place.begun, **place.totals.state()}
     return state
 
 
-def set_trainer_state(trainer: Any, state: dict[str, Any], progress: bool = True) -> None:
-    """Put a state back. progress=False leaves the counts of epochs, batches and seconds as they are.
+def set_trainer_state(trainer: Any, state: dict[str, Any], progress: bool = True, settings: bool = True) -> None:
+    """Put a state back. progress=False leaves the counts of epochs, batches and seconds as they are, settings=False the
+    learning rate and what is frozen.
 
     Raises ValueError, before anything is changed, where the state is that of another model or optimizer.
     """
@@ -45,18 +48,20 @@ def set_trainer_state(trainer: Any, state: dict[str, Any], progress: bool = True
     for name, view in views.items():
         view[...] = arrays[name]
     model.set_generators(state["generators"])
-    model.set_frozen(state["frozen"])
     optimizer.set_state(state["optimizer"])
-    if state["learning_rate"] is not None:
-        optimizer.learning_rate = state["learning_rate"]
+    if settings:
+        model.set_frozen(state["frozen"])
+        if state["learning_rate"] is not None:
+            optimizer.learning_rate = state["learning_rate"]
     trainer.iteration = state["iteration"]
     if progress:
         for name in PROGRESS:
             setattr(trainer, name, state[name])
         unfinished = state.get("unfinished")
-        trainer.unfinished = unfinished and (
-            tuple(unfinished["fingerprint"]),
+        trainer.unfinished = unfinished and Unfinished(
             metrics.Totals(trainer.metrics, unfinished),
+            fingerprint=tuple(unfinished["fingerprint"]),
+            begun=unfinished.get("begun", True),    # older files have none: they knew only epochs with a batch
         )
 
 

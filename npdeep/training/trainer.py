@@ -15,6 +15,7 @@ from npdeep.augmentation import Augmentation
 from npdeep.callbacks import Callback, progress
 from npdeep.common import checks, seeds
 from npdeep.common.events import StepEvent
+from npdeep.common.guards import Interrupts, Turn, quiet
 from npdeep.common.hinting import Hinted, explained, settle
 from npdeep.common.hints import TRAINER, by_name
 from npdeep.common.tables import Table
@@ -31,7 +32,7 @@ from npdeep.parameters import trainable_spans
 from npdeep.training import saving
 from npdeep.training.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches, is_mapped
 from npdeep.training.frozen_outputs import check_still_frozen, frozen_depth, frozen_outputs
-from npdeep.training.loop import FitLoop
+from npdeep.training.loop import FitLoop, Unfinished
 from npdeep.training.penalties import parameter_event, penalty_pieces, total_penalty
 
 
@@ -53,6 +54,8 @@ class Trainer(Hinted):
         iteration: how many updates were made. epoch: how many epochs were finished.
         last_loss: loss and penalties of the last step.
         event: while a step is walked through, the event that `walk` yielded last; else None.
+        resumed: does the fit that is running, or ran last, continue an interrupted one, with the same data?
+        interrupted: was the last fit ended by Ctrl-C or an error?
         history: the record of all epochs.
 
     Raises ValueError or TypeError where the parts do not fit together, for example a softmax layer under a softmax loss.
@@ -99,7 +102,9 @@ class Trainer(Hinted):
         self.seconds = 0.0
         self.stop_reason = ""
         self.last_epoch = self.steps_per_epoch = 0
-        self.unfinished: tuple[Any, Totals] | None = None
+        self.unfinished: Unfinished | None = None
+        self.resumed = self.interrupted = False
+        self.turn = Turn()
         self.watchers: list[Callback] = []
         self.last_watchers: list[Callback] = []
         self.callback_states: list[tuple[str, dict[str, Any]]] = []
@@ -136,7 +141,11 @@ class Trainer(Hinted):
     def _undisturbed(self, operations: Iterator[StepEvent]) -> Iterator[StepEvent]:
         """The same events; raises where another pass has overwritten the buffers before the backward pass is through."""
         try:
-            for event in operations:
+            while True:
+                with self.turn.lock, quiet():
+                    event = next(operations, None)
+                if event is None:
+                    return
                 if self.on_event is not None:
                     self.on_event(event)
                 passes, self.event = self.model.passes, event
@@ -158,13 +167,14 @@ class Trainer(Hinted):
             y: targets, as the loss wants them.
             sample_weight: one number ≥ 0 a row, or None.
 
-        Raises ValueError or TypeError for unfit arguments before anything changes. In pdb: `n` over the first line, which
-        checks the arguments; from there on `s` goes through nothing but the operations.
+        Raises ValueError or TypeError for unfit arguments before anything changes. In pdb: `n` over the first two lines, which
+        check the arguments and silence NumPy's warnings; from there on `s` goes through nothing but the operations.
         """
         x, y, sample_weight = self._enter("step", x, y, sample_weight)
-        for event in self.operations(x, y, sample_weight):
-            if self.on_event is not None:     # nd.debug.break_when
-                self.on_event(event)
+        with self.turn.lock, quiet():
+            for event in self.operations(x, y, sample_weight):
+                if self.on_event is not None:     # nd.debug.break_when
+                    self.on_event(event)
         return self.last_loss
 
     def operations(self, x: Array, y: Any, sample_weight: Array | None) -> Iterator[StepEvent]:
@@ -249,6 +259,7 @@ class Trainer(Hinted):
     # ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────
     def _enter(self, owner: str, x: Any, y: Any, sample_weight: Any) -> Batch:
         """Everything that may fail or must be made first, so that the operations only compute."""
+        self.turn.check(owner)
         x, y, weight = self._check_batch(owner, x, y, sample_weight)
         self.optimizer.check_schedules(self.iteration)
         self.prepare(len(x))
@@ -318,7 +329,13 @@ class Trainer(Hinted):
 
         Arrays in memory are searched for NaN before the first step; memory-mapped ones and iterables batch by batch. Raises
         ValueError or TypeError for unfit arguments before anything changes.
+
+        Ctrl-C takes effect after the step that is running, so that nothing is half done; a second Ctrl-C takes effect at once.
+        Called again with the same data, and so too after `save` and `restore`, fit resumes an interrupted run where it was: it
+        ends with the same bits, the same history and the same states of the callbacks as if it had never stopped. With other
+        data, batches or seed a new epoch begins.
         """
+        self.turn.check("fit")
         epochs = checks.whole("fit", "epochs", epochs, minimum=0)
         seed = self.seed if seed is None else seeds.check_seed("fit", seed)
         watchers = [*check_callbacks(callbacks), *([progress()] if checks.flag("fit", "verbose", verbose) else [])]
@@ -338,12 +355,13 @@ class Trainer(Hinted):
         except BaseException:
             self.model.scale = before
             raise
-        self.validation_data, self.watchers = validation_data, watchers
-        self.first_layer, self.planned_version = depth, -1
-        try:
-            return FitLoop(self, feed, watchers, augment, seed).run(epochs)
-        finally:
-            self.first_layer, self.planned_version = 0, -1
+        with self.turn.of_fit(), Interrupts() as interrupts, quiet():
+            self.validation_data, self.watchers = validation_data, watchers
+            self.first_layer, self.planned_version = depth, -1
+            try:
+                return FitLoop(self, feed, watchers, interrupts, augment, seed).run(epochs)
+            finally:
+                self.first_layer, self.planned_version = 0, -1
 
     def _feed(
         self, x: Any, y: Any, batch_size: Any, sample_weight: Any, shuffle: Any, seed: int, depth: int, scale: Any,
@@ -502,19 +520,13 @@ class Trainer(Hinted):
         """A copy in memory of everything that training changes, for `set_state`."""
         return saving.trainer_state(self)
 
-    def set_state(self, state: dict[str, Any], progress: bool = True) -> None:
-        """Put a state back, bit for bit. progress=False leaves the counts of epochs, batches and seconds as they are."""
-        saving.set_trainer_state(self, state, progress)
+    def set_state(self, state: dict[str, Any], progress: bool = True, settings: bool = True) -> None:
+        """Put a state back, bit for bit.
 
-    def hand_back_states(self, watchers: Sequence[Callback]) -> None:
-        """Give restored states to callbacks of the same class and arguments; each state is given once."""
-        for watcher in watchers:
-            for i, (identity, state) in enumerate(self.callback_states):
-                if identity == watcher.identity:
-                    if state:
-                        watcher.set_state(state)
-                    del self.callback_states[i]
-                    break
+        progress=False leaves the counts of epochs, batches and seconds as they are; settings=False leaves the learning rate
+        and what is frozen.
+        """
+        saving.set_trainer_state(self, state, progress, settings)
 
     # ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
     def variables(self, scope: str | None = None) -> dict[str, Array]:
@@ -564,7 +576,8 @@ class Trainer(Hinted):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies plan anew, use the whole network, and no callback is at work in them."""
-        idle: dict[str, Any] = {"watchers": [], "last_watchers": [], "on_event": None, "event": None}
+        place = None if self.unfinished is None else self.unfinished.without_feed(self.batches_done)
+        idle: dict[str, Any] = {"watchers": [], "last_watchers": [], "on_event": None, "event": None, "unfinished": place}
         return {**vars(self), **idle, "first_layer": 0, "planned_version": -1}
 
     def __repr__(self) -> str:

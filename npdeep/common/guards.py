@@ -1,0 +1,116 @@
+"""What keeps a run whole: Ctrl-C waits for the end of a step, one thread works at a time, NumPy keeps silent."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+
+class Interrupts:
+    """Ctrl-C while `fit` runs is noted, and takes effect at the next call of `check`, where nothing is half done.
+
+    A second Ctrl-C takes effect at once. "Takes effect": what handled the signal before is called, which usually raises
+    KeyboardInterrupt. Python hands signals to the main thread alone; in another thread nothing is noted and nothing raised.
+
+    >>> try:
+    ...     with Interrupts() as interrupts:
+    ...         signal.raise_signal(signal.SIGINT)    # Ctrl-C
+    ...         print("this step is finished first")
+    ...         interrupts.check()
+    ... except KeyboardInterrupt:
+    ...     print("interrupted")
+    this step is finished first
+    interrupted
+    """
+
+    def __init__(self) -> None:
+        self.pending = 0
+        self.former: Callable[[int, FrameType | None], Any] | None = None
+
+    def __enter__(self) -> "Interrupts":
+        former = signal.getsignal(signal.SIGINT)
+        if callable(former):                  # else Ctrl-C is ignored, or ends the process, and is to go on doing so
+            self.former = former
+            try:
+                signal.signal(signal.SIGINT, self.note)
+            except ValueError:                # not the main thread
+                self.former = None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.former is not None and signal.getsignal(signal.SIGINT) == self.note:
+            signal.signal(signal.SIGINT, self.former)
+        self.check()
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal: the first one waits, the second one does not."""
+        self.pending += 1
+        if self.pending > 1:
+            self.check()
+
+    def check(self) -> None:
+        """A safe place: let what is pending take effect."""
+        pending, self.pending = self.pending, 0
+        for _ in range(pending):
+            if self.former is not None:
+                self.former(signal.SIGINT, None)
+
+
+class Turn:
+    """Whose turn it is with a trainer: one thread's at a time, and at most one `fit`'s.
+
+    >>> turn = Turn()
+    >>> with turn.of_fit(), turn.of_fit():
+    ...     pass
+    Traceback (most recent call last):
+    ValueError: fit: this trainer is running fit already; a callback can call trainer.step, or the fit of another trainer
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()         # the thread that has it may take it again: a callback evaluates
+        self.fitting = False
+
+    def check(self, owner: str) -> None:
+        """Raise a ValueError where another thread has the turn, or where fit is called inside fit."""
+        if not self.lock.acquire(blocking=False):
+            raise ValueError(
+                f"{owner}: another thread is training or evaluating with this trainer; wait until it has finished, or give "
+                "each thread a model and a trainer of its own"
+            )
+        self.lock.release()
+        if self.fitting and owner == "fit":
+            raise ValueError(
+                "fit: this trainer is running fit already; a callback can call trainer.step, or the fit of another trainer"
+            )
+
+    @contextmanager
+    def of_fit(self) -> Iterator[None]:
+        """Keep the turn for a whole fit."""
+        self.check("fit")
+        with self.lock:
+            self.fitting = True
+            try:
+                yield
+            finally:
+                self.fitting = False
+
+    def __reduce__(self) -> tuple[type["Turn"], tuple[()]]:
+        """Copies and pickles are free: nobody works with them yet."""
+        return Turn, ()
+
+
+def quiet() -> np.errstate:
+    """Silence NumPy's warnings: a network that diverges overflows, and npdeep says so in its own words.
+
+    What the user has asked for stays as it is: after np.seterr(all="raise") the first overflow raises.
+
+    >>> with quiet():
+    ...     np.float32(1e38) * np.float32(10)
+    np.float32(inf)
+    """
+    kinds: dict[str, Any] = {kind: "ignore" for kind, mode in np.geterr().items() if mode == "warn"}
+    return np.errstate(**kinds)
