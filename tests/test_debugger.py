@@ -57,7 +57,7 @@ def test_by_s_alone_it_passes_through_the_step_its_layers_its_loss_and_kernels(t
     begin = next(i for i, (_, function) in enumerate(places) if function == "operations")
     end = next(i for i, (file, function) in enumerate(places) if i > begin and function == "__exit__")    # of NumPy's errstate
     assert "numpy" in places[end][0]
-    assert places[end - 1] == ("trainer.py", "step")          # the operations are through
+    assert places[end - 1] == ("training/trainer.py", "step")          # the operations are through
     for file, function in places[begin:end]:
         if file == "training/trainer.py":
             assert function in ("step", "operations")

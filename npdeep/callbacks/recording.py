@@ -77,7 +77,8 @@ class RecordGradients(Callback):
         """The records so far, and the last update."""
         self.layers, self.updates, self.norms = restored_records("RecordGradients", state, "norms")
         if "last" in state:
-            _, (self.update,), (self.kept,) = restored_records("RecordGradients", state["last"], "norms")
+            _, updates, norms = restored_records("RecordGradients", state["last"], "norms")
+            self.update, self.kept = (updates or [0])[-1], (norms or [[]])[-1]
 
 
 class RecordUpdates(Callback):
