@@ -218,7 +218,7 @@ def test_the_bar_is_closed_and_the_reason_given_where_a_run_stops(monkeypatch, c
 def test_elsewhere_there_is_a_plain_line_an_epoch(monkeypatch, capsys, why):
     if why == "no tqdm":
         monkeypatch.setattr(sys, "stderr", Terminal())
-        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+        monkeypatch.setitem(sys.modules, "tqdm", None)
         with pytest.raises(ImportError, match=r"ProgressBar needs tqdm: python -m pip install 'npdeep\[progress\]'"):
             ProgressBar()
     assert type(progress()) is PlainProgress
@@ -235,9 +235,108 @@ def test_lines_count_all_epochs_of_a_trainer(capsys):
     assert capsys.readouterr().out.startswith("epoch 3/3  ")
 
 
-def test_a_notebook_gets_a_bar_without_a_terminal(monkeypatch):
+@pytest.mark.parametrize("stream", ["pipe", "terminal"])
+def test_a_notebook_gets_a_plain_line_an_epoch_on_standard_output(monkeypatch, capsys, recwarn, stream):
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    assert type(progress()) is ProgressBar
+    if stream == "terminal":
+        monkeypatch.setattr(sys, "stderr", Terminal())
+    assert type(progress()) is PlainProgress
+    plain_trainer().fit(X, Y, epochs=3, batch_size=16)
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    if stream == "terminal":
+        assert not sys.stderr.getvalue()
+    assert not recwarn.list
+
+
+def test_a_bar_in_a_notebook_is_not_red(monkeypatch, capsys, recwarn):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    plain_trainer().fit(X, Y, callbacks=[ProgressBar()], **RUN)
+    written = capsys.readouterr()
+    assert not written.err
+    assert "epoch 1/1" in written.out
+    assert not recwarn.list
+
+
+# ── callbacks as other libraries have them ────────────────────────────────────────────────────────────────────────────
+class KerasEpoch(Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise AssertionError("never called")
+
+
+class KerasTrain(Callback):
+    def on_train_begin(self, logs=None):
+        raise AssertionError("never called")
+
+
+class KerasBatch(Callback):
+    def on_batch_end(self, batch, logs=None):
+        raise AssertionError("never called")
+
+
+class Misspelt(Callback):
+    def on_epochs_end(self, trainer, record):
+        raise AssertionError("never called")
+
+
+class TooFew(Callback):
+    def on_epoch_end(self, trainer):
+        raise AssertionError("never called")
+
+
+class TooMany(Callback):
+    def on_step_end(self, trainer, batch, logs):
+        raise AssertionError("never called")
+
+
+class NoCallback:
+    def on_epoch_end(self, epoch, logs):
+        raise AssertionError("never called")
+
+
+class Right(Callback):
+    """Other names of its own and more arguments with defaults are its own affair."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_epoch_end(self, t, numbers, quiet=True):
+        self.seen.append(numbers["loss"])
+
+    def on_step_end(self, *given):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        ([KerasEpoch()], r"on_epoch_end\(epoch, logs\) is called with \(trainer, record\)"),
+        ([Right(), KerasTrain()], r"\[1\] \(KerasTrain\): on_train_begin would never be called; it is called on_fit_begin"),
+        ([KerasBatch()], r"on_batch_end would never be called; it is called on_step_end\(self, trainer\)"),
+        ([Misspelt()], "on_epochs_end would never be called; npdeep's moments are on_fit_begin, .*on_epoch_end"),
+        ([TooFew()], r"on_epoch_end\(trainer\) is called with \(trainer, record\)"),
+        ([TooMany()], r"on_step_end\(trainer, batch, logs\) is called with \(trainer\)"),
+        ([NoCallback()], r"of type NoCallback; derive its class from nd\.callbacks\.Callback"),
+        ([LambdaCallback(on_epoch_end=lambda epoch, logs: None)], r"on_epoch_end\(epoch, logs\) is called with"),
+        ([print], r"nd\.callbacks\.LambdaCallback\(on_epoch_end=function\), called as function\(trainer, record\)"),
+        ([lambda trainer, record: None], r"nd\.callbacks\.LambdaCallback\(on_epoch_end=function\)"),
+        (print, r"nd\.callbacks\.LambdaCallback\(on_epoch_end=function\)"),
+        (Right(), r"put it in brackets: callbacks=\[\.\.\.\]"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_callbacks_of_another_form_are_recognized_before_the_first_step(callbacks, message):
+    trainer = plain_trainer()
+    before = bits(trainer)
+    with pytest.raises(TypeError, match=f"^fit: callbacks.*{message}") as raised:
+        trainer.fit(X, Y, callbacks=callbacks, **RUN)
+    assert len(str(raised.value)) < 300
+    assert bits(trainer) == before
+
+
+def test_callbacks_that_take_what_they_are_given_pass():
+    right = Right()
+    history = plain_trainer().fit(X, Y, callbacks=[right, LambdaCallback(on_epoch_end=lambda *given: None)], **RUN)
+    assert right.seen == history["loss"]
 
 
 def test_a_run_that_diverged_ends_with_what_to_do(capsys):

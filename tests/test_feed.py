@@ -1,7 +1,10 @@
 """Feeds: what fit checks at the door and what batch by batch."""
 
+import functools
+
 import numpy as np
 import pytest
+from helpers_training import bits
 
 import npdeep as nd
 from npdeep.training.feed import ArrayFeed, IterableFeed, is_mapped
@@ -116,7 +119,7 @@ def test_a_generator_has_no_length_and_runs_dry():
     feed = IterableFeed(((X[:3], Y[:3]) for _ in range(2)), Counting())
     assert len(feed) == 0
     assert len(list(feed.batches(0))) == 2
-    with pytest.raises(ValueError, match=r"fit: the iterable gave no batch in epoch 2; .* hand in a list"):
+    with pytest.raises(ValueError, match=r"fit: the iterable gave no batch in epoch 2; .* pass the generator function itself"):
         list(feed.batches(1))
 
 
@@ -135,3 +138,36 @@ def test_nan_in_a_file_is_named_by_its_row_before_any_weight_changes(tmp_path):
     with pytest.raises(ValueError, match="x holds nan at row 321, column 2"):
         trainer.fit(np.load(tmp_path / "x.npy", mmap_mode="r"), np.zeros(500, int), epochs=1, verbose=False)
     assert np.array_equal(trainer.model.arena.values, before)
+
+
+def regression():
+    return nd.Trainer(nd.Sequential([nd.Dense(1)], input_size=2, seed=0), "mean_squared_error", nd.optimizers.SGD(1e-4))
+
+
+def test_a_generator_function_is_called_anew_for_every_epoch():
+    def batches():
+        for start in range(0, len(X), 10):
+            yield X[start : start + 10], W[start : start + 10, None]
+
+    by_function, by_list = regression(), regression()
+    by_function.fit(batches, epochs=3, verbose=False)
+    by_list.fit(list(batches()), epochs=3, verbose=False)
+    assert bits(by_function) == bits(by_list)
+    by_function.fit(functools.partial(batches), epochs=1, verbose=False)
+    by_function.fit(lambda: batches(), epochs=1, verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: x, r"is called without arguments \(missing .*'x'\); write fit\(lambda: function"),
+        (lambda: 3, r"must give batches \(x, y\), as a generator does, not 3"),
+        (lambda: X, r"must give batches \(x, y\), as a generator does, not an array of shape"),
+    ],
+)
+def test_a_function_that_gives_no_batches(function, message):
+    trainer = regression()
+    before = bits(trainer)
+    with pytest.raises(TypeError, match=f"^fit: the function .*{message}"):
+        trainer.fit(function, verbose=False)
+    assert bits(trainer) == before

@@ -18,7 +18,7 @@ DIVERGED = (
 
 
 class PlainProgress(Callback):
-    """One line an epoch on standard output.
+    """One line per epoch on standard output.
 
     >>> PlainProgress().line({"epoch": 1, "updates": 100, "seconds": 1.5, "loss": 0.25}, epochs=2)
     'epoch 1/2  updates 100  seconds 1.5  loss 0.25'
@@ -59,7 +59,7 @@ class ProgressBar(PlainProgress):
 
     def __init__(self) -> None:
         try:
-            from tqdm.auto import tqdm
+            from tqdm import tqdm  # not tqdm.auto, which warns in notebooks without ipywidgets
         except ImportError:
             raise ImportError("ProgressBar needs tqdm: python -m pip install 'npdeep[progress]'") from None
         self.tqdm = tqdm
@@ -75,7 +75,8 @@ class ProgressBar(PlainProgress):
         total = trainer.steps_per_epoch or None
         title = f"epoch {trainer.epoch + 1}/{trainer.last_epoch}"
         done = trainer.batches_done
-        self.bar = self.tqdm(total=total, desc=title, initial=done, leave=False, mininterval=0.2, unit="step")
+        file = sys.stdout if in_notebook() else sys.stderr    # a notebook shows in red what comes on stderr
+        self.bar = self.tqdm(total=total, desc=title, initial=done, leave=False, mininterval=0.2, unit="step", file=file)
 
     def on_step_end(self, trainer: Any) -> None:
         """One step further."""
@@ -94,16 +95,25 @@ class ProgressBar(PlainProgress):
 
 
 def progress() -> Callback:
-    """A bar where tqdm is installed and somebody is looking (a notebook, or a terminal that is not TERM=dumb), else a line an
-    epoch. With NO_COLOR a bar is drawn by plain characters alone.
+    """A bar where tqdm is installed and somebody is looking (a terminal that is not TERM=dumb), else a line per epoch: in
+    notebooks too, whose files would keep every state of a bar. With NO_COLOR a bar is drawn by plain characters alone.
 
     >>> isinstance(progress(), PlainProgress)
     True
     """
-    notebook = "ipykernel" in sys.modules
-    if notebook or (sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"):
+    terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if terminal and not in_notebook():
         try:
             return ProgressBar()
         except ImportError:
             pass
     return PlainProgress()
+
+
+def in_notebook() -> bool:
+    """Does this run in Jupyter?
+
+    >>> in_notebook()
+    False
+    """
+    return "ipykernel" in sys.modules

@@ -168,6 +168,16 @@ HISTORY = {
 }
 """What other libraries ask a record of training for; a quantity is found by its key, not as an attribute."""
 
+MOMENTS = {
+    "on_train_begin on_train_start on_training_start": "it is called on_fit_begin(self, trainer)",
+    "on_train_end on_training_end": "it is called on_fit_end(self, trainer)",
+    "on_batch_end on_train_batch_end on_iteration_end on_optimizer_step": "it is called on_step_end(self, trainer)",
+    "on_batch_begin on_train_batch_begin on_train_batch_start": "there is on_step_end(self, trainer), after each update",
+    "on_epoch_start on_train_epoch_start": "it is called on_epoch_begin(self, trainer)",
+    "on_train_epoch_end on_validation_end on_validation_epoch_end on_test_end": "there is on_epoch_end(self, trainer, record)",
+}
+"""What other libraries call the moments of a callback."""
+
 NO_LOSS = "npdeep has none like it; pass an object with forward(outputs, targets) and backward()"
 NO_LAYER = "npdeep has none like it; derive a layer of your own from nd.layers.Layer"
 LOSSES = {

@@ -1,5 +1,7 @@
 """Where `fit` gets its batches from: arrays, gathered in a new order every epoch, or an iterable of the user's."""
 
+import functools
+import inspect
 import itertools
 import mmap
 import zlib
@@ -67,6 +69,39 @@ def is_iterable_of_batches(x: Any) -> bool:
     if isinstance(x, list | tuple):
         return len(x) > 0 and isinstance(x[0], tuple)
     return isinstance(x, Iterable) and not isinstance(x, str) and not hasattr(x, "shape")
+
+
+def called_every_epoch(x: Any) -> Any:
+    """A generator function as an iterable that calls it for every epoch; anything else as it is. Raises TypeError for one that
+    wants arguments.
+
+    >>> def batches(): yield 1, 2
+    >>> list(called_every_epoch(batches)), list(called_every_epoch(batches)), called_every_epoch(3)
+    ([(1, 2)], [(1, 2)], 3)
+    """
+    if not inspect.isroutine(x) and not isinstance(x, functools.partial):
+        return x
+    try:
+        inspect.signature(x).bind()
+    except TypeError as error:
+        raise TypeError(f"fit: the function is called without arguments ({error}); write fit(lambda: function(...))") from None
+    except ValueError:                        # a function of C's that does not say
+        pass
+    return CalledEveryEpoch(x)
+
+
+class CalledEveryEpoch:
+    """The batches that a function gives, begun anew with every pass through them."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
+
+    def __iter__(self) -> Iterator[Any]:
+        """Call the function."""
+        given = self.function()
+        if not isinstance(given, Iterable) or hasattr(given, "shape"):
+            raise TypeError(f"fit: the function must give batches (x, y), as a generator does, not {checks.describe(given)}")
+        return iter(given)
 
 
 class ArrayFeed:
@@ -236,5 +271,5 @@ class IterableFeed:
         if count == 0:
             raise ValueError(
                 f"fit: the iterable gave no batch in epoch {epoch + 1}; a generator can be gone through once only: "
-                "hand in a list, or an object whose __iter__ begins anew"
+                "pass the generator function itself (without calling it), or a list"
             )

@@ -13,6 +13,7 @@ from npdeep import metrics as metrics_
 from npdeep import optimizers as optimizers_
 from npdeep.augmentation import Augmentation
 from npdeep.callbacks import Callback, progress
+from npdeep.callbacks.moments import check_callbacks
 from npdeep.common import checks, seeds
 from npdeep.common.events import StepEvent
 from npdeep.common.guards import Interrupts, Turn, quiet
@@ -30,7 +31,15 @@ from npdeep.models.names import select_names
 from npdeep.models.sequential import Sequential
 from npdeep.parameters import trainable_spans
 from npdeep.training import saving
-from npdeep.training.feed import ArrayFeed, Batch, CheckBatch, IterableFeed, is_iterable_of_batches, is_mapped
+from npdeep.training.feed import (
+    ArrayFeed,
+    Batch,
+    CheckBatch,
+    IterableFeed,
+    called_every_epoch,
+    is_iterable_of_batches,
+    is_mapped,
+)
 from npdeep.training.frozen_outputs import check_still_frozen, frozen_depth, frozen_outputs
 from npdeep.training.loop import FitLoop, Unfinished
 from npdeep.training.penalties import parameter_event, penalty_pieces, total_penalty
@@ -307,7 +316,7 @@ class Trainer(Hinted):
 
         Args:
             x, y: all examples and targets; or, without y, an iterable of batches (x, y) or (x, y, sample_weight) that can be
-                gone through once an epoch.
+                gone through once an epoch, or a generator function, which is called once an epoch.
             epochs: how many more; an epoch that was interrupted is finished first and counts as one.
             batch_size: rows a step; the last batch of an epoch may be shorter.
             validation_data: (x, y), evaluated after every epoch.
@@ -371,6 +380,7 @@ class Trainer(Hinted):
         batch_size = checks.whole("fit", "batch_size", batch_size)
         shuffle = checks.flag("fit", "shuffle", shuffle)
         check: CheckBatch = self._check_fit_batch
+        x = called_every_epoch(x) if y is None else x
         if y is None and is_iterable_of_batches(x):
             if sample_weight is not None:
                 raise TypeError("fit: sample_weight goes with arrays; batches bring their own: (x, y, sample_weight)")
@@ -644,15 +654,4 @@ def check_metrics(metrics: Any, model: Sequential, loss: Loss) -> list[Metric]:
     for name in names:
         if names.count(name) > 1 or name == "loss":
             raise ValueError(f"Trainer: two of the recorded quantities are named {name!r}")
-    return result
-
-
-def check_callbacks(callbacks: Any) -> list[Callback]:
-    """A list of callback objects."""
-    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
-        raise TypeError(f"fit: callbacks must be a list of objects of nd.callbacks, got {checks.describe(callbacks)}")
-    result = list(callbacks)
-    for callback in result:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"fit: callbacks must be objects of nd.callbacks, got {checks.describe(callback)}")
     return result
