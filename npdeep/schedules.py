@@ -9,6 +9,7 @@ import bisect
 import itertools
 import math
 import numbers
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from npdeep.common import checks
@@ -47,10 +48,22 @@ class Constant(Schedule):
         return self.value
 
 
+def last_power(value: float, factor: float) -> float:
+    """The largest p for which value · factor^p is still a number: there a value that grows stops growing.
+
+    >>> last_power(0.1, 0.5), round(last_power(1.0, 2.0), 1)
+    (inf, 1022.9)
+    """
+    if factor <= 1:
+        return math.inf
+    return max(0.0, (709 - math.log(max(value, 1.0))) / math.log(factor))     # e^709 is just below the largest float
+
+
 class ExponentialDecay(Schedule):
     """η(t) = initial · decay_rate^(t/decay_steps): a factor of decay_rate every decay_steps steps.
 
     staircase: t/decay_steps is rounded down, so that the value falls in steps.
+    A decay_rate above 1 makes the value grow, up to where floats end (some 1e307), where it stays.
     The chapter's schedule is ExponentialDecay(0.1, 10_000, 1/10).
 
     >>> decay = ExponentialDecay(0.1, 10_000, 1/10)
@@ -63,11 +76,12 @@ class ExponentialDecay(Schedule):
         self.decay_steps = checks.whole("ExponentialDecay", "decay_steps", decay_steps)
         self.decay_rate = checks.number("ExponentialDecay", "decay_rate", decay_rate, above=0)
         self.staircase = checks.flag("ExponentialDecay", "staircase", staircase)
+        self.last = last_power(self.initial, self.decay_rate)
 
     def __call__(self, step: int) -> float:
         """initial · decay_rate^(t/decay_steps)."""
         power = step // self.decay_steps if self.staircase else step / self.decay_steps
-        return float(self.initial * self.decay_rate**power)
+        return float(self.initial * self.decay_rate ** min(power, self.last))
 
 
 class PiecewiseConstant(Schedule):
@@ -138,6 +152,7 @@ class InverseTimeDecay(Schedule):
 class PolynomialDecay(Schedule):
     """η(t) = (initial − final)(1 − t/decay_steps)^power + final, and final from decay_steps on. power 1: a straight line.
 
+    power 0: initial until then.
     cycle: instead of staying at final, the decay starts again, stretched to the next multiple of decay_steps.
 
     >>> line = PolynomialDecay(0.1, 100, final=0.02)
@@ -158,15 +173,17 @@ class PolynomialDecay(Schedule):
         """(initial − final)(1 − t/decay_steps)^power + final."""
         length = self.decay_steps
         if self.cycle:
-            length *= max(1, math.ceil(step / self.decay_steps))
-        share = min(step, length) / length
-        return float((self.initial - self.final) * (1 - share) ** self.power + self.final)
+            length *= max(1, -(-step // self.decay_steps))    # rounded up
+        if step >= length:
+            return self.final
+        return float((self.initial - self.final) * (1 - step / length) ** self.power + self.final)
 
 
 class CosineDecay(Schedule):
     """η(t) = initial · ((1 − alpha) · ½(1 + cos(π t/decay_steps)) + alpha): a half wave from initial to alpha · initial.
 
-    restarts: the wave begins anew, each time `longer` times as long and `lower` times as high.
+    restarts: the wave begins anew, each time `longer` times as long and `lower` times as high. The first step at or after the
+    end of a wave begins the next: after 10 and 13 steps (longer=1.3) that is step 23.
     Source: Loshchilov & Hutter (2017), *SGDR: stochastic gradient descent with warm restarts*.
 
     >>> wave = CosineDecay(0.1, 100)
@@ -189,20 +206,23 @@ class CosineDecay(Schedule):
         self.restarts = checks.flag("CosineDecay", "restarts", restarts)
         self.longer = checks.number("CosineDecay", "longer", longer, minimum=1)
         self.lower = checks.number("CosineDecay", "lower", lower, above=0)
+        self.ratio = Fraction(repr(self.longer)).as_integer_ratio()    # of 1.3, as it is written, 13/10
+        self.last = last_power(self.initial, self.lower)
 
     def __call__(self, step: int) -> float:
         """A cosine from 1 to alpha, times initial."""
-        height = 1.0
-        share = min(step / self.decay_steps, 1.0)
-        if self.restarts:
-            waves, length = step / self.decay_steps, 1.0      # in units of the first wave
-            while waves >= length:                            # take off whole waves, each longer than the one before
-                waves -= length
-                length *= self.longer
-                height *= self.lower
-            share = waves / length
-        wave = 0.5 * height * (1 + math.cos(math.pi * share))
-        return self.initial * ((1 - self.alpha) * wave + self.alpha)
+        wave, left, length = 0, step, self.decay_steps
+        if not self.restarts:
+            left = min(step, length)
+        elif self.longer == 1:
+            wave, left = divmod(step, length)
+        else:
+            over, under = self.ratio
+            while left >= length:             # take off whole waves, all in whole numbers: floats would miss some ends
+                wave, left, length = wave + 1, (left - length) * under, length * over
+        height = self.lower ** min(wave, self.last)
+        share = 0.5 * (1 + math.cos(math.pi * (left / length)))
+        return float(self.initial * ((1 - self.alpha) * height * share + self.alpha))
 
 
 class OneCycle(Schedule):
@@ -233,7 +253,7 @@ class OneCycle(Schedule):
         corners = [(0.0, self.start), (half, self.peak), (2 * half, self.start), (float(self.steps), self.final)]
         for (t0, y0), (t1, y1) in itertools.pairwise(corners):
             if step < t1:
-                return y0 + (y1 - y0) * (step - t0) / (t1 - t0)
+                return y0 + (y1 - y0) * ((step - t0) / (t1 - t0))
         return self.final
 
 
@@ -254,7 +274,7 @@ class Warmup(Schedule):
         """The line, then the schedule."""
         if step >= self.warmup_steps:
             return value_at(self.then, step - self.warmup_steps)
-        return self.start + (value_at(self.then, 0) - self.start) * step / self.warmup_steps
+        return self.start + (value_at(self.then, 0) - self.start) * (step / self.warmup_steps)
 
 
 KNOWN: dict[str, type[Schedule]] = {
