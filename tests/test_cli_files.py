@@ -304,7 +304,7 @@ def test_what_is_no_checkpoint_file_at_all(capsys, tmp_path, command, name, mess
 def test_evaluate_of_a_network_for_other_data(capsys, tmp_path):
     code, _, err = run(capsys, "evaluate", plain_trainer().save(tmp_path / "a.npz"))
     assert code == 2
-    assert err.startswith("npdeep evaluate: evaluate: x must have the shape (n, 6), got (1000, 784)")
+    assert err.startswith("npdeep evaluate: x must have the shape (n, 6), got (1000, 784)")
 
 
 def test_evaluate_on_data_that_are_not_there(capsys, chapter):

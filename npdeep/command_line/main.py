@@ -55,7 +55,7 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except (ValueError, TypeError, OSError, ImportError) as error:
-        _complain(f"npdeep {parsed.name}: {error}")
+        _complain(f"npdeep {parsed.name}: {str(error).removeprefix(f'{parsed.name}: ')}")
         return 2
 
 

@@ -30,9 +30,10 @@ SPELLINGS = {
 }
 """How to write in ASCII what npdeep prints. Raised and lowered characters become ^T and _k, accents are left out."""
 
-RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻ᵀᵃ-ᵡᶛ-ᶿ]+")
+RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻ᵀᵃ-ᵡᶻ]+")
 LOWERED = re.compile("[₀-₉₊₋ₐ-ₜⱼᵢ-ᵪ]+")
-LETTER = "[^\\W_]"
+JOINED = re.compile("(?<=[^\\W_])\0+(?=[^\\W_²³¹])")
+"""Where a word that was a letter meets another letter."""
 
 
 def columns() -> int:
@@ -47,7 +48,7 @@ def columns() -> int:
 def length(text: str) -> int:
     """How many columns a text takes: Chinese characters take two, accents of their own none.
 
-    >>> length("x̂ = 1"), length("隐藏")
+    >>> length("x̂ = 1"), length("\\u9690\\u85cf")
     (5, 4)
     """
     if text.isascii():
@@ -58,8 +59,8 @@ def length(text: str) -> int:
 def printable(text: str, encoding: str | None = None) -> str:
     """The text with what the encoding (by default standard output's) cannot hold spelled out.
 
-    >>> printable("dz = ∂L/∂z ≤ 2·η·x̂ᵢ", "ascii"), printable("10⁻³ → η·2β·Wᵀ", "cp1252")
-    ('dz = dL/dz <= 2*eta*x_hat_i', '10^-3 -> eta·2 beta·W^T')
+    >>> printable("dz = ∂L/∂z ≤ 2·η·x̂ᵢ", "ascii"), printable("10⁻³ → 2β·Wᵀdz/√σ²", "cp1252")
+    ('dz = dL/dz <= 2*eta*x_hat_i', '10^-3 -> 2 beta·W^T dz/sqrt sigma²')
     """
     encoding = encoding or getattr(sys.stdout, "encoding", None) or "utf-8"
     if _holds(encoding, text):
@@ -67,11 +68,11 @@ def printable(text: str, encoding: str | None = None) -> str:
 
     def level(run: re.Match[str]) -> str:
         mark = "^" if RAISED.match(run[0]) else "_"
-        return run[0] if _holds(encoding, run[0]) else mark + unicodedata.normalize("NFKC", run[0])
+        return run[0] if _holds(encoding, run[0]) else f"{mark}{unicodedata.normalize('NFKC', run[0])}\0"
 
     text = LOWERED.sub(level, RAISED.sub(level, text))
     text = "".join(c if _holds(encoding, c) else _spelled(c) for c in text)
-    return re.sub(f"(?<={LETTER})\0(?={LETTER})", " ", text).replace("\0", "")
+    return JOINED.sub(" ", text).replace("\0", "")
 
 
 def _holds(encoding: str, text: str) -> bool:
@@ -86,7 +87,7 @@ def _spelled(character: str) -> str:
     """In ASCII; a NUL marks where a word begins and ends, which is a blank beside another letter."""
     spelling = SPELLINGS.get(character)
     if spelling is not None:
-        return f"\0{spelling}\0" if len(spelling) > 1 and spelling.isalpha() and character.isalpha() else spelling
+        return f"\0{spelling}\0" if len(spelling) > 1 and spelling.isalpha() else spelling
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     return plain or character.encode("ascii", "backslashreplace").decode()
 

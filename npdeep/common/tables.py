@@ -127,12 +127,12 @@ def _blocks(columns: list[Column], keys: int, width: int) -> list[list[Column]]:
 
 
 def _block(columns: list[Column], width: int) -> list[str]:
-    """The lines of one block. What is too much is taken from the columns that can be narrower, the widest first."""
+    """The lines of one block. What is too much is taken bit by bit from the column that has most to give."""
     for column in columns:
         column.width = column.natural
-    for column in sorted(columns, key=lambda c: c.narrow - c.natural):
-        excess = _total([c.width for c in columns]) - width
-        column.width = max(column.narrow, column.natural - max(0, excess))
+    for _ in range(_total([c.natural for c in columns]) - width):
+        widest = max(columns, key=lambda c: c.width - c.narrow)
+        widest.width = max(widest.width - 1, widest.narrow)
     header = [column.lines(column.header) for column in columns]
     top = max(map(len, header))
     rule = printing.printable("─")

@@ -74,6 +74,7 @@ class TerminalWalk(cmd.Cmd):
         self.failure = ""
         by_hand = self.stdin.isatty()
         self.prompt = "(walk) " if by_hand else ""
+        self.encoding = getattr(self.stdout, "encoding", None)
         self.use_rawinput = stdin is None and by_hand
 
     def run(self) -> None:
@@ -123,13 +124,12 @@ class TerminalWalk(cmd.Cmd):
 
     def lettered(self, name: str) -> str:
         """An array's name, behind its letter in the formula."""
-        letter = symbol(self.event, name)
+        letter = printing.printable(symbol(self.event, name), self.encoding)
         return name if letter in ("", name.partition(" of ")[0]) else f"{letter} = {name}"
 
     def say(self, text: Any) -> None:
         """Print, folded to the terminal's width, with a line's end."""
-        encoding = getattr(self.stdout, "encoding", None)
-        self.stdout.write(f"{printing.fold(str(text), encoding=encoding)}\n")
+        self.stdout.write(f"{printing.fold(str(text), encoding=self.encoding)}\n")
 
     # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def do_next(self, line: str) -> None:
@@ -242,7 +242,7 @@ class TerminalWalk(cmd.Cmd):
             self.say("the source of this operation is not at hand: it is code of yours, typed into a session")
             return
         self.say(f"{file}:{first}")
-        self.say("".join(lines).rstrip())
+        self.say("\n".join(_remark_above(line) for line in "".join(lines).rstrip().split("\n")))
 
     def do_explain(self, line: str) -> None:
         """explain UNIT [ROW]: a unit's numbers put into the formula. From the penalty on: explain PARAMETER [INDEX], as in
@@ -329,6 +329,16 @@ class TerminalWalk(cmd.Cmd):
     def complete_jump(self, text: str, *ignored: Any) -> list[str]:
         """Stages and layers that begin like this."""
         return sorted({word for place in self.plan for word in place if word.startswith(text)})
+
+
+def _remark_above(line: str) -> str:
+    """A line of code; where it does not fit, what stands behind # goes above it, so that it is still code."""
+    code, sign, remark = line.partition("  # ")
+    if not sign or printing.length(line) <= printing.columns():
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    further = f"{indent}# "
+    return "\n".join([*printing.wrap(further + remark, printing.columns(), further), code.rstrip()])
 
 
 def size_of(event: StepEvent) -> str:
