@@ -138,7 +138,27 @@ def test_a_network_of_nan_is_drawn_all_the_same():
     model = line(2)
     model.layers[0].kernel.value[...] = np.nan
     ax = nd.plots.confusion_matrix(model, POINTS, LABELS)
-    assert ax.get_title() == "1 of 4 right (25 %)"
+    assert ax.get_title() == "0 of 4 right (0 %), 4 are NaN"
+    assert not any(text.get_text().startswith("1") for text in ax.texts)
+    assert (predictions(model, POINTS)[0] == -1).all()
+    pixel = nd.plots.decision_boundary(model, POINTS, LABELS, resolution=5).collections[0]
+    assert (pixel.to_rgba(pixel.get_array()) == 1).all()
+    shown = nd.plots.misclassified(model, POINTS, LABELS, shape=(1, 2))
+    assert [text.get_text() for text in shown.texts] == [f"{label} → NaN" for label in LABELS]
+
+
+@pytest.mark.parametrize(("ending", "loss", "no"), [
+    ("linear", "mean_squared_error", 0), ("linear", "mean_squared_error", -1), ("tanh", "mean_absolute_error", -1),
+    ("relu", "mean_squared_error", 0), ("softplus", "huber", 0), ("sigmoid", "mean_squared_error", 0), ("tanh", "hinge", -1),
+    ("linear", "hinge", 0), ("linear", "binary_cross_entropy", 0), ("linear", "squared_hinge", -1), ("tanh", "log_cosh", 0),
+])  # fmt: skip
+def test_pictures_draw_the_line_where_accuracy_draws_it(ending, loss, no):
+    x = np.linspace(-3, 3, 40).reshape(20, 2)
+    y = np.where(np.random.default_rng(0).random(20) < 0.5, 1, no)[:, None]
+    trainer = nd.Trainer(nd.Sequential([nd.Dense(1), nd.Activation(ending)], 2, seed=3), loss, metrics=["accuracy"])
+    share = trainer.evaluate(x, y)["accuracy"]
+    assert nd.plots.confusion_matrix(trainer, x, y).get_title().startswith(f"{20 * share:.0f} of 20 right")
+    assert nd.plots.misclassified(trainer, x, y, shape=(1, 2)).get_title().startswith(f"{20 - 20 * share:.0f} of 20 wrong")
 
 
 # ── mistakes ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -147,7 +147,7 @@ def is_number(value: Any) -> bool:
 
 
 def direction(owner: str, monitor: str, mode: str) -> str:
-    """The mode; "auto" becomes "max" for accuracies and "min" for losses and errors; of others `check_monitor` asks the user.
+    """The mode; "auto" becomes "max" for shares of hits, "min" for losses and errors; of others `check_monitor` asks the user.
 
     >>> direction("EarlyStopping", "val_accuracy", "auto")
     'max'
@@ -155,7 +155,7 @@ def direction(owner: str, monitor: str, mode: str) -> str:
     mode = checks.choice(owner, "mode", mode, ("auto", "min", "max"))
     if mode != "auto":
         return mode
-    if "accuracy" in monitor:
+    if monitor.removeprefix("val_").endswith(("accuracy", "precision", "recall", "roc_auc")):
         return "max"
     return "min" if "loss" in monitor or "error" in monitor else "auto"
 

@@ -11,6 +11,7 @@ from npdeep.metrics.base import BuiltIn, Metric, Outputs, OwnMetric, Totals
 from npdeep.metrics.classes import F1, Precision, Recall, RocAuc, confusion_matrix, softmax
 from npdeep.metrics.errors import MeanAbsoluteError, MeanSquaredError
 from npdeep.metrics.targets import as_labels
+from npdeep.metrics.thresholds import known_threshold
 
 __all__ = [
     "F1",
@@ -31,6 +32,7 @@ __all__ = [
     "confusion_matrix",
     "for_outputs",
     "get",
+    "known_threshold",
     "softmax",
 ]
 

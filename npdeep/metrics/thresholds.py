@@ -10,6 +10,19 @@ from npdeep.metrics.base import BuiltIn, Outputs
 from npdeep.metrics.targets import check_bits
 
 
+def known_threshold(outputs: Outputs) -> float | None:
+    """Above which number an output is a yes, as loss and last activation tell; None where they do not.
+
+    >>> known_threshold(Outputs(1, "BinaryCrossEntropy", "logits")), known_threshold(Outputs(1, "Huber", "values", lowest=0))
+    (0.0, 0.5)
+    """
+    if outputs.kind == "logits":
+        return 0.0                            # σ(0) = ½
+    if outputs.lowest >= 0:                   # a sigmoid, or a relu: no is 0, yes is 1
+        return 0.5
+    return 0.0 if outputs.kind == "margins" else None
+
+
 class Thresholded(BuiltIn):
     """Base of metrics that ask whether an output lies above a threshold.
 
@@ -44,15 +57,11 @@ class Thresholded(BuiltIn):
         self.told = True
         if self.threshold is not None or self.by_classes(outputs.units):
             return
-        if outputs.kind == "logits":
-            self.cut = 0.0
-        elif outputs.lowest >= 0:
-            self.cut, self.negative = 0.5, outputs.kind == "margins"
-        elif outputs.kind == "margins":
-            self.cut = 0.0
-        elif outputs.kind == "values":
+        self.cut = known_threshold(outputs)
+        self.negative = outputs.lowest < 0 or outputs.kind == "margins"
+        if self.cut is None and outputs.kind == "values":
             self.whole = True                 # the targets tell, when all of them are seen
-        else:
+        elif self.cut is None:
             kind = type(self).__name__
             raise ValueError(
                 f'Trainer: "{self.name}" cannot know what the outputs under the loss {outputs.loss} mean; say where yes '

@@ -44,16 +44,16 @@ def decision_boundary(classifier: Any, x: Any, y: Any, ax: Axes | None = None, *
     resolution = checks.whole(owner, "resolution", resolution, minimum=2)
     x = model.check_examples(owner, "x", x)
     classes = max(2, model.output_size)
-    y = class_labels(owner, y, len(x), classes)
+    y, negative = class_labels(owner, y, len(x), classes)
     low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
     room = np.where(high > low, 0.08 * (high - low), 0.5)
     sides = [np.linspace(a, b, resolution) for a, b in zip(low - room, high + room, strict=True)]
     places = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
-    chosen = predictions(model, places, owner)[0].reshape(resolution, resolution)
+    chosen = predictions(classifier, places, owner, negative)[0].reshape(resolution, resolution)
 
     ax = new_axes(ax, (8, 6.5))
     ax.grid(False)
-    ground = ListedColormap([_pale(k) for k in range(classes)])
+    ground = ListedColormap([_pale(k) for k in range(classes)]).with_extremes(under="white")     # where it gives NaN
     ax.pcolormesh(*sides, chosen, cmap=ground, vmin=-0.5, vmax=classes - 0.5, shading="nearest", rasterized=True)
     for k in range(classes):
         if 0 < np.count_nonzero(chosen == k) < chosen.size:
@@ -105,10 +105,10 @@ def confusion_matrix(
     if len(names) != classes:
         raise ValueError(f"{owner}: names must be one for each of the {classes} classes, got {len(names)}")
     x = model.check_examples(owner, "x", x)
-    y = class_labels(owner, y, len(x), classes)
-    chosen, _ = predictions(model, x, owner)
-    counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (y, chosen), 1)
+    y, negative = class_labels(owner, y, len(x), classes)
+    chosen, _ = predictions(classifier, x, owner, negative)
+    counts, named = np.zeros((classes, classes), int), chosen >= 0
+    np.add.at(counts, (y[named], chosen[named]), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     side = max(5.0, 0.95 * classes + 1.5)
@@ -126,7 +126,8 @@ def confusion_matrix(
     ax.tick_params(length=0, labelsize=18)    # the figure is large, and is shown smaller
     ax.set_xlabel("class that the network chose", fontsize=20)
     ax.set_ylabel("true class", fontsize=20)
-    ax.set_title(f"{np.trace(counts):,} of {len(x):,} right ({_percent(np.trace(counts) / len(x))})")
+    without = f", {len(x) - named.sum():,} are NaN" if not named.all() else ""
+    ax.set_title(f"{np.trace(counts):,} of {len(x):,} right ({_percent(np.trace(counts) / len(x))}){without}")
     return ax
 
 
@@ -176,17 +177,17 @@ def misclassified(
     model = model_of(owner, classifier)
     count, columns = checks.whole(owner, "count", count), checks.whole(owner, "columns", columns)
     x = model.check_examples(owner, "x", x)
-    y = class_labels(owner, y, len(x), max(2, model.output_size))
+    y, negative = class_labels(owner, y, len(x), max(2, model.output_size))
     side = int(np.sqrt(model.input_size))
     if shape is None and side * side != model.input_size:
         raise ValueError(f"{owner}: {model.input_size} inputs make no square image; give its shape=(height, width)")
-    chosen, sure = predictions(model, x, owner)
+    chosen, sure = predictions(classifier, x, owner, negative)
     wrong = np.flatnonzero(chosen != y)
     shown = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
     rows = max(1, -(-len(shown) // columns))
     ax = new_axes(ax, (1.8 * min(columns, max(len(shown), 3)), 2.2 * rows + 0.5))
     if len(shown):
-        titles = [f"{y[i]} → {chosen[i]}  {_percent(sure[i])}" for i in shown]
+        titles = [f"{y[i]} → {chosen[i]}  {_percent(sure[i])}" if chosen[i] >= 0 else f"{y[i]} → NaN" for i in shown]
         contact_sheet(x[shown], columns, titles, ax, shape=(side, side) if shape is None else shape)
     else:
         ax.text(0.5, 0.5, "nothing wrong", ha="center", va="center", transform=ax.transAxes)

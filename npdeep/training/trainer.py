@@ -26,7 +26,7 @@ from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, Dense
 from npdeep.layers.base import NOTHING_YET
 from npdeep.losses import Loss, check_weights
-from npdeep.metrics import Metric, Totals
+from npdeep.metrics import Metric, Outputs, Totals
 from npdeep.models.names import select_names
 from npdeep.models.sequential import Sequential
 from npdeep.parameters import trainable_spans
@@ -642,13 +642,23 @@ def check_last_layer(model: Sequential, loss: Loss) -> None:
         )
 
 
+def outputs_of(model: Sequential, loss: Loss | None) -> Outputs:
+    """What metrics ask about a model's outputs: how many, what the loss takes them for, how small they can get.
+
+    >>> import npdeep as nd
+    >>> outputs_of(nd.Sequential([nd.Dense(1), nd.Activation("tanh")], input_size=2), nd.losses.Hinge())
+    Outputs(units=1, loss='Hinge', kind='margins', lowest=-1.0, by_name=False)
+    """
+    last = last_activation(model)
+    title, kind = ("", "unknown") if loss is None else (loss.title, loss.outputs_are)
+    return Outputs(model.output_size, title, kind, -math.inf if last is None else last.lowest())
+
+
 def check_metrics(metrics: Any, model: Sequential, loss: Loss) -> list[Metric]:
     """A list of metrics with different names, that fit the outputs."""
     if isinstance(metrics, str) or not isinstance(metrics, Iterable):
         raise TypeError(f"Trainer: metrics must be a list, for example metrics=['accuracy'], got {checks.describe(metrics)}")
-    last = last_activation(model)
-    lowest = -math.inf if last is None else last.lowest()
-    outputs = metrics_.Outputs(model.output_size, loss.title, loss.outputs_are, lowest)
+    outputs = outputs_of(model, loss)
     result = [metrics_.for_outputs(metric, outputs) for metric in metrics]
     names = [checks.label("Trainer", "name of a metric", metric.name) for metric in result]
     for name in names:
