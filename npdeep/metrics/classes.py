@@ -248,7 +248,7 @@ class RocAuc(BuiltIn):
         """What the classes are ranked by: the softmax of logits, or the outputs as they are."""
         if self.squashes:
             return softmax(scores.astype(np.float64))
-        if self.squashes is None and not np.allclose(scores.sum(axis=1), 1, atol=1e-3, equal_nan=True):
+        if self.squashes is None and np.any(np.abs(scores.sum(axis=1) - 1) > 1e-3):
             raise ValueError(
                 "roc_auc: rows of outputs must be probabilities that sum to 1; for logits of a softmax write "
                 "nd.metrics.RocAuc(from_logits=True), to rank each output as it is RocAuc(from_logits=False)"

@@ -1,21 +1,18 @@
 """What all make_*.py scripts share: float64 everywhere, a check that references agree, and the form of the golden files."""
 
-import json
 import os
-from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"    # Keras asks when it is imported; the scripts take it from here
 
 import keras
 import numpy as np
 import torch
+import write
 from keras.src.backend.common import dtypes
 
 keras.config.set_floatx("float64")
 dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"    # else Keras computes means and more in float32, as JAX would
 torch.set_default_dtype(torch.float64)
-
-HERE = Path(__file__).parent
 
 
 def tensor(array, requires_grad=False):
@@ -37,13 +34,5 @@ def agree(what, *values, tolerance=1e-11):
 
 
 def save(topic, cases):
-    """Write topic.npz: for every case its arguments (JSON) and its arrays, under "case/name".
-
-    cases: {case: (arguments, {name: array})}.
-    """
-    entries = {}
-    for case, (arguments, arrays) in cases.items():
-        entries[f"{case}/arguments"] = np.array(json.dumps(arguments))
-        entries.update({f"{case}/{name}": numbers(array) for name, array in arrays.items()})
-    np.savez_compressed(HERE / f"{topic}.npz", **entries)
-    print(f"{topic}.npz: {len(cases)} cases, {(HERE / f'{topic}.npz').stat().st_size:,} bytes")
+    """Write topic.npz: {case: (arguments, {name: array, tensor or variable})}."""
+    write.save(topic, cases, numbers)
