@@ -4,14 +4,13 @@ import csv
 import io
 import os
 import reprlib
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from npdeep.callbacks.base import Callback, is_count, is_text, restored
 from npdeep.common import checks
 from npdeep.common.tables import csv_cell, csv_lines
-from npdeep.common.whole_files import append_whole, replacing
+from npdeep.common.whole_files import append_whole, check_can_be_written, replacing
 
 
 class CSVLogger(Callback):
@@ -120,17 +119,3 @@ def are_rows(columns: list[str], rows: list[list[str]], epoch: int) -> bool:
         return False
     found = [row[columns.index("epoch")] for row in rows]
     return any(found == [str(first + n) for n in range(len(rows))] for first in (epoch, epoch + 1))
-
-
-def check_can_be_written(path: Path, new: bool) -> None:
-    """Raise OSError, which names the path, where it cannot be written, or cannot be made where it is to be a new file."""
-    if path.exists() and not path.is_file() and not path.is_dir():
-        return                                # a pipe or a device takes what comes
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            open(path, "ab").close()
-        if new:
-            tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None

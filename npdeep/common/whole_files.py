@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -149,3 +150,17 @@ def append_whole(path: Path, lines: bytes) -> None:
         elif path.is_file():
             os.truncate(path, size)
         raise
+
+
+def check_can_be_written(path: Path, new: bool) -> None:
+    """Raise OSError, which names the path, where it cannot be written, or cannot be made where it is to be a new file."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return                                # a pipe or a device takes what comes
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            open(path, "ab").close()
+        if new:
+            tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None

@@ -3,14 +3,10 @@
 Source: Y. LeCun and C. Cortes, *The MNIST database of handwritten digits*, CC BY-SA 3.0.
 """
 
-import gzip
 import hashlib
-import http.client
 import io
+import math
 import os
-import sys
-import tempfile
-import urllib.request
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,18 +15,20 @@ from typing import Any
 import numpy as np
 
 from npdeep.common import checks
+from npdeep.datasets.download import download
+from npdeep.datasets.idx_files import holds, parse_idx, read_idx
 from npdeep.kernels.arrays import Array
 
 Split = tuple[Array, Array]
 """Images (n, 784) float32 in 0 … 1 or bytes, and labels (n,) int64."""
 
-FILES = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+FILES: dict[str, tuple[tuple[int, ...], str]] = {
+    "train-images-idx3-ubyte": ((60_000, 28, 28), "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+    "train-labels-idx1-ubyte": ((60_000,), "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+    "t10k-images-idx3-ubyte": ((10_000, 28, 28), "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+    "t10k-labels-idx1-ubyte": ((10_000,), "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 }
-"""sha256 of the uncompressed bytes."""
+"""Shape, and sha256 of the uncompressed bytes."""
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -39,6 +37,9 @@ MIRRORS = (
 SAMPLE = Path(__file__).with_name("mnist_sample.npz")
 VALIDATION = 5000
 """How many of the first training images are for validation."""
+
+OTHER_DATA = "load other data with mnist(folder, check=False), or one file with nd.datasets.idx(path)"
+ADVICE = "Put the four files of MNIST into a folder: mnist(folder), or set NPDEEP_DATA; or use mnist_sample()"
 
 
 def mnist_sample(dtype: str = "float32") -> tuple[Split, Split]:
@@ -60,23 +61,31 @@ def mnist_sample(dtype: str = "float32") -> tuple[Split, Split]:
         )
 
 
-def mnist(folder: str | Path | None = None, dtype: str = "float32") -> tuple[Split, Split, Split]:
+def mnist(folder: str | Path | None = None, dtype: str = "float32", check: bool = True) -> tuple[Split, Split, Split]:
     """The full MNIST, split as the chapter does: 55,000 for training, 5,000 for validation, 10,000 for testing.
 
-    The four IDX files, gzipped or not, are looked for in `folder`; without one, in $NPDEEP_DATA and in the cache
-    ($XDG_CACHE_HOME/npdeep or ~/.cache/npdeep), and else downloaded into the cache. The sha256 of their contents is checked.
+    Args:
+        folder: where the four IDX files are, gzipped or not. Without one they are looked for in $NPDEEP_DATA and in the cache
+            ($XDG_CACHE_HOME/npdeep or ~/.cache/npdeep), and else downloaded into the cache.
+        dtype: "float32" scales the pixels to 0 … 1; "uint8" leaves them as bytes 0 … 255, as in `mnist_sample`.
+        check: True compares the sha256 of every file with MNIST's. False takes any files of these names that hold images of
+            bytes, all of one size, and as many labels: Fashion-MNIST, Kuzushiji-MNIST, or digits of your own.
 
-    Returns (x_train, y_train), (x_validation, y_validation), (x_test, y_test): x (n, 784) float32 in 0 … 1, y (n,) int64; with
-    dtype="uint8" x holds bytes 0 … 255, as in `mnist_sample`. The validation images are the first 5,000 of the training file,
-    as in the chapter. Raises FileNotFoundError where `folder` is given and lacks a file, ValueError where a file is damaged,
-    OSError where no mirror can be reached.
+    Returns (x_train, y_train), (x_validation, y_validation), (x_test, y_test): x (n, pixels), 784 for MNIST, and y (n,) int64.
+    The validation images are the first 5,000 of the training file, as in the chapter, but never more than a twelfth of it.
+    Raises FileNotFoundError where a folder lacks a file, ValueError where a file is damaged or not what was asked for, OSError
+    where no mirror can be reached or the cache cannot be written. One file of any shape and type is read by
+    `nd.datasets.idx(path)`.
     """
     pixels = check_pixels("mnist", dtype)
-    x, y = (read(name, folder) for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"))
-    x_test, y_test = (read(name, folder) for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"))
+    check = checks.flag("mnist", "check", check)
+    x, y = read_pair("train-images-idx3-ubyte", "train-labels-idx1-ubyte", folder, check)
+    x_test, y_test = read_pair("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", folder, check)
+    if x.shape[1:] != x_test.shape[1:]:
+        raise ValueError(f"mnist: images must have one size, got {x.shape[1:]} in training and {x_test.shape[1:]} in testing")
     x, x_test = pixels(x.reshape(len(x), -1)), pixels(x_test.reshape(len(x_test), -1))
-    y, y_test = y.astype(np.int64), y_test.astype(np.int64)
-    return (x[VALIDATION:], y[VALIDATION:]), (x[:VALIDATION], y[:VALIDATION]), (x_test, y_test)
+    n = min(VALIDATION, len(x) // 12)
+    return (x[n:], y[n:]), (x[:n], y[:n]), (x_test, y_test)
 
 
 def check_pixels(owner: str, dtype: Any) -> Callable[[Array], Array]:
@@ -98,54 +107,71 @@ def scale(pixels: Array) -> Array:
     return np.divide(pixels, 255, dtype=np.float32)
 
 
-def read(name: str, folder: str | Path | None = None) -> Array:
-    """One of the four files as an array of bytes, found or downloaded, and checked."""
+def read_pair(images: str, labels: str, folder: str | Path | None, check: bool) -> Split:
+    """Images and their labels out of two files: as many of one as of the other."""
+    x, y = read(images, folder, check), read(labels, folder, check)
+    if len(x) != len(y):
+        raise ValueError(f"mnist: {images} holds {len(x):,} images, {labels} {len(y):,} labels; each image needs one")
+    return x, y.astype(np.int64)
+
+
+def read(name: str, folder: str | Path | None = None, check: bool = True) -> Array:
+    """One of the four files as an array of bytes, found or downloaded; check: it is MNIST's."""
     path = find(name, folder)
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"mnist: {path} is damaged: {error}; delete it and try again") from None
-    if hashlib.sha256(data).hexdigest() != FILES[name]:
-        raise ValueError(f"mnist: {path} is not the {name} of MNIST (its sha256 differs); delete it and try again")
-    return parse_idx(data)
+    cached = folder is None and not os.environ.get("NPDEEP_DATA")
+    cure = "rename it, and mnist() downloads another one" if cached else "copy or download it again"
+    array = read_idx("mnist", path, lambda shape, dtype: check_kind(name, shape, dtype, check), cure)
+    if check and sha256(array) != FILES[name][1]:
+        raise ValueError(f"mnist: {path} is not MNIST's: the shape is right, its sha256 not; {cure if cached else OTHER_DATA}")
+    return array
 
 
-def parse_idx(data: bytes) -> Array:
-    """The array in an IDX file of bytes: two zeros, the type 8 (unsigned byte), the number of dimensions, their sizes.
+def check_kind(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], check: bool) -> None:
+    """Raise ValueError unless it is the shape and type of MNIST's file of this name; without check, of any such file.
 
-    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
-    array([7, 9], dtype=uint8)
+    >>> check_kind("t10k-labels-idx1-ubyte", (5,), np.dtype("u1"), check=False)
+    >>> check_kind("t10k-labels-idx1-ubyte", (5, 2), np.dtype("u1"), check=False)
+    Traceback (most recent call last):
+    ValueError: holds 5 × 2 numbers (uint8), no labels, which are unsigned bytes in a row; nd.datasets.idx(path) reads anything
     """
-    if data[:3] != b"\x00\x00\x08":
-        raise ValueError("mnist: not an IDX file of unsigned bytes")
-    dimensions = data[3]
-    shape = np.frombuffer(data, ">u4", dimensions, offset=4)
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+    of_bytes = dtype == np.dtype(np.uint8)
+    if check and not (of_bytes and shape == FILES[name][0]):
+        wanted = holds(FILES[name][0], np.dtype(np.uint8))
+        raise ValueError(f"is not MNIST's: it holds {holds(shape, dtype)}, not {wanted}; {OTHER_DATA}")
+    if "labels" in name and not (of_bytes and len(shape) == 1):
+        kind = "labels, which are unsigned bytes in a row"
+    elif "images" in name and not (of_bytes and len(shape) > 1):
+        kind = "images, which are unsigned bytes in several dimensions"
+    else:
+        return
+    raise ValueError(f"holds {holds(shape, dtype)}, no {kind}; nd.datasets.idx(path) reads anything")
+
+
+def sha256(array: Array) -> str:
+    """Of the IDX file of bytes that holds the array, not gzipped.
+
+    >>> sha256(np.array([7, 9], np.uint8)) == hashlib.sha256(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9])).hexdigest()
+    True
+    """
+    digest = hashlib.sha256(bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes())
+    digest.update(array.data)
+    return digest.hexdigest()
 
 
 def find(name: str, folder: str | Path | None) -> Path:
     """The file's place: in the folder, else in $NPDEEP_DATA, else in the cache, else downloaded there."""
     if folder is not None:
-        if not isinstance(folder, str | os.PathLike):
-            raise TypeError(f"mnist: folder must be a path or None, got {checks.describe(folder)}")
-        found = present(Path(folder), name)
-        if found is None:
-            raise FileNotFoundError(
-                f"mnist: {Path(folder)} has neither {name} nor {name}.gz; without `folder` they are downloaded"
-            )
-        return found
-    named = os.environ.get("NPDEEP_DATA")
-    if named:
-        found = present(Path(named), name)
-        if found is None:
-            raise FileNotFoundError(f"mnist: $NPDEEP_DATA names {named}, which has neither {name} nor {name}.gz")
-        return found
-    found = present(cache_folder(), name)
-    if found is not None:
-        return found
-    return download(name, cache_folder())
+        place = checks.path("mnist", "folder", folder)
+        lacks, without = f"{place} has", "; without `folder` they are downloaded"
+    elif os.environ.get("NPDEEP_DATA"):
+        place = Path(os.environ["NPDEEP_DATA"])
+        lacks, without = f"$NPDEEP_DATA names {place}, which has", ""
+    else:
+        return present(cache_folder(), name) or downloaded(name, cache_folder())
+    found = present(place, name)
+    if found is None:
+        raise FileNotFoundError(f"mnist: {lacks} neither {name} nor {name}.gz{without}")
+    return found
 
 
 def present(folder: Path, name: str) -> Path | None:
@@ -155,73 +181,29 @@ def present(folder: Path, name: str) -> Path | None:
 
 def cache_folder() -> Path:
     """Where downloads are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "npdeep"
-
-
-def download(name: str, folder: Path) -> Path:
-    """Fetch name.gz from the first mirror that answers, check it, and put it into the folder under its name at the end."""
-    folder.mkdir(parents=True, exist_ok=True)
-    problems = []
-    for mirror in MIRRORS:
-        url = f"{mirror}{name}.gz"
-        try:
-            data = fetch(url, f"{name}.gz")
-            if hashlib.sha256(gzip.decompress(data)).hexdigest() != FILES[name]:
-                raise OSError("its contents are not those of MNIST")
-        except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
-            problems.append(f"{url}: {error}")
-            continue
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(data)
-        os.replace(file.name, folder / f"{name}.gz")
-        return folder / f"{name}.gz"
-    raise OSError(
-        f"mnist: {name} could not be downloaded ({'; '.join(problems)}). Put the four files of MNIST into a folder and hand "
-        "it in: mnist(folder), or set NPDEEP_DATA; or use mnist_sample(), which needs no download"
-    )
-
-
-def fetch(url: str, title: str) -> bytes:
-    """The bytes at a URL, with progress on standard error."""
-    with urllib.request.urlopen(url, timeout=30) as response:
-        total = int(response.headers.get("Content-Length") or 0)
-        got = io.BytesIO()
-        with bar(total, title) as progress:
-            while block := response.read(1 << 16):
-                got.write(block)
-                progress.update(len(block))
-    return got.getvalue()
-
-
-def bar(total: int, title: str) -> Any:
-    """tqdm's bar where it is installed, else plain percentages."""
     try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        return Percentages(total, title)
-    return tqdm(total=total or None, desc=title, unit="B", unit_scale=True)
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "npdeep"
+    except RuntimeError:                      # nobody knows where home is
+        raise OSError(f"mnist: there is no home folder for a cache. {ADVICE}") from None
 
 
-class Percentages:
-    """Progress in tens of percent.
+def downloaded(name: str, folder: Path) -> Path:
+    """The file, fetched from a mirror into the folder; or OSError with what can be done instead."""
+    shape, expected = FILES[name]
 
-    >>> with Percentages(100, "file") as progress:
-    ...     progress.update(50)
-    """
+    def check(data: bytes) -> None:
+        try:
+            array = parse_idx(io.BytesIO(data), len(data), lambda shape, dtype: check_kind(name, shape, dtype, True))
+        except zlib.error as error:
+            raise ValueError(f"it is damaged: {error}") from None
+        if sha256(array) != expected:
+            raise ValueError("its contents are not those of MNIST")
 
-    def __init__(self, total: int, title: str) -> None:
-        self.total, self.title, self.done, self.shown = total, title, 0, -1
-
-    def __enter__(self) -> "Percentages":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        print(file=sys.stderr)
-
-    def update(self, n: int) -> None:
-        """n more bytes."""
-        self.done += n
-        tenth = 10 * self.done // self.total if self.total else 0
-        if tenth > self.shown:
-            self.shown = tenth
-            print(f"\r{self.title}: {10 * tenth} %", end="", file=sys.stderr, flush=True)
+    path = folder / f"{name}.gz"
+    try:
+        download(path, MIRRORS, math.prod(shape) + 1000, check)
+    except ConnectionError as error:
+        raise OSError(f"mnist: {name} could not be downloaded ({error}). {ADVICE}") from None
+    except OSError as error:
+        raise OSError(f"mnist: the cache {folder} cannot be written ({error.strerror or error}). {ADVICE}") from None
+    return path
