@@ -403,7 +403,9 @@ class Trainer(Hinted):
         whole = depth > 0 or scale is not None or not is_mapped(targets)
         looked_at = targets if whole else targets[:batch_size]    # errors speak of all of y, unless it lies in a file
         checked = self._check_targets("fit", looked_at, len(looked_at))
-        self._try_metrics("fit", checked, batch_size, complete=whole or len(looked_at) == len(x))
+        complete = len(looked_at) == len(x)
+        self._check_metrics("fit", checked, complete)
+        self._try_metrics(checked, complete)
         checks.fitting_scale("fit", x, scale, complete=True)
         if scale is not None:                 # x is not cast as a whole; what its first row shows is found here
             self._check_batch("fit", checks.scaled("fit", x[:1], scale), targets[:1], None)
@@ -415,28 +417,24 @@ class Trainer(Hinted):
             checks.finite("fit", "x", x)
         return ArrayFeed(x, targets, sample_weight, batch_size, seed, check, shuffle, scale)
 
-    def _try_metrics(self, owner: str, y: Any, rows: int, complete: bool = True) -> None:
-        """Raise where a metric cannot measure these targets, before anything is computed: it stops nothing midway.
-
-        complete: these are all the targets. Metrics of the user's measure made-up outputs for the first rows.
-        """
-        units = self.model.output_size
-        outputs = seeds.generator(self.seed).standard_normal((len(y[:rows]), units)).astype(self.model.dtype)
+    def _check_metrics(self, owner: str, y: Any, complete: bool = True) -> None:
+        """Raise where a metric cannot measure these targets, before anything is computed. complete: they are no mere batch."""
         for metric in self.metrics:
-            self._check_metric(owner, metric, y, complete)
-            if not isinstance(metric, metrics_.BuiltIn):
-                metric(outputs, y[:rows])
+            try:
+                metric.check_targets(y, self.model.output_size, complete)
+            except (ValueError, TypeError) as error:
+                raise type(error)(f"{owner}: {error}") from None
 
-    def _check_metric(self, owner: str, metric: Metric, y: Any, complete: bool) -> None:
-        try:
-            metric.check_targets(y, self.model.output_size, complete)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"{owner}: {error}") from None
+    def _try_metrics(self, y: Any, complete: bool = True) -> None:
+        """Let custom metrics measure made-up outputs, so that one that cannot measure these targets stops nothing midway."""
+        own = [m for m in self.metrics if not isinstance(m, metrics_.BuiltIn) and (complete or not m.whole)]
+        outputs = seeds.generator(self.seed).standard_normal((len(y) if own else 0, self.model.output_size))
+        for metric in own:
+            metric(outputs.astype(self.model.dtype), y)
 
     def _check_fit_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
         batch = self._check_batch("fit", x, y, sample_weight)
-        for metric in self.metrics:
-            self._check_metric("fit", metric, batch[1], complete=False)
+        self._check_metrics("fit", batch[1], complete=False)
         return batch
 
     def _check_validation(self, data: Any, scale: Any) -> tuple[Array, Any] | None:
@@ -454,7 +452,8 @@ class Trainer(Hinted):
             for index in pieces(len(x), 1000, None):
                 checks.cast_scaled(owner, x[index], scale, self.model.dtype)
         y = self._check_targets(owner, data[1], len(x))
-        self._try_metrics("fit: validation_data", y, 32)
+        self._check_metrics(owner, y)
+        self._try_metrics(y)
         return x, y
 
     def stop(self, reason: str) -> None:
@@ -475,7 +474,7 @@ class Trainer(Hinted):
         x = checks.examples("evaluate", "x", x, self.model.input_size)
         checks.finite("evaluate", "x", x)
         y = self._check_targets("evaluate", y, len(x))
-        self._try_metrics("evaluate", y, 32)
+        self._check_metrics("evaluate", y)
         weight = check_weights("evaluate", sample_weight, len(x), self.model.dtype)
         if weight is not None and self.loss.weighting == "weights" and not weight.any():
             raise ValueError("evaluate: every sample_weight is 0: there is no row to take the mean over; leave them away, or "
