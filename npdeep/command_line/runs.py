@@ -14,7 +14,7 @@ from npdeep.common import checks, writing
 from npdeep.datasets.mnist import Split
 from npdeep.debug.diagnosis import Diagnosis, diagnose, plant
 from npdeep.debug.unrolling import unroll
-from npdeep.files import encoding, npz
+from npdeep.files import encoding, fields, npz, schema
 from npdeep.layers import (
     Activation,
     BatchNormalization,
@@ -108,6 +108,9 @@ def parse_schedule(text: str, initial: float) -> schedules.Schedule:
 
 FOLDER = Path("runs/run")
 CHECKPOINT, ARGUMENTS = "trainer.npz", "run.json"
+LONGEST = 10_000
+"""Bytes of run.json that are read: it says two things."""
+RUN = fields.record({"data": fields.lines, "batch_size": fields.whole(1)})
 
 
 def make_folder(wanted: Path, room: int = writing.ROOM) -> Path:
@@ -170,11 +173,10 @@ def reopen(folder: Path) -> tuple[Path, str, int, Trainer]:
     for name in (ARGUMENTS, CHECKPOINT):
         if not (folder / name).is_file():
             raise ValueError(f"{folder} is no run of npdeep train: it has no {name}")
-    try:
-        kept = json.loads((folder / ARGUMENTS).read_text(encoding="utf-8"))
-        data, batch_size = str(kept["data"]), int(kept["batch_size"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder / ARGUMENTS}: damaged: {error}") from None
+    with open(folder / ARGUMENTS, "rb") as file, npz.naming(folder / ARGUMENTS):
+        kept = npz.parse_json(file.read(LONGEST))
+        RUN("", kept)
+    data, batch_size = kept["data"], kept["batch_size"]
     trainer = Trainer.restore(folder / CHECKPOINT)
     writing.check_folder("train", folder, room_for(trainer))
     return folder, data, batch_size, trainer
@@ -182,8 +184,9 @@ def reopen(folder: Path) -> tuple[Path, str, int, Trainer]:
 
 def describe_file(path: Path) -> list[str]:
     """What a checkpoint file holds, as texts: the model, and, where there is one, the trainer."""
-    header, arrays = npz.read(path)
-    texts = [str(load_model(path).summary())]
+    header, arrays = schema.read(path)
+    with npz.naming(path):
+        texts = [str(Sequential.from_description(header["model"], arrays, {}).summary())]
     if "trainer" in header:
         parts, state, history = header["trainer"], header["state"], saving.restored_history(header)
         loss = parts["loss"].get("own") or encoding.as_text(parts["loss"])
@@ -198,16 +201,23 @@ def describe_file(path: Path) -> list[str]:
 def evaluate_file(path: Path, source: str) -> dict[str, float]:
     """Loss and metrics on the test digits; a file without a trainer is judged by cross entropy and accuracy."""
     x, y = load_data(source)[2]
-    trainer, y = judged(path, y)
+    trainer, y = judged(opened(path), y)
     return trainer.evaluate(x, y, scale=1)    # the digits are scaled already
 
 
-def judged(path: Path, y: Any) -> tuple[Trainer, Any]:
-    """The trainer in a checkpoint file, or a new one for its model with cross entropy; and labels as its loss wants them."""
-    header, _ = npz.read(path)
-    if "trainer" in header:
-        return Trainer.restore(path), y
-    model = load_model(path)
+def opened(path: Path) -> Trainer | Sequential:
+    """The trainer in a checkpoint file, or the model where there is no trainer."""
+    header, arrays = schema.read(path)
+    with npz.naming(path):
+        if "trainer" in header:
+            return saving.rebuild(Trainer, header, arrays)  # type: ignore[no-any-return]
+        return Sequential.from_description(header["model"], arrays, {})
+
+
+def judged(model: Trainer | Sequential, y: Any) -> tuple[Trainer, Any]:
+    """The trainer of a checkpoint file, or a new one for its model with cross entropy; and labels as its loss wants them."""
+    if isinstance(model, Trainer):
+        return model, y
     last = last_activation(model)
     if last is not None and last.activation in KLDivergence.needs:    # with one class certain it is the cross entropy
         return Trainer(model, "kl_divergence", metrics=["accuracy"]), np.eye(model.output_size)[y]
@@ -221,8 +231,10 @@ def diagnose_run(path: Path | None, source: str, fault: str | None) -> Diagnosis
     if path is None:
         return diagnose(*plant(str(fault)))
     x, y = load_data(source)[0]
-    known = y < load_model(path).output_size  # a network for digits 0 to 4 is asked about those
-    trainer, y = judged(path, y[known])
+    network = opened(path)
+    model = network.model if isinstance(network, Trainer) else network
+    known = y < model.output_size             # a network for digits 0 to 4 is asked about those
+    trainer, y = judged(network, y[known])
     return diagnose(trainer, x[known], y)
 
 

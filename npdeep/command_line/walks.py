@@ -4,9 +4,7 @@ from typing import Any
 
 from npdeep.command_line import runs
 from npdeep.common import checks
-from npdeep.files import npz
 from npdeep.kernels.arrays import Array
-from npdeep.models.sequential import load_model
 from npdeep.training.trainer import Trainer
 
 WALKED = {"layers": [30], "activation": "relu", "optimizer": "sgd", "seed": 42}
@@ -56,5 +54,5 @@ SGD(learning_rate=0.01), 0 updates>
 
 def restored(file: Any) -> Trainer:
     """The trainer in a checkpoint, or, round a model alone, one with softmax cross entropy and plain gradient descent."""
-    header, _ = npz.read(file)
-    return Trainer.restore(file) if "trainer" in header else Trainer(load_model(file), "softmax_cross_entropy", "sgd")
+    network = runs.opened(file)
+    return network if isinstance(network, Trainer) else Trainer(network, "softmax_cross_entropy", "sgd")

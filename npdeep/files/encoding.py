@@ -23,10 +23,14 @@ GROUPS: dict[str, Iterable[type]] = {
 BUILT_IN: dict[str, type] = {f"{group}.{kind.__name__}": kind for group, kinds in GROUPS.items() for kind in kinds}
 ARRAY = "array in this file"
 """The key under which the header of a checkpoint names an array."""
+UNKNOWN = object()
+"""Stands for an object that cannot be made without a class of the user's."""
+DEEPEST = 20
+"""How deep objects may lie within each other, such as a schedule within a schedule."""
 NAMES = {kind: name for name, kind in BUILT_IN.items()}
 
 
-def encode(value: Any, what: str) -> Any:
+def encode(value: Any, what: str, depth: int = 0) -> Any:
     """A value that JSON can say. Objects become their class and arguments; a class of the user's is marked as "own".
 
     Raises TypeError, naming `what`, where the value is none of these.
@@ -34,12 +38,14 @@ def encode(value: Any, what: str) -> Any:
     >>> encode(regularizers.L1(0.5), "kernel_regularizer")
     {'class': 'regularizers.L1', 'arguments': {'scale': 0.5}}
     """
+    if depth > DEEPEST:
+        raise ValueError(f"checkpoint: {checks.shortened(what, 100)} is nested more than {DEEPEST} deep, which cannot be stored")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.integer | np.floating | np.bool_):
         return value.item()
     if isinstance(value, list | tuple):
-        return [encode(item, what) for item in value]
+        return [encode(item, what, depth + 1) for item in value]
     if isinstance(value, Described):
         kind = NAMES.get(type(value), f"own.{type(value).__name__}")
         try:
@@ -48,33 +54,43 @@ def encode(value: Any, what: str) -> Any:
             raise TypeError(
                 f"checkpoint: {what} cannot be stored: {error}; keep each argument of __init__ as an attribute of its name"
             ) from None
-        return {"class": kind, "arguments": {name: encode(item, f"{what}: {name}") for name, item in arguments.items()}}
+        return {"class": kind, "arguments": {name: encode(item, f"{what}: {name}", depth + 1) for name, item in arguments.items()}}
     raise TypeError(f"checkpoint: {what} cannot be stored: {checks.describe(value)}")
 
 
-def decode(value: Any, own: Mapping[str, type]) -> Any:
+def decode(value: Any, own: Mapping[str, type] | None, where: str = "it") -> Any:
     """The object again. Classes of the user's are looked up by name in `own`; a missing one raises and is named.
+
+    own: None makes what is npdeep's alone, to see that its arguments fit; where a class of the user's is needed, the result is
+    UNKNOWN. Raises ValueError, naming the place in the header, for a class that there is not and for arguments that do not fit.
 
     >>> decode({"class": "regularizers.L1", "arguments": {"scale": 0.5}}, {})
     L1(scale=0.5)
-    >>> decode({"class": "own.Mine", "arguments": {}}, {})
+    >>> decode({"class": "own.Mine", "arguments": {}}, {}, "trainer.optimizer")
     Traceback (most recent call last):
-    ValueError: checkpoint: it holds an object of your class Mine; hand the class back in with own={'Mine': Mine}
+    ValueError: trainer.optimizer is an object of your class Mine; hand the class back in with own={'Mine': Mine}
     """
     if isinstance(value, list):
-        return [decode(item, own) for item in value]
+        decoded = [decode(item, own, f"{where}[{i}]") for i, item in enumerate(value)]
+        return UNKNOWN if any(item is UNKNOWN for item in decoded) else decoded
     if not isinstance(value, dict):
         return value
     name = value["class"]
     group, _, short = name.partition(".")
-    if group == "own" and short not in own:
-        raise ValueError(
-            f"checkpoint: it holds an object of your class {short}; hand the class back in with own={{'{short}': {short}}}"
-        )
+    if group == "own" and own is None:
+        return UNKNOWN
+    if group == "own" and short not in (own or {}):
+        raise ValueError(f"{where} is an object of your class {short}; hand the class back in with own={{'{short}': {short}}}")
     if group != "own" and name not in BUILT_IN:
-        raise ValueError(f"checkpoint: it holds an object of class {name}, which this npdeep does not know")
-    kind = own[short] if group == "own" else BUILT_IN[name]
-    return kind(**{argument: decode(item, own) for argument, item in value["arguments"].items()})
+        raise ValueError(f"{where} is an object of class {name}, which this npdeep does not know")
+    kind = (own or {})[short] if group == "own" else BUILT_IN[name]
+    arguments = {argument: decode(item, own, f"{where}.{argument}") for argument, item in value["arguments"].items()}
+    if any(item is UNKNOWN for item in arguments.values()):
+        return UNKNOWN
+    try:
+        return kind(**arguments)
+    except Exception as error:                # classes of the user's raise all kinds where arguments do not fit
+        raise ValueError(f"{where}: {error or type(error).__name__}") from None
 
 
 def as_text(value: Any) -> str:
@@ -129,13 +145,18 @@ def split_arrays(state: Any, prefix: str, arrays: dict[str, np.ndarray[Any, Any]
 
 
 def join_arrays(state: Any, arrays: Mapping[str, Any]) -> Any:
-    """The state again, with its arrays put back.
+    """The state again, with its arrays put back. Raises ValueError for one that the file does not hold.
 
     >>> join_arrays({"w": {ARRAY: "callbacks/0/w"}}, {"callbacks/0/w": np.zeros(2)})
     {'w': array([0., 0.])}
     """
+    if isinstance(state, list):
+        return [join_arrays(value, arrays) for value in state]
     if not isinstance(state, dict):
         return state
     if ARRAY in state:
-        return arrays[state[ARRAY]]
+        name = state[ARRAY]
+        if len(state) > 1 or not isinstance(name, str) or name not in arrays:
+            raise ValueError(f"it refers to an array {checks.shortened(repr(name))} that the file does not hold")
+        return arrays[name]
     return {key: join_arrays(value, arrays) for key, value in state.items()}

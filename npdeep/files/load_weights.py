@@ -8,6 +8,7 @@ from typing import Any
 
 from npdeep.common import checks
 from npdeep.common.tables import Table
+from npdeep.files import npz, schema
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Parameter
 
@@ -53,8 +54,9 @@ def restore_weights(
 ) -> LoadReport:
     """Copy arrays of a checkpoint into parameters of the same name; `scope` selects names in the file.
 
-    A layer that another one is renamed to is spoken for: the layer of that name in the file is skipped.
-    Raises ValueError, listing the candidates, where nothing is selected or nothing could be restored; then nothing has changed.
+    A layer that another one is renamed to is spoken for: the layer of that name in the file is skipped. Raises ValueError where
+    neither scope nor rename is given and file and model differ; listing the candidates, where nothing is selected or restored;
+    where numbers are not finite, or no numbers at all. Then nothing has changed.
     """
     owner = "load_weights"
     targets = {p.name: p for p in parameters}
@@ -76,15 +78,41 @@ def restore_weights(
         elif target.shape != stored[name].shape:
             report.mismatched.append((name, target.name, stored[name].shape, target.shape))
         else:
+            with npz.naming(path):
+                schema.check_numbers(name, stored[name], target.shape, name.endswith("/moving_variance"))
             report.restored.append((name, target.name))
             changes.append((target, checks.cast(owner, f"{name} in {path}", stored[name], target.value.dtype)))
     touched = {target for _, target in report.restored} | {target for _, target, _, _ in report.mismatched}
     report.untouched = [name for name in targets if name not in touched]
+    if scope is None and rename is None:
+        check_complete(report, path)
     if not changes:
-        raise ValueError(f"{owner}: nothing in {path} could be restored:\n{report}")
+        table = report.table()
+        table.rows = table.rows[:5]
+        raise ValueError(f"{owner}: nothing in {npz.visible(path)} could be restored:\n{table}")
     for target, array in changes:
         target.value = array
     return report
+
+
+def check_complete(report: LoadReport, path: Path) -> None:
+    """Raise ValueError where file and model are not of the same architecture.
+
+    >>> check_complete(LoadReport(skipped=["hidden3/kernel"], untouched=["outputs/kernel"]), Path("a.npz"))
+    Traceback (most recent call last):
+    ValueError: load_weights: a.npz is of another network: hidden3/kernel is only in the file; outputs/kernel is only in the \
+model; to restore what fits, write scope=".*", or name the layers with rename={"in the file": "in the model"}
+    """
+    faults = [f"{checks.shortened(t, 30)} is {there} in the file, {here} in the model" for _, t, there, here in report.mismatched[:1]]
+    faults += [f"{checks.shortened(name, 30)} is only in the file" for name in report.skipped[:1]]
+    faults += [f"{checks.shortened(name, 30)} is only in the model" for name in report.untouched[:1]]
+    more = len(report.mismatched) + len(report.skipped) + len(report.untouched) - len(faults)
+    if faults:
+        faults += [f"{more} more"] if more else []
+        raise ValueError(
+            f"load_weights: {checks.shortened(path.name, 40)} is of another network: {'; '.join(faults)}; to restore what fits, "
+            'write scope=".*", or name the layers with rename={"in the file": "in the model"}'
+        )
 
 
 def selected(owner: str, names: list[str], scope: Any, path: Path) -> list[str]:
@@ -102,7 +130,7 @@ def selected(owner: str, names: list[str], scope: Any, path: Path) -> list[str]:
     except re.error as error:
         raise ValueError(f"{owner}: scope {scope!r} is no regular expression: {error}") from None
     if not chosen:
-        raise ValueError(f"{owner}: no name in {path} begins with a match of {scope!r}; there are {', '.join(names)}")
+        raise ValueError(f"{owner}: no name in {path} begins with a match of {scope!r}; there are {checks.listed(names)}")
     return chosen
 
 

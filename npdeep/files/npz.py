@@ -5,12 +5,16 @@ other members are arrays by name. The header names the format's version and a ch
 is no pickle in it: reading a checkpoint runs no code.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import math
+import os
+import re
+import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,14 @@ from npdeep.kernels.arrays import Array
 FORMAT = "npdeep checkpoint"
 VERSION = 1
 HEADER = "header"
+DEEPEST = 64
+"""How deep lists and objects in a header may lie within each other: no reader can be made to run out of stack."""
+EXPANSION = 4
+"""How many times its own size an archive may hold, where somebody has compressed it."""
+PATH, FAULT = 110, 150
+"""How many characters of a file's name, and of what is wrong with it, are shown."""
+STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 MARKS = ({"float"}, {"mapping"})
 """Keys of the dicts by which JSON says what it has no words for."""
 
@@ -31,7 +43,8 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
     """Write header and arrays: to a temporary file in the same folder, flushed to the disk, then renamed.
 
     Whatever happens, `path` holds the old checkpoint or the new one, whole. Raises OSError where it cannot be written,
-    TypeError where the header holds something that JSON cannot say or an array holds Python objects.
+    TypeError where the header holds something that JSON cannot say or an array holds Python objects, ValueError where it is
+    nested too deeply.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -41,8 +54,15 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
     """
     path = check_path(path)
     check_arrays(arrays)
-    stored = {"format": FORMAT, "version": VERSION, "content": plain(header), "checksum": checksum(header, arrays)}
-    text = json.dumps(stored, ensure_ascii=False, allow_nan=False).encode()
+    try:
+        content = plain(header)
+        stored = {"format": FORMAT, "version": VERSION, "content": content, "checksum": digest(content, arrays)}
+        text = json.dumps(stored, ensure_ascii=False, allow_nan=False).encode()
+        depth = nesting(text)
+    except RecursionError:
+        depth = sys.getrecursionlimit()
+    if depth > DEEPEST:
+        raise ValueError(f"checkpoint: what is to be stored is nested more than {DEEPEST} deep, which no reader would take")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         write_members(file, {HEADER: np.frombuffer(text, np.uint8), **arrays})
@@ -50,24 +70,63 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Header and arrays of a checkpoint, after its checksum was found right.
+    """Header and arrays of a checkpoint, after its checksum was compared. What the header says is checked by `schema.read`.
 
     Raises FileNotFoundError where there is no such file, ValueError, naming the file and the fault, where it is no checkpoint,
-    of a newer format, or damaged.
+    of a newer format, or damaged, and where it would take more memory than its size allows for.
     """
     path = check_path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"checkpoint {path}: {'is a folder' if path.is_dir() else 'no such file'}")
+        raise FileNotFoundError(f"checkpoint {visible(path)}: {'is a folder' if path.is_dir() else 'no such file'}")
     with open(path, "rb") as file:
         try:
             arrays = read_members(file)
         except Exception as error:            # a damaged archive makes zipfile and NumPy raise a dozen kinds
-            fault = str(error) or type(error).__name__
-            raise ValueError(f"checkpoint {path}: damaged, or no checkpoint at all: {fault}") from None
-    header = parse_header(path, arrays.pop(HEADER, None))
-    if header["checksum"] != checksum(header["content"], arrays):
-        raise ValueError(f"checkpoint {path}: damaged: its checksum is not that of its contents")
-    return header["content"], arrays
+            raise fault(path, f"damaged, or no checkpoint at all: {error or type(error).__name__}") from None
+    with naming(path):
+        header = parse_header(arrays.pop(HEADER, None))
+        if header["checksum"] != digest(header["content"], arrays):
+            raise ValueError("damaged: its checksum is not that of its contents")
+        content = revived(header["content"])
+        if not isinstance(content, dict):
+            raise ValueError("damaged: its header is incomplete")
+    return content, arrays
+
+
+# ── errors ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def visible(path: str | Path) -> str:
+    """The name of a file as a message can show it: of a long one the end.
+
+    >>> visible("folder/" * 100 + "a.npz")[:20], visible("\\x1b[31m.npz")
+    ('…/folder/folder/fold', '\\\\x1b[31m.npz')
+    """
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+    return shown if len(shown) <= PATH else f"…{shown[1 - PATH :]}"
+
+
+def fault(path: str | Path, what: str) -> ValueError:
+    """The error for a file: its name, then what is wrong, on one line of less than 300 characters.
+
+    >>> fault("a.npz", "state.epoch must be an integer")
+    ValueError('checkpoint a.npz: state.epoch must be an integer')
+    """
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in what.removeprefix("checkpoint: "))
+    return ValueError(f"checkpoint {visible(path)}: {checks.shortened(shown, FAULT)}")
+
+
+@contextlib.contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Inside, an error about what a file holds becomes a ValueError that names the file too.
+
+    >>> with naming("a.npz"):
+    ...     checks.whole("state", "epoch", "x", minimum=0)
+    Traceback (most recent call last):
+    ValueError: checkpoint a.npz: state: epoch must be a whole number of at least 0, got the string 'x'
+    """
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise fault(path, str(error)) from None
 
 
 # ── the archive ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,16 +139,46 @@ def write_members(file: Any, arrays: Mapping[str, Array]) -> None:
 
 
 def read_members(file: Any) -> dict[str, Array]:
-    """All arrays of an archive by name. Raises all kinds of errors where it is damaged."""
+    """All arrays of an archive by name. Raises all kinds of errors where it is damaged.
+
+    No more is read than the file's size allows for: an archive that is not compressed, as `write_members` makes it, holds no
+    more bytes than it has, and a compressed one at most four times as many.
+    """
     arrays: dict[str, Array] = {}
+    size = file.seek(0, os.SEEK_END)
     with zipfile.ZipFile(file) as archive:
-        for member in archive.namelist():
-            name = member.removesuffix(".npy")
-            if name == member or name in arrays:
-                raise ValueError(f"member {member!r} is {'no array' if name == member else 'there twice'}")
-            whole = io.BytesIO(archive.read(member))    # read to its end, so that its CRC is checked before it is parsed
-            arrays[name] = np.lib.format.read_array(whole, allow_pickle=False)
+        members = archive.infolist()
+        declared = sum(member.file_size for member in members)
+        if declared > EXPANSION * size:
+            raise ValueError(f"it unpacks to {declared:,} bytes, more than {EXPANSION} times its own {size:,}")
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"member {name!r} is packed in a way that NumPy does not use")
+            if name == member.filename or name in arrays:
+                raise ValueError(f"member {name!r} is {'no array' if name == member.filename else 'there twice'}")
+            arrays[name] = read_member(archive.read(member))    # to its end, so that its CRC is checked before it is parsed
     return arrays
+
+
+def read_member(whole: bytes) -> Array:
+    """The array in an .npy file, after the size that it claims has been compared with the size that it has.
+
+    >>> file = io.BytesIO()
+    >>> np.save(file, np.arange(3))
+    >>> read_member(file.getvalue())
+    array([0, 1, 2])
+    """
+    file = io.BytesIO(whole)
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    size = len(whole) - file.tell()
+    if not dtype.hasobject and (dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize != size):
+        raise ValueError(f"an array of shape {shape} and dtype {dtype} does not have {size:,} bytes")
+    file.seek(0)
+    array: Array = np.lib.format.read_array(file, allow_pickle=False)
+    return array
 
 
 def check_arrays(arrays: Mapping[str, Array]) -> None:
@@ -126,34 +215,80 @@ def plain(value: Any) -> Any:
     return {"float": str(value)} if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def revived(item: dict[str, Any]) -> Any:
-    """A dict out of JSON, or what it stands for.
+def revived(value: Any) -> Any:
+    """What `plain` made of a value, turned back. Raises ValueError where it made no such thing.
 
     >>> revived({"float": "-inf"}), revived({"mapping": [[1, 0.5]]}), revived({"epoch": 3})
     (-inf, {1: 0.5}, {'epoch': 3})
     """
-    if set(item) == {"float"}:
-        return float(item["float"])
-    return dict(item["mapping"]) if set(item) == {"mapping"} else item
+    if isinstance(value, list):
+        return [revived(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"float"}:
+        if value["float"] not in ("nan", "inf", "-inf"):
+            raise ValueError(f"damaged: {checks.describe(value['float'])} stands for a number that is not finite")
+        return float(value["float"])
+    if set(value) == {"mapping"}:
+        return revived_pairs(value["mapping"])
+    return {key: revived(item) for key, item in value.items()}
 
 
-def parse_header(path: Path, raw: Array | None) -> dict[str, Any]:
+def revived_pairs(pairs: Any) -> dict[Any, Any]:
+    """A dict whose keys JSON could not say."""
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise ValueError("damaged: a mapping in its header is no list of pairs")
+    keys = [revived(key) for key, _ in pairs]
+    if not all(key is None or isinstance(key, bool | int | float | str) for key in keys):
+        raise ValueError("damaged: a key of a mapping in its header is neither a text nor a number")
+    return dict(zip(keys, (revived(item) for _, item in pairs), strict=True))
+
+
+def parse_header(raw: Array | None) -> dict[str, Any]:
     """The header, of this format and of a version that is understood."""
     if raw is None:
-        raise ValueError(f"checkpoint {path}: no checkpoint of npdeep: it has no header")
-    try:
-        header = json.loads(raw.tobytes(), object_hook=revived)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"checkpoint {path}: damaged: its header is not JSON: {error}") from None
+        raise ValueError("no checkpoint of npdeep: it has no header")
+    header = parse_json(raw.tobytes())
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise ValueError(f"checkpoint {path}: no checkpoint of npdeep: its header does not say '{FORMAT}'")
-    if header.get("version") != VERSION:
-        raise ValueError(
-            f"checkpoint {path}: has version {header.get('version')!r} of the format, this npdeep reads version {VERSION}"
-        )
-    if not isinstance(header.get("content"), dict) or "checksum" not in header:
-        raise ValueError(f"checkpoint {path}: damaged: its header is incomplete")
+        raise ValueError(f"no checkpoint of npdeep: its header does not say '{FORMAT}'")
+    if header.get("version") != VERSION or type(header["version"]) is not int:
+        version = checks.shortened(repr(header.get("version")))
+        raise ValueError(f"has version {version} of the format, this npdeep reads version {VERSION}")
+    if not isinstance(header.get("content"), dict) or not isinstance(header.get("checksum"), str) or len(header) != 4:
+        raise ValueError("damaged: its header is incomplete, or has more than belongs into it")
     return header
+
+
+def parse_json(raw: bytes) -> Any:
+    """What JSON says. Raises ValueError where it is none, nested too deeply, or says what JSON has no words for.
+
+    >>> parse_json(b'[' * 1000)
+    Traceback (most recent call last):
+    ValueError: damaged: its header is nested 1000 deep, more than 64
+    """
+    depth = nesting(raw)
+    if depth > DEEPEST:
+        raise ValueError(f"damaged: its header is nested {depth} deep, more than {DEEPEST}")
+    try:
+        return json.loads(raw.decode("utf-8"), parse_constant=refuse_constant)
+    except ValueError as error:
+        raise ValueError(f"damaged: its header is not JSON: {error}") from None
+
+
+def refuse_constant(name: str) -> None:
+    """NaN and Infinity are no JSON."""
+    raise ValueError(f"{name} is no number")
+
+
+def nesting(raw: bytes) -> int:
+    """How deep lists and objects lie within each other, found without parsing them: a parser would go as deep itself.
+
+    >>> nesting(b'{"a": [1, "[[["]}')
+    2
+    """
+    brackets = STRINGS.sub(b"", raw).translate(None, NO_BRACKETS)
+    opening = np.isin(np.frombuffer(brackets, np.uint8), list(b"[{"))
+    return int(np.cumsum(np.where(opening, 1, -1)).max(initial=0))
 
 
 def checksum(content: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
@@ -162,13 +297,18 @@ def checksum(content: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
     >>> checksum({}, {"a": np.zeros(2)}) == checksum({}, {"b": np.zeros(2)})
     False
     """
-    digest = hashlib.sha256(json.dumps(plain(content), sort_keys=True, ensure_ascii=False).encode())
+    return digest(plain(content), arrays)
+
+
+def digest(content: Any, arrays: Mapping[str, Array]) -> str:
+    """`checksum` of a content that is plain already, as it is in a file."""
+    result = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
         kind = np.lib.format.dtype_to_descr(array.dtype)
-        digest.update(json.dumps([name, kind, list(array.shape)]).encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
+        result.update(json.dumps([name, kind, list(array.shape)]).encode())
+        result.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return result.hexdigest()
 
 
 def check_path(path: Any) -> Path:

@@ -135,10 +135,14 @@ class Layer(Described, base=True):
     def initialize(self, seed: int, index: int) -> None:
         """Give every parameter its first value and the layer its generator of noise."""
         rng = seeds.generator(seed, seeds.INITIAL, index)
-        self.rng = seeds.generator(seed, seeds.NOISE, index)
+        self.start_noise(seed, index)
         for parameter in self.parameters:
             kind = parameter.name.rpartition("/")[2]
             parameter.value = self.initializers[kind](parameter.shape, *self.fans, rng)
+
+    def start_noise(self, seed: int, index: int) -> None:
+        """Give the layer its generator of noise."""
+        self.rng = seeds.generator(seed, seeds.NOISE, index)
 
     def add_parameter(
         self,

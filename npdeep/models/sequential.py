@@ -11,7 +11,7 @@ from npdeep.common import checks, seeds
 from npdeep.common.hinting import Hinted, settle
 from npdeep.common.hints import MODEL, by_name
 from npdeep.common.tables import Table
-from npdeep.files import encoding, npz
+from npdeep.files import encoding, npz, schema
 from npdeep.files.load_weights import LoadReport, restore_weights
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import NOTHING_YET, Layer
@@ -58,6 +58,12 @@ class Sequential(Hinted):
         dtype: Any = "float32",
         name: str | None = None,
     ) -> None:
+        self._make(layers, input_size, seed, dtype, name)
+
+    def _make(
+        self, layers: Any, input_size: Any, seed: Any, dtype: Any, name: Any, stored: Mapping[str, Array] | None = None
+    ) -> None:
+        """Check the arguments and make everything; stored: numbers to begin with, in the place of initial weights."""
         self.layers = check_layers(layers)
         self.input_size = checks.whole("Sequential", "input_size", input_size)
         self.seed = seeds.check_seed("Sequential", seed)
@@ -65,7 +71,7 @@ class Sequential(Hinted):
         self.name = checks.label("Sequential", "name", "sequential" if name in (None, "") else name)
         names = name_layers(self.layers)
         try:
-            self._build(names)
+            self._build(names, stored)
         except Exception:
             for layer in self.layers:         # they stay free for the next try
                 layer.detach()
@@ -75,16 +81,23 @@ class Sequential(Hinted):
         self.planned: tuple[int, bool] | None = None
         self.backward_layers: list[Layer] = []
 
-    def _build(self, names: list[str]) -> None:
+    def _build(self, names: list[str], stored: Mapping[str, Array] | None) -> None:
         width = self.input_size
         for layer, name in zip(self.layers, names, strict=True):
             layer.attach(name, width)
             width = layer.output_size
         self.output_size = width
         self.parameters: list[Parameter] = [p for layer in self.layers for p in layer.parameters]
+        if stored is not None:                # before memory is taken for them: they come out of a file
+            schema.check_variables(self.parameters, stored)
         self.arena: Arena = allocate(self.parameters, self.dtype)
         for index, layer in enumerate(self.layers):
-            layer.initialize(self.seed, index)
+            if stored is None:
+                layer.initialize(self.seed, index)
+                continue
+            layer.start_noise(self.seed, index)
+            for p in layer.parameters:
+                p.value = stored[p.name]
 
     # ── passes ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def forward(self, x: Any, training: bool = False) -> Array:
@@ -299,7 +312,7 @@ class Sequential(Hinted):
         `nd.load_model(path)` makes the model again, `load_weights` takes some of its weights. Raises ValueError for a name
         that does not end in .npz, OSError where the file cannot be written.
         """
-        return npz.write(path, {"model": self.description()}, {p.name: p.value for p in self.parameters})
+        return schema.write(path, {"model": self.description()}, {p.name: p.value for p in self.parameters})
 
     def load_weights(self, path: str | Path, scope: str | None = None, rename: Mapping[str, str] | None = None) -> LoadReport:
         """Restore weights and moving statistics from a checkpoint file; return a report that prints as a table.
@@ -310,8 +323,10 @@ class Sequential(Hinted):
             rename: layer names in the file → layer names in this model, for example {"hidden1": "encoder"}; a layer of the
                 file that is called "encoder" itself is then skipped.
 
-        What has no partner, or one of another shape, is reported and left alone. Raises ValueError, listing the candidates,
-        where nothing is selected or restored, and where the file is damaged; then nothing has changed.
+        Without scope and rename the file must be of the same architecture: every variable of it is restored, or none, and the
+        error names what does not fit. With one of them what has no partner, or one of another shape, is reported and left
+        alone; scope=".*" restores whatever fits. Raises ValueError, listing the candidates, where nothing is selected or
+        restored, where the file is damaged or holds no finite numbers; then nothing has changed.
 
         >>> import tempfile
         >>> import npdeep as nd
@@ -328,7 +343,7 @@ class Sequential(Hinted):
         outputs/bias    shape mismatch  outputs/bias is (3,), the model's is (5,)
         2 restored, 2 of another shape, 0 skipped, 0 left as they were
         """
-        _, arrays = npz.read(path)
+        _, arrays = schema.read(path)
         return restore_weights(self.parameters, arrays, scope, rename, Path(path))
 
     def description(self) -> dict[str, Any]:
@@ -349,15 +364,15 @@ class Sequential(Hinted):
         cls, description: Mapping[str, Any], arrays: Mapping[str, Array], own: Mapping[str, type]
     ) -> "Sequential":
         """The model that `description` describes, with these numbers; own: classes of the user's by name."""
-        layers = [encoding.decode(layer, own) for layer in description["layers"]]
-        model = cls(layers, description["input_size"], description["seed"], description["dtype"], description["name"])
-        for p in model.parameters:
-            if p.name not in arrays:
-                raise ValueError(f"checkpoint: it holds no {p.name}; is the class that was handed in the one that was saved?")
-            p.value = arrays[p.name]
+        layers = [encoding.decode(layer, own, f"model.layers[{i}]") for i, layer in enumerate(description["layers"])]
+        model = cls.__new__(cls)
+        model._make(layers, *(description[name] for name in ("input_size", "seed", "dtype", "name")), arrays)
         model.scale = description.get("scale")    # files that earlier versions wrote have none
         model.set_frozen(description["frozen"])
         model.set_generators(description["generators"])
+        for layer in model.layers:
+            if layer.draws and layer.name not in description["generators"]:
+                raise ValueError(f"model.generators lacks {layer.name!r}")
         return model
 
     # ── copies ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -492,10 +507,10 @@ def load_model(path: str | Path, own: Any = None) -> Sequential:
     >>> bool(np.all(twin.predict(np.eye(3)) == model.predict(np.eye(3))))
     True
     """
-    header, arrays = npz.read(path)
-    if "model" not in header:
-        raise ValueError(f"checkpoint {path}: holds no model")
-    return Sequential.from_description(header["model"], arrays, encoding.check_own("load_model", own))
+    own = encoding.check_own("load_model", own)
+    header, arrays = schema.read(path)
+    with npz.naming(path):
+        return Sequential.from_description(header["model"], arrays, own)
 
 
 def check_dtype(dtype: Any) -> Any:

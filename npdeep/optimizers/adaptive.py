@@ -385,4 +385,4 @@ class Nadam(Optimizer):
 
     def set_state(self, state: dict[str, float]) -> None:
         """The product of all μ."""
-        self.mu_product = float(state["mu_product"])
+        self.mu_product = checks.number("Nadam", "mu_product", state["mu_product"], minimum=0, maximum=1)

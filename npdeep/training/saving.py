@@ -1,16 +1,22 @@
 """What a trainer knows, in memory and in a file: enough to go on as if it had never stopped."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from npdeep import losses, metrics
+import numpy as np
+
+from npdeep import losses, metrics, optimizers
 from npdeep.common import checks
-from npdeep.files import encoding, npz
+from npdeep.files import encoding, fields, npz, schema
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.models.sequential import Sequential
 from npdeep.training.loop import Unfinished
 
+SQUARES = ("s", "d", "v", "largest_v", "u")
+"""Slots of npdeep's optimizers that are made of squares or sizes, and never negative."""
 PROGRESS = ("epoch", "batches_done", "seconds")
 
 
@@ -108,41 +114,99 @@ def save(trainer: Any, path: str | Path) -> Path:
             "seed": trainer.seed,
         },
         "state": state,
-        "history": {"records": trainer.history.records, "stopped_because": trainer.history.stopped_because},
+        "history": {"records": trainer.history.records, "stopped_because": visible(trainer.history.stopped_because)},
         "callbacks": [
             {"callback": name, "state": encoding.split_arrays(kept, f"callbacks/{i}/{name.partition('(')[0]}", arrays)}
             for i, (name, kept) in enumerate(watchers)
             if any(other for its_name, other in watchers if its_name == name)    # alike ones are told apart by their order
         ],
     }
-    return npz.write(path, header, arrays)
+    return schema.write(path, header, arrays)
 
 
 def restore(kind: Any, path: str | Path, loss: Any, own_metrics: Any, own: Any) -> Any:
     """A trainer (of class `kind`) from a file that `save` wrote."""
-    header, arrays = npz.read(path)
-    if "trainer" not in header:
-        raise ValueError(f"checkpoint {path}: holds a model without a trainer; read it with nd.load_model(path)")
     classes = encoding.check_own("Trainer.restore", own)
-    model = Sequential.from_description(header["model"], arrays, classes)
-    parts = header["trainer"]
-    own_metrics = check_own_metrics(own_metrics, [metric["name"] for metric in parts["metrics"]])
+    header, arrays = schema.read(path)
+    if "trainer" not in header:
+        raise npz.fault(path, "holds a model without a trainer; read it with nd.load_model(path)")
+    given = check_own_metrics(own_metrics, [metric["name"] for metric in header["trainer"]["metrics"]])
+    with npz.naming(path):
+        return rebuild(kind, header, arrays, loss, given, classes)
+
+
+def rebuild(
+    kind: Any,
+    header: dict[str, Any],
+    arrays: dict[str, Array],
+    loss: Any = None,
+    own_metrics: Mapping[str, metrics.Metric] = MappingProxyType({}),
+    own: Mapping[str, type] = MappingProxyType({}),
+) -> Any:
+    """A trainer from what `schema.read` gave. Raises ValueError where the parts do not fit together, or something is missing."""
+    model = Sequential.from_description(header["model"], arrays, own)
+    parts, state = header["trainer"], header["state"]
     trainer = kind(
         model,
-        decode_loss(parts["loss"], loss, classes),
-        encoding.decode(parts["optimizer"], classes),
-        encoding.decode(parts["clipping"], classes),
-        [decode_metric(metric, own_metrics, classes) for metric in parts["metrics"]],
+        decode_loss(parts["loss"], loss, own),
+        encoding.decode(parts["optimizer"], own, "trainer.optimizer"),
+        encoding.decode(parts["clipping"], own, "trainer.clipping"),
+        [decode_metric(metric, own_metrics, own) for metric in parts["metrics"]],
         parts["seed"],
     )
     slots = {name: arrays[name] for name in slot_views(trainer) if name in arrays}
-    variables = {p.name: arrays[p.name] for p in model.parameters}
-    set_trainer_state(trainer, {**encoding.join_arrays(header["state"], arrays), "variables": variables, "slots": slots})
+    state = {**state, "variables": {p.name: arrays[p.name] for p in model.parameters}, "slots": slots}
+    check_state(trainer, state, "state")
+    set_trainer_state(trainer, state)
     trainer.history = restored_history(header)
-    trainer.callback_states = [
-        (entry["callback"], encoding.join_arrays(entry["state"], arrays)) for entry in header["callbacks"]
-    ]
+    for i, entry in enumerate(header["callbacks"]):
+        if "winner" in entry["state"] and entry["callback"].startswith("EarlyStopping("):
+            check_state(trainer, entry["state"]["winner"], f"callbacks[{i}].state.winner")
+    trainer.callback_states = [(entry["callback"], entry["state"]) for entry in header["callbacks"]]
     return trainer
+
+
+def check_state(trainer: Any, state: dict[str, Any], where: str) -> None:
+    """Raise ValueError where a state out of a file cannot be one of this trainer."""
+    model, optimizer = trainer.model, trainer.optimizer
+    slots = slot_views(trainer)
+    check_same_shapes({**{p.name: p.value for p in model.parameters}, **slots}, {**state["variables"], **state["slots"]})
+    schema.check_variables(model.parameters, state["variables"])
+    squares = {optimizer.label(name) for name in optimizer.slot_names if name in SQUARES}
+    for name, view in slots.items():
+        never_negative = type(optimizer) in optimizers.KNOWN.values() and name.rpartition("/")[2] in squares
+        schema.check_numbers(name, state["slots"][name], view.shape, never_negative, infinite=True)
+    for what, there, here in (
+        ("generators", state["generators"], model.generators()),
+        *([("optimizer", state["optimizer"], optimizer.state())] if type(optimizer) in optimizers.KNOWN.values() else []),
+    ):
+        if set(there) != set(here):
+            raise ValueError(f"{where}.{what} must be of {checks.listed(here) or 'nothing'}, got {checks.listed(there) or 'nothing'}")
+    check_unfinished(trainer, state, f"{where}.unfinished")
+
+
+def check_unfinished(trainer: Any, state: dict[str, Any], where: str) -> None:
+    """Raise ValueError where the sums of an epoch in progress are not those of this trainer's metrics, row by row."""
+    unfinished = state.get("unfinished")
+    if unfinished is None:
+        return
+    rows, wanted = unfinished["rows"], 1 + len(trainer.metrics)
+    if len(unfinished["sums"]) != wanted:
+        raise ValueError(f"{where}.sums must be {wanted} numbers, of the loss and of each metric, got {len(unfinished['sums'])}")
+    outputs, targets = (unfinished.get(name) for name in ("outputs", "targets"))
+    if outputs is not None and np.shape(outputs) != (rows, trainer.model.output_size):
+        raise ValueError(f"{where}.outputs must have the shape {(rows, trainer.model.output_size)}, got {np.shape(outputs)}")
+    if isinstance(targets, np.ndarray) and (targets.ndim == 0 or len(targets) != rows):
+        raise ValueError(f"{where}.targets must have {rows} rows, got shape {targets.shape}")
+
+
+def visible(text: str) -> str:
+    """A text without what a terminal would take for a command.
+
+    >>> visible("early \\x1b[31mstopping")
+    'early \\\\x1b[31mstopping'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)[: fields.LONGEST]
 
 
 def restored_history(header: dict[str, Any]) -> History:
@@ -157,13 +221,13 @@ def encode_loss(loss: losses.Loss) -> Any:
     return {"own": loss.title} if isinstance(loss, losses.OwnLoss) else encoding.encode(loss, "loss")
 
 
-def decode_loss(stored: Any, given: Any, own: dict[str, type]) -> Any:
+def decode_loss(stored: Any, given: Any, own: Mapping[str, type]) -> Any:
     """The stored loss, or the one handed in; a missing own loss is named."""
     if given is not None:
         return given
     if "own" in stored:
         raise ValueError(f"Trainer.restore: it was trained with your own loss {stored['own']}; hand it in: loss=...")
-    return encoding.decode(stored, own)
+    return encoding.decode(stored, own, "trainer.loss")
 
 
 def encode_metric(metric: metrics.Metric) -> Any:
@@ -172,13 +236,13 @@ def encode_metric(metric: metrics.Metric) -> Any:
     return {"name": metric.name, "object": None if own else encoding.encode(metric, f"metric {metric.name!r}")}
 
 
-def decode_metric(stored: Any, given: dict[str, metrics.Metric], own: dict[str, type]) -> metrics.Metric:
+def decode_metric(stored: Any, given: Mapping[str, metrics.Metric], own: Mapping[str, type]) -> metrics.Metric:
     """The metric of this name that was handed in, or the stored one; a missing own metric is named."""
     if stored["name"] in given:
         return given[stored["name"]]
     if stored["object"] is None:
         raise ValueError(f"Trainer.restore: it was measured by your own metric {stored['name']}; hand it in: metrics=[...]")
-    return encoding.decode(stored["object"], own)  # type: ignore[no-any-return]
+    return encoding.decode(stored["object"], own, f"metric {stored['name']}")  # type: ignore[no-any-return]
 
 
 def check_own_metrics(given: Any, known: list[str]) -> dict[str, metrics.Metric]:
