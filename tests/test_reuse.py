@@ -251,7 +251,7 @@ def test_an_own_class_that_has_changed_since_is_noticed(tmp_path):
     path = nd.Sequential([Scale(name="s")], 2).save(tmp_path / "s.npz")
     with pytest.raises(ValueError, match="holds no s/exponent; is the class that was handed in the one that was saved"):
         nd.load_model(path, own={"Scale": Other})
-    with pytest.raises(ValueError, match=r"Parameter s/factor: value must have the shape \(2,\), got \(1,\)"):
+    with pytest.raises(ValueError, match=r"s/factor must have the shape \(2,\), got \(1,\)"):
         nd.load_model(path, own={"Scale": Wider})
 
 
@@ -346,11 +346,42 @@ def test_layers_of_another_shape_keep_their_bits_beside_restored_ones(stored):
     old, path = stored
     new = network("hidden1", "hidden2", "hidden10", units=3, seed=1)       # hidden10 is the last one here: 2 wide
     last = new.layer("hidden10").kernel.value.copy()
-    report = new.load_weights(path)
+    report = new.load_weights(path, scope=".*")
     assert [name for name, *_ in report.mismatched] == ["hidden10/kernel", "hidden10/bias"]
     assert report.skipped == ["outputs/kernel", "outputs/bias"]
     np.testing.assert_array_equal(new.layer("hidden10").kernel.value, last)
     np.testing.assert_array_equal(new.layer("hidden2").kernel.value, old.layer("hidden2").kernel.value)
+
+
+NAMES = ("hidden1", "hidden2", "hidden10", "outputs")
+OTHER_NETWORKS = {
+    "wider": (lambda: network(*NAMES, units=4), r"hidden1/kernel is \(3, 3\) in the file, \(3, 4\) here"),
+    "other inputs": (lambda: network(*NAMES, inputs=4), r"hidden1/kernel is \(3, 3\) in the file"),
+    "a layer less": (lambda: network("hidden1", "hidden2", "outputs"), r"hidden10/kernel is only in the file; 1 more;"),
+    "a layer more": (lambda: network("hidden0", *NAMES), "hidden0/kernel is only in the model; 1 more"),
+    "another name": (
+        lambda: network("hidden1", "hidden2", "hidden10", "logits"),
+        "outputs/kernel is only in the file; logits/kernel is only in the model; 2 more;",
+    ),
+    "nothing in common": (lambda: network("a"), "hidden1/kernel is only in the file; a/kernel is only in the model; 8 more"),
+    "no bias": (lambda: nd.Sequential([Dense(3, use_bias=False, name="hidden1")], 3), "hidden1/bias is only in the file; 6"),
+    "long names": (lambda: network(*("n" * 99 + str(i) for i in range(5))), "hidden1/kernel is only in the file; n+…"),
+}
+
+
+@pytest.mark.parametrize("other", OTHER_NETWORKS)
+def test_a_file_of_another_architecture_is_refused_unless_a_part_is_asked_for(stored, other):
+    make, message = OTHER_NETWORKS[other]
+    _, path = stored
+    new = make()
+    before = arena_bits(new)
+    with pytest.raises(ValueError, match=rf"load_weights: old\.npz is of another network: .*{message}") as refused:
+        new.load_weights(path)
+    assert arena_bits(new) == before
+    assert 'write scope=".*", or name the layers with rename={' in str(refused.value)
+    assert len(str(refused.value)) < 300
+    if other not in ("nothing in common", "long names"):     # there is something that fits: the cure works
+        assert new.load_weights(path, scope=".*").restored
 
 
 @pytest.mark.parametrize(

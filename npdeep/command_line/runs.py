@@ -23,7 +23,7 @@ from npdeep.layers import (
     Layer,
 )
 from npdeep.losses import KLDivergence
-from npdeep.models.sequential import Sequential, load_model
+from npdeep.models.sequential import Sequential
 from npdeep.training import saving
 from npdeep.training.trainer import Trainer, last_activation
 
@@ -173,7 +173,7 @@ def reopen(folder: Path) -> tuple[Path, str, int, Trainer]:
     for name in (ARGUMENTS, CHECKPOINT):
         if not (folder / name).is_file():
             raise ValueError(f"{folder} is no run of npdeep train: it has no {name}")
-    with open(folder / ARGUMENTS, "rb") as file, npz.naming(folder / ARGUMENTS):
+    with open(folder / ARGUMENTS, "rb") as file, npz.naming(folder / ARGUMENTS, "run"):
         kept = npz.parse_json(file.read(LONGEST))
         RUN("", kept)
     data, batch_size = kept["data"], kept["batch_size"]

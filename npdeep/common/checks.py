@@ -137,6 +137,15 @@ def label(owner: str, what: str, value: Any) -> str:
     return value
 
 
+def visible(text: str, keep: str = "") -> str:
+    """The text with every character that cannot be seen (but those to keep) spelled out, so that a terminal only shows it.
+
+    >>> visible("\\x1b[31mred\\n")
+    '\\\\x1b[31mred\\\\n'
+    """
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
+
+
 def shortened(text: str, longest: int = 60) -> str:
     """The text, or its beginning: no message is flooded by what a user, or a file, has put into it.
 

@@ -39,7 +39,7 @@ def encode(value: Any, what: str, depth: int = 0) -> Any:
     {'class': 'regularizers.L1', 'arguments': {'scale': 0.5}}
     """
     if depth > DEEPEST:
-        raise ValueError(f"checkpoint: {checks.shortened(what, 100)} is nested more than {DEEPEST} deep, which cannot be stored")
+        raise ValueError(f"checkpoint: {checks.shortened(what, 100)} is nested more than {DEEPEST} deep and cannot be stored")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.integer | np.floating | np.bool_):
@@ -54,7 +54,8 @@ def encode(value: Any, what: str, depth: int = 0) -> Any:
             raise TypeError(
                 f"checkpoint: {what} cannot be stored: {error}; keep each argument of __init__ as an attribute of its name"
             ) from None
-        return {"class": kind, "arguments": {name: encode(item, f"{what}: {name}", depth + 1) for name, item in arguments.items()}}
+        encoded = {name: encode(item, f"{what}: {name}", depth + 1) for name, item in arguments.items()}
+        return {"class": kind, "arguments": encoded}
     raise TypeError(f"checkpoint: {what} cannot be stored: {checks.describe(value)}")
 
 

@@ -1,7 +1,7 @@
 """What a field of a file's header may hold: small checks that are put together into a schema.
 
-A check is called with the field's place in the header and its value, and raises ValueError, naming the place, where the value is
-of another type, out of range, too long or not printable.
+A check is called with the field's place in the header and its value. It raises ValueError, naming the place, where the value
+is of another type, out of range, too long or not printable.
 """
 
 import math
@@ -27,7 +27,7 @@ def wrong(where: str, wanted: str, value: Any) -> ValueError:
     >>> wrong("state.epoch", "an integer", "x")
     ValueError("state.epoch must be an integer, got the string 'x'")
     """
-    return ValueError(f"{where} must be {wanted}, got {checks.describe(value)}")
+    return ValueError(f"{where or 'it'} must be {wanted}, got {checks.describe(value)}")
 
 
 def whole(minimum: int = 0, maximum: int = LARGEST) -> Check:
@@ -167,10 +167,10 @@ def record(required: dict[str, Check], optional: dict[str, Check] | None = None,
             raise wrong(where, "an object", value)
         for name in required:
             if name not in value:
-                raise ValueError(f"{where or 'its header'} lacks {name!r}")
+                raise ValueError(f"{where or 'it'} lacks {name!r}")
         for name, item in value.items():
             if name not in known and others is None:
-                raise ValueError(f"{where or 'its header'} has the unknown key {checks.shortened(repr(name))}")
+                raise ValueError(f"{where or 'it'} has the unknown key {checks.shortened(repr(name))}")
             if name not in known:
                 label(f"a key of {where}", name)
             known.get(name, others or label)(f"{where}.{name}" if where else name, item)

@@ -103,15 +103,16 @@ def check_complete(report: LoadReport, path: Path) -> None:
     ValueError: load_weights: a.npz is of another network: hidden3/kernel is only in the file; outputs/kernel is only in the \
 model; to restore what fits, write scope=".*", or name the layers with rename={"in the file": "in the model"}
     """
-    faults = [f"{checks.shortened(t, 30)} is {there} in the file, {here} in the model" for _, t, there, here in report.mismatched[:1]]
+    unlike = report.mismatched[:1]
+    faults = [f"{checks.shortened(name, 30)} is {there} in the file, {here} here" for _, name, there, here in unlike]
     faults += [f"{checks.shortened(name, 30)} is only in the file" for name in report.skipped[:1]]
     faults += [f"{checks.shortened(name, 30)} is only in the model" for name in report.untouched[:1]]
     more = len(report.mismatched) + len(report.skipped) + len(report.untouched) - len(faults)
     if faults:
         faults += [f"{more} more"] if more else []
         raise ValueError(
-            f"load_weights: {checks.shortened(path.name, 40)} is of another network: {'; '.join(faults)}; to restore what fits, "
-            'write scope=".*", or name the layers with rename={"in the file": "in the model"}'
+            f"load_weights: {checks.shortened(path.name, 40)} is of another network: {'; '.join(faults)}; to restore what "
+            'fits, write scope=".*", or name the layers with rename={"in the file": "in the model"}'
         )
 
 

@@ -98,24 +98,24 @@ def visible(path: str | Path) -> str:
     """The name of a file as a message can show it: of a long one the end.
 
     >>> visible("folder/" * 100 + "a.npz")[:20], visible("\\x1b[31m.npz")
-    ('…/folder/folder/fold', '\\\\x1b[31m.npz')
+    ('…older/folder/folder', '\\\\x1b[31m.npz')
     """
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+    shown = checks.visible(str(path))
     return shown if len(shown) <= PATH else f"…{shown[1 - PATH :]}"
 
 
-def fault(path: str | Path, what: str) -> ValueError:
+def fault(path: str | Path, what: str, kind: str = "checkpoint") -> ValueError:
     """The error for a file: its name, then what is wrong, on one line of less than 300 characters.
 
     >>> fault("a.npz", "state.epoch must be an integer")
     ValueError('checkpoint a.npz: state.epoch must be an integer')
     """
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in what.removeprefix("checkpoint: "))
-    return ValueError(f"checkpoint {visible(path)}: {checks.shortened(shown, FAULT)}")
+    shown = checks.shortened(checks.visible(what.removeprefix("checkpoint: ")), FAULT)
+    return ValueError(f"{kind} {visible(path)}: {shown}")
 
 
 @contextlib.contextmanager
-def naming(path: str | Path) -> Iterator[None]:
+def naming(path: str | Path, kind: str = "checkpoint") -> Iterator[None]:
     """Inside, an error about what a file holds becomes a ValueError that names the file too.
 
     >>> with naming("a.npz"):
@@ -126,7 +126,7 @@ def naming(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise fault(path, str(error)) from None
+        raise fault(path, str(error), kind) from None
 
 
 # ── the archive ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -156,7 +156,7 @@ def read_members(file: Any) -> dict[str, Array]:
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"member {name!r} is packed in a way that NumPy does not use")
             if name == member.filename or name in arrays:
-                raise ValueError(f"member {name!r} is {'no array' if name == member.filename else 'there twice'}")
+                raise ValueError(f"member {member.filename!r} is {'no array' if name == member.filename else 'there twice'}")
             arrays[name] = read_member(archive.read(member))    # to its end, so that its CRC is checked before it is parsed
     return arrays
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.common import checks
 from npdeep.files import encoding, npz
 from npdeep.files.fields import (
     Check,
@@ -166,22 +165,24 @@ def checked(content: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, A
     for name in arrays:
         if not ARRAY_NAME.fullmatch(name):
             raise wrong("the name of an array", "that of a variable, a slot or a callback's", name)
-    with_arrays = {key: encoding.join_arrays(content[key], arrays) for key in ("state", "callbacks") if key in content}
-    joined = {**content, **with_arrays}
+    holders = [key for key in ("state", "callbacks") if key in content]
+    joined: dict[str, Any] = {**content, **{key: encoding.join_arrays(content[key], arrays) for key in holders}}
     if "trainer" not in content:
         CONTENT("", joined)
         return joined
     WITH_TRAINER("", joined)
     parts = joined["trainer"]
-    objects = {name: parts[name] for name in ("optimizer", "clipping", "loss") if parts[name] is not None and "own" not in parts[name]}
-    for i, metric in enumerate(parts["metrics"]):
-        objects[f"metrics[{i}]"] = metric["object"]
+    objects = {name: parts[name] for name in ("optimizer", "clipping", "loss")}
+    objects.update({f"metrics[{i}]": metric["object"] for i, metric in enumerate(parts["metrics"])})
     for name, stored in objects.items():      # they are small: their arguments are checked by making them
-        encoding.decode(stored, None, f"trainer.{name}")
+        if stored is not None and "own" not in stored:
+            encoding.decode(stored, None, f"trainer.{name}")
     return joined
 
 
-def check_numbers(name: str, array: Array, shape: tuple[int, ...], never_negative: bool = False, infinite: bool = False) -> None:
+def check_numbers(
+    name: str, array: Array, shape: tuple[int, ...], never_negative: bool = False, infinite: bool = False
+) -> None:
     """Raise ValueError where an array of a file cannot be that of a network.
 
     infinite: may there be infinities? Squares of large gradients are infinite in float32, without harm to the weights.

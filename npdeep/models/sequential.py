@@ -366,7 +366,8 @@ class Sequential(Hinted):
         """The model that `description` describes, with these numbers; own: classes of the user's by name."""
         layers = [encoding.decode(layer, own, f"model.layers[{i}]") for i, layer in enumerate(description["layers"])]
         model = cls.__new__(cls)
-        model._make(layers, *(description[name] for name in ("input_size", "seed", "dtype", "name")), arrays)
+        seed, name = description["seed"], description["name"]
+        model._make(layers, description["input_size"], seed, description["dtype"], name, arrays)
         model.scale = description.get("scale")    # files that earlier versions wrote have none
         model.set_frozen(description["frozen"])
         model.set_generators(description["generators"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from npdeep import losses, metrics, optimizers
 from npdeep.common import checks
-from npdeep.files import encoding, fields, npz, schema
+from npdeep.files import encoding, npz, schema
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.models.sequential import Sequential
@@ -114,7 +114,10 @@ def save(trainer: Any, path: str | Path) -> Path:
             "seed": trainer.seed,
         },
         "state": state,
-        "history": {"records": trainer.history.records, "stopped_because": visible(trainer.history.stopped_because)},
+        "history": {
+            "records": trainer.history.records,
+            "stopped_because": checks.visible(trainer.history.stopped_because, keep="\n"),
+        },
         "callbacks": [
             {"callback": name, "state": encoding.split_arrays(kept, f"callbacks/{i}/{name.partition('(')[0]}", arrays)}
             for i, (name, kept) in enumerate(watchers)
@@ -143,7 +146,7 @@ def rebuild(
     own_metrics: Mapping[str, metrics.Metric] = MappingProxyType({}),
     own: Mapping[str, type] = MappingProxyType({}),
 ) -> Any:
-    """A trainer from what `schema.read` gave. Raises ValueError where the parts do not fit together, or something is missing."""
+    """A trainer from what `schema.read` gave. Raises ValueError where parts are missing or do not fit together."""
     model = Sequential.from_description(header["model"], arrays, own)
     parts, state = header["trainer"], header["state"]
     trainer = kind(
@@ -181,7 +184,8 @@ def check_state(trainer: Any, state: dict[str, Any], where: str) -> None:
         *([("optimizer", state["optimizer"], optimizer.state())] if type(optimizer) in optimizers.KNOWN.values() else []),
     ):
         if set(there) != set(here):
-            raise ValueError(f"{where}.{what} must be of {checks.listed(here) or 'nothing'}, got {checks.listed(there) or 'nothing'}")
+            wanted, got = (checks.listed(sorted(names), 50) or "nothing" for names in (here, there))
+            raise ValueError(f"{where}.{what} must be of {wanted}, got {got}")
     check_unfinished(trainer, state, f"{where}.unfinished")
 
 
@@ -192,21 +196,12 @@ def check_unfinished(trainer: Any, state: dict[str, Any], where: str) -> None:
         return
     rows, wanted = unfinished["rows"], 1 + len(trainer.metrics)
     if len(unfinished["sums"]) != wanted:
-        raise ValueError(f"{where}.sums must be {wanted} numbers, of the loss and of each metric, got {len(unfinished['sums'])}")
+        raise ValueError(f"{where}.sums must be {wanted} numbers, for loss and metrics, got {len(unfinished['sums'])}")
     outputs, targets = (unfinished.get(name) for name in ("outputs", "targets"))
     if outputs is not None and np.shape(outputs) != (rows, trainer.model.output_size):
         raise ValueError(f"{where}.outputs must have the shape {(rows, trainer.model.output_size)}, got {np.shape(outputs)}")
     if isinstance(targets, np.ndarray) and (targets.ndim == 0 or len(targets) != rows):
         raise ValueError(f"{where}.targets must have {rows} rows, got shape {targets.shape}")
-
-
-def visible(text: str) -> str:
-    """A text without what a terminal would take for a command.
-
-    >>> visible("early \\x1b[31mstopping")
-    'early \\\\x1b[31mstopping'
-    """
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)[: fields.LONGEST]
 
 
 def restored_history(header: dict[str, Any]) -> History:
