@@ -4,6 +4,7 @@ Run it with that version on the path. Beside the files it writes what they must 
 """
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -47,57 +48,47 @@ def watchers(folder):
     ]
 
 
-def interrupted(trainer, at, folder, watching):
-    """Train, and save in the middle of an epoch."""
+def save_in_fit(trainer, at, path, watching=()):
+    """Train, and save in the middle of an epoch, while the callbacks are at work."""
     x, y = data()
-
-    def interrupt(t):
-        if t.iteration == at:
-            raise KeyboardInterrupt
-
-    try:
-        last = [*watching, callbacks.LambdaCallback(on_step_end=interrupt)]
-        trainer.fit(x, y, epochs=9, validation_data=(x, y), callbacks=last, **RUN)
-    except KeyboardInterrupt:
-        return trainer
+    last = callbacks.LambdaCallback(on_step_end=lambda t: t.save(path) if t.iteration == at else None)
+    trainer.fit(x, y, epochs=4, validation_data=(x, y), callbacks=[*watching, last], **RUN)
 
 
-def trainers(folder):
-    """By the names of their files."""
+def write_trainers(folder):
+    """Four runs: with callbacks, with schedules and frozen layers, with numbers beside the slots, and not yet begun."""
     adam = nd.Trainer(network(), "softmax_cross_entropy", nd.optimizers.Adam(0.01), "clip_by_global_norm", ["accuracy"])
     schedule = schedules.Warmup(schedules.PowerDecay(0.05, 10), 3)
     momentum = nd.optimizers.Nesterov(schedule, schedules.OneCycle(0.85, 200, start=0.95, final=0.95))
     scheduled = nd.Trainer(network("a name, with \"quotes\""), nd.losses.SoftmaxCrossEntropy(0.1), momentum)
     scheduled.model.freeze("hidden1")
     nadam = nd.Trainer(network(), "softmax_cross_entropy", "nadam", metrics=["accuracy", nd.metrics.TopKAccuracy(2)])
-    return {
-        "adam": interrupted(adam, 10, folder, watchers(folder)),
-        "scheduled": interrupted(scheduled, 7, folder, []),
-        "nadam": interrupted(nadam, 8, folder, []),
-        "untrained": nd.Trainer(network(), "hinge", nd.optimizers.RMSProp(momentum=0.9, centered=True)),
-    }
+    save_in_fit(adam, 10, FOLDER / "adam.npz", watchers(folder))
+    save_in_fit(scheduled, 7, FOLDER / "scheduled.npz")
+    save_in_fit(nadam, 9, FOLDER / "nadam.npz")
+    nd.Trainer(network(), "hinge", nd.optimizers.RMSProp(momentum=0.9, centered=True)).save(FOLDER / "untrained.npz")
 
 
 def main():
     """Write the files, and what their trainers predict and weigh after one more epoch."""
-    import tempfile
-
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(nd.__file__).parent, capture_output=True, text=True, check=True)
+    command = ["git", "-C", str(Path(nd.__file__).parent), "rev-parse", "HEAD"]
+    head = subprocess.run(command, capture_output=True, text=True, check=True)
     assert head.stdout.startswith(WRITTEN_BY), "npdeep on the path is another version"
     FOLDER.mkdir(exist_ok=True)
     x, y = data()
     expected = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, trainer in trainers(Path(folder)).items():
-            trainer.save(FOLDER / f"{name}.npz")
-            expected[f"{name}/outputs"] = trainer.model.predict(x)
-            if name != "untrained":
-                trainer.fit(x, y, validation_data=(x, y), **RUN)
-                expected[f"{name}/values"] = trainer.model.arena.values
-                expected[f"{name}/loss"] = np.array(trainer.history["loss"])
-        model = nd.Sequential([nd.Dropout(0.5), nd.Dense(4), nd.Dense(2)], WIDTH, seed=3, dtype="float64", name="only noise")
-        model.save(FOLDER / "model.npz")
-        expected["model/outputs"] = model.predict(x)
+        write_trainers(Path(folder))
+    for name in ("adam", "scheduled", "nadam", "untrained"):
+        trainer = nd.Trainer.restore(FOLDER / f"{name}.npz")
+        expected[f"{name}/outputs"] = trainer.model.predict(x)
+        if name != "untrained":
+            trainer.fit(x, y, validation_data=(x, y), **RUN)
+            expected[f"{name}/values"] = trainer.model.arena.values
+            expected[f"{name}/loss"] = np.array(trainer.history["loss"])
+    model = nd.Sequential([nd.Dropout(0.5), nd.Dense(4), nd.Dense(2)], WIDTH, seed=3, dtype="float64", name="only noise")
+    model.save(FOLDER / "model.npz")
+    expected["model/outputs"] = model.predict(x)
     np.savez_compressed(FOLDER / "expected.npz", **expected)
 
 
