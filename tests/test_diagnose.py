@@ -14,6 +14,7 @@ from npdeep.command_line.main import main
 from npdeep.debug import FAULTS, diagnose
 from npdeep.debug.diagnosis.advice import ADVICE, READ
 from npdeep.debug.diagnosis.diagnose import ORDER
+from npdeep.debug.diagnosis.present import already
 from npdeep.teaching.lesson.networks import NETWORKS
 
 
@@ -130,6 +131,31 @@ def test_networks_that_are_well_have_no_finding_on_the_sample(name, digits):
         assert kinds(trainer, x[start : start + rows], y[start : start + rows]) == []
 
 
+@pytest.mark.parametrize("name", BENCHMARK.KINDS)
+def test_networks_of_many_kinds_that_are_well_have_no_finding(name):
+    kinds, report = BENCHMARK.findings_over_training(name, seed=11)  # the benchmark has other seeds
+    assert kinds == set(), report
+    assert "nothing looks wrong" in report.headline
+
+
+@pytest.mark.parametrize("name", BENCHMARK.WELL)
+def test_few_rows_are_never_at_chance_level_in_a_network_that_is_well(name, digits):
+    (x, y), _ = digits
+    trainer = BENCHMARK.trainer_of(name)
+    trainer.fit(x[:1500], y[:1500], epochs=1, batch_size=BENCHMARK.WELL[name][2], verbose=False)
+    for start in range(0, 400, 80 if name == "W6" else 20):
+        rows = slice(start, start + 2 + start // 20 % 8)
+        report = diagnose(trainer, x[rows], y[rows])
+        assert report.kinds == []
+        assert report.too_few == (not looks_fitted(trainer, x[rows], y[rows])) or "nothing" in report.headline
+
+
+def looks_fitted(trainer, x, y):
+    share = np.bincount(y) / len(y)
+    share = share[share > 0]
+    return trainer.evaluate(x, y)["loss"] < -0.25 * (share * np.log(share)).sum()
+
+
 @pytest.mark.parametrize("name", ["W1", "W5"])
 def test_networks_that_are_well_have_no_finding_on_mnist(name, full_mnist):
     x, y = full_mnist[0]
@@ -176,9 +202,9 @@ def test_dead_units_behind_batch_normalization_and_dropout(digits):
     trainer.fit(x[:500], y[:500], epochs=5, verbose=False)
     trainer.model.layer("bn").beta.value[:20] = -30
     finding = only(diagnose(trainer, x[:500], y[:500]), "dead")
-    assert (finding.layer, finding.evidence["units"], finding.evidence["by_bias"]) == ("a", 20, 20)
+    assert (finding.layer, finding.evidence["units"], finding.evidence["by_bias"]) == ("bn", 20, 20)
     assert finding.evidence["mean_bias"] == -30
-    assert finding.evidence["revivable"] == 1     # the first layer still learns
+    assert finding.evidence["revivable"] == 1  # the first layer still learns
 
 
 def test_a_layer_that_gets_zeros_is_dead_by_its_input():
@@ -192,7 +218,7 @@ def test_few_rows_do_not_make_a_sparse_unit_dead(digits):
     (x, y), _ = digits
     trainer = network(*hidden(), nd.Dense(10))
     layer = trainer.model.layer("dense")
-    layer.bias.value[:25] = -np.quantile(x @ layer.kernel.value[:, :25], 0.95, axis=0)    # they fire on one row in twenty
+    layer.bias.value[:25] = -np.quantile(x @ layer.kernel.value[:, :25], 0.95, axis=0)  # they fire on one row in twenty
     assert "dead" not in kinds(trainer, x[:20], y[:20])
     assert "dead" not in kinds(trainer, x[:1000], y[:1000])
     layer.bias.value[:25] = -50
@@ -213,6 +239,303 @@ def test_dead_units_above_maxout_whose_biases_are_those_of_its_pieces(digits):
     assert only(diagnose(trainer, x[:300], y[:300]), "dead").evidence["units"] == 20
 
 
+# ── a few rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([[0.0], [1.0], [1.0], [0.0]])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_xor_of_four_rows_is_never_well_unless_it_is_fitted(seed):
+    trainer = network(
+        *hidden(2), nd.Dense(1), input_size=2, loss="binary_cross_entropy", optimizer=nd.optimizers.Adam(0.1), seed=seed
+    )
+    trainer.fit(*XOR, epochs=1000, verbose=False)
+    report, loss = diagnose(trainer, *XOR), trainer.evaluate(*XOR)["loss"]
+    if loss > 0.98 * math.log(2):
+        assert {"chance_level", "dead"} <= set(report.kinds)
+    elif loss > 0.25 * math.log(2):
+        assert report.headline.count("too few rows to judge") == 1
+    else:
+        assert "nothing looks wrong" in report.headline
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4, 7, 9, 10, 50])
+def test_chance_level_is_judged_whatever_the_number_of_rows(rows, rng):
+    x, y = rng.standard_normal((rows, 3)), np.arange(rows) % 2
+    trainer = network(*hidden(4), nd.Dense(1, kernel_initializer="zeros"), input_size=3, loss="binary_cross_entropy")
+    trainer.model.freeze("dense/")
+    trainer.model.layer("dense").kernel.value = 0.0  # nothing reaches the outputs but their bias
+    trainer.fit(x, y, epochs=500, verbose=False)
+    assert "chance_level" in kinds(trainer, x, y)
+
+
+def test_rows_that_are_all_the_same_tell_nothing_of_the_outputs():
+    trainer = network(*hidden(), nd.Dense(2), input_size=3)
+    report = diagnose(trainer, np.ones((5, 3)), [0, 1, 0, 1, 1])
+    assert "chance_level" not in report.kinds
+    assert "too few rows to judge" in report.headline
+
+
+def test_one_row_under_batch_normalization_is_noted(digits):
+    (x, y), _ = digits
+    trainer = network(nd.Dense(20), nd.BatchNormalization(), nd.Activation("relu"), nd.Dense(10))
+    assert any("batch normalization makes 0 of a single row" in note for note in diagnose(trainer, x[:1], y[:1]).notes)
+
+
+# ── what the outputs can be ───────────────────────────────────────────────────────────────────────────────────────────────────
+RANGES = {
+    **dict.fromkeys(("sigmoid", "hard_sigmoid", "clipped_linear", "softmax", "softmin", "sparsemax"), (0, 1)),
+    **dict.fromkeys(("tanh", "softsign", "hard_tanh"), (-1, 1)),
+    **dict.fromkeys(("relu", "softplus", "squareplus", "exponential"), (0, math.inf)),
+    **dict.fromkeys(("log_softmax", "log_sigmoid"), (-math.inf, 0)),
+    **{"relu6": (0, 6), "elu": (-1, math.inf), "selu": (-1.758, math.inf), "leaky_relu": (-math.inf, math.inf)},
+    **{"silu": (-0.278, math.inf), "gelu": (-0.17, math.inf), "mish": (-0.309, math.inf), "linear": (-math.inf, math.inf)},
+}
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error"])
+def test_targets_outside_the_range_of_the_output_activation_are_named(name, loss, rng):
+    low, high = RANGES[name]
+    x = rng.standard_normal((60, 3))
+    for sign, outside in ((-1, low > -math.inf), (1, high < math.inf)):
+        y = sign * (7 + np.abs(rng.standard_normal((60, 2))))
+        trainer = network(*hidden(8), nd.Dense(2), nd.Activation(name, name="last"), input_size=3, loss=loss)
+        found = [f for f in diagnose(trainer, x, y).findings if f.kind == "output_range"]
+        assert bool(found) == outside, f"{name} {sign}"
+        if found:
+            assert found[0].layer == "last"
+            assert found[0].evidence["low"] == pytest.approx(low, abs=0.01)
+            assert found[0].evidence["high"] == pytest.approx(high, abs=0.01)
+            assert found[0].evidence["target_low"] == pytest.approx(y.min(), rel=1e-5)
+            assert "without an activation" in found[0].advice
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "low", "high", "found"),
+    [
+        ("sigmoid", "mean_squared_error", 0, 1, False),
+        ("tanh", "mean_squared_error", -1, 1, False),
+        ("relu", "mean_squared_error", 0, 3, False),
+        ("leaky_relu", "mean_squared_error", -9, 9, False),
+        ("sigmoid", "poisson", 0, 5, True),
+        ("softplus", "poisson", 0, 5, False),
+        ("sigmoid", "hinge", 0, 1, True),
+        ("relu", "squared_hinge", 0, 1, True),
+        ("tanh", "hinge", 0, 1, False),
+        ("relu", "binary_cross_entropy", 0, 1, True),
+        ("tanh", "binary_cross_entropy", 0, 1, True),
+        ("linear", "binary_cross_entropy", 0, 1, False),
+    ],
+)
+def test_what_each_loss_asks_of_the_outputs(name, loss, low, high, found, rng):
+    y = (
+        rng.uniform(low, high, (60, 1))
+        if loss == "mean_squared_error"
+        else rng.integers(low, high, (60, 1), endpoint=True) * 1.0
+    )
+    trainer = network(*hidden(8), nd.Dense(1), nd.Activation(name, name="last"), input_size=3, loss=loss)
+    assert ("output_range" in kinds(trainer, rng.standard_normal((60, 3)), y)) == found
+
+
+def test_bounded_logits_of_classes_are_named(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(), nd.Dense(10), nd.Activation("tanh", name="last"))
+    evidence = only(diagnose(trainer, x[:200], y[:200]), "output_range").evidence
+    assert evidence["probability_high"] == pytest.approx(math.e**2 / (math.e**2 + 9))
+
+
+def test_a_softmax_of_one_output_is_always_1(rng):
+    trainer = network(nd.Dense(1), nd.Activation("softmax", name="last"), input_size=3, loss="mean_squared_error")
+    x = rng.standard_normal((50, 3))
+    assert only(diagnose(trainer, x, rng.uniform(0, 1, (50, 1))), "output_range").evidence["low"] == 1
+
+
+# ── targets ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error", "huber", "log_cosh"])
+@pytest.mark.parametrize(("factor", "shift"), [(1e5, 2e5), (1e-4, 0), (1, 1000), (0.01, 5)])
+def test_targets_that_are_not_scaled_are_named_with_their_mean_and_spread(loss, factor, shift, rng):
+    x = rng.standard_normal((300, 4))
+    y = factor * np.sin(x[:, :1]) + shift
+    finding = only(diagnose(network(*hidden(16), nd.Dense(1), input_size=4, loss=loss), x, y), "unscaled_targets")
+    assert finding.evidence["mean"] == pytest.approx(y.mean())
+    assert finding.evidence["std"] == pytest.approx(y.std(), rel=1e-4)
+    scaled = (y - y.mean(axis=0)) / y.std(axis=0)  # the advice
+    assert kinds(network(*hidden(16), nd.Dense(1), input_size=4, loss=loss, optimizer="adam"), x, scaled) == []
+
+
+def test_the_cure_for_unscaled_targets_works(planted):
+    report, (trainer, x, y) = planted("house_prices"), nd.debug.plant("house_prices")
+    assert report.findings[0].kind == "unscaled_targets"
+    again = network(*hidden(32), nd.Dense(1), input_size=4, loss="mean_squared_error", optimizer="adam")
+    again.fit(x, (y - y.mean(axis=0)) / y.std(axis=0), epochs=60, verbose=False)
+    assert again.history["loss"][-1] < 0.1
+    assert trainer.history["loss"][-1] > 0.9 * y.var()
+
+
+# ── labels ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_labels_that_do_not_begin_at_0_are_no_imbalance(first, one_hot, digits):
+    (x, y), _ = digits
+    labels = y[:800] + first
+    report = diagnose(network(*hidden(), nd.Dense(10 + first)), x[:800], np.eye(10 + first)[labels] if one_hot else labels)
+    if one_hot:
+        assert only(report, "imbalance").evidence["missing"] == first
+        return
+    finding = only(report, "labels_from_one")
+    assert "imbalance" not in report.kinds
+    assert finding.evidence["first"] == first
+    assert f"y − {first} with 10 outputs" in finding.advice
+
+
+def test_classes_without_rows_are_not_to_be_weighted(digits):
+    (x, y), _ = digits
+    few = (y != 4) & (y != 5)
+    finding = only(diagnose(network(*hidden(), nd.Dense(10)), x[few], y[few]), "imbalance")
+    assert "4, 5" in finding.words
+    assert "eight" not in finding.advice
+
+
+@pytest.mark.parametrize("shift", [-16, -8, -1, 1, 5, 8, 16])
+def test_labels_that_are_moved_are_found_before_training_and_after(shift, digits):
+    (x, y), _ = digits
+    moved = np.roll(y[:1500], shift)
+    trainer = network(*hidden(), nd.Dense(10), optimizer="adam")
+    for epochs in (0, 2):
+        trainer.fit(x[:1500], moved, epochs=epochs, verbose=False)
+        finding = only(diagnose(trainer, x[:1500], moved), "mismatched_labels")
+        assert finding.evidence["shift"] == shift
+    cut = slice(shift, None) if shift > 0 else slice(None, shift)  # the advice: y[8:] and x[:-8]
+    rest = slice(None, -shift) if shift > 0 else slice(-shift, None)
+    assert (moved[cut] == y[:1500][rest]).all()
+
+
+def test_targets_of_a_regression_that_are_moved(rng):
+    x = rng.standard_normal((500, 3))
+    y = np.roll(x[:, :1] - x[:, 1:2], 3, axis=0)
+    trainer = network(*hidden(16), nd.Dense(1), input_size=3, loss="mean_squared_error")
+    assert only(diagnose(trainer, x, y), "mismatched_labels").evidence["shift"] == 3
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error", "hinge"])
+@pytest.mark.parametrize("how", ["passed", "of fit", "of the history", "restored"])
+def test_labels_learned_by_heart_are_told_by_validation(loss, how, rng, tmp_path):
+    x = rng.standard_normal((200, 20))
+    y = {"softmax_cross_entropy": rng.integers(0, 3, 200), "mean_squared_error": rng.standard_normal((200, 1))}.get(loss)
+    y = rng.integers(0, 2, 200) if y is None else y
+    width = 3 if loss == "softmax_cross_entropy" else 1
+    rest = x[100:], y[100:]
+    trainer = network(*hidden(100), nd.Dense(width), input_size=20, loss=loss, optimizer=nd.optimizers.Adam(0.01))
+    trainer.fit(x[:100], y[:100], epochs=60, validation_data=None if how == "passed" else rest, verbose=False)
+    if how == "restored":
+        trainer = nd.Trainer.restore(trainer.save(tmp_path / "trainer.npz"))
+    elif how == "of the history":
+        trainer.validation_data = None
+    report = diagnose(trainer, x[:100], y[:100], validation_data=rest if how == "passed" else None)
+    evidence = only(report, "mismatched_labels").evidence
+    assert evidence["training"] > 0.5
+    assert evidence["validation"] <= 0.1
+
+
+def test_without_validation_rows_that_is_noted(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(), nd.Dense(10), optimizer="adam")
+    trainer.fit(x[:300], y[:300], epochs=20, verbose=False)
+    assert any("pass validation_data" in note for note in diagnose(trainer, x[:300], y[:300]).notes)
+    with_rest = diagnose(trainer, x[:300], y[:300], validation_data=(x[300:600], y[300:600]))
+    assert not any("pass validation_data" in note for note in with_rest.notes)
+    assert with_rest.kinds == []
+
+
+def test_the_bytes_before_the_rest_of_the_faults_of_batch_normalization(planted):
+    untouched, spoilt = (only(planted(name), "single_rows").evidence for name in ("single_rows", "single_last_rows"))
+    assert spoilt["of_the_variance"] == pytest.approx(0.63, abs=0.05)
+    assert untouched["of_the_variance"] < 0.01 or untouched["untouched"] == 1
+
+
+def test_small_batches_of_four_are_no_batches_of_one(digits):
+    (x, y), _ = digits
+    trainer = network(nd.Dense(50, use_bias=False), nd.BatchNormalization(), nd.Activation("relu"), nd.Dense(10))
+    trainer.fit(x[:400], y[:400], epochs=2, batch_size=4, verbose=False)
+    assert "single_rows" not in kinds(trainer, x[:400], y[:400])
+
+
+# ── advice ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("name", [name for name in FAULTS if name != "collapse"])
+def test_advice_names_a_cause_that_was_found_and_nothing_that_is_there(name, planted):
+    report, there = planted(name), already(FAULTS[name].plant()[0])
+    order = [ORDER.index(f.kind) for f in report.findings if (f.kind, f.layer) != ("nan", "input")]
+    assert order == sorted(order)
+    for finding in report.findings:
+        assert finding.advice
+        named = [kind for kind in ADVICE if f"Fix {kind}" in finding.advice or f", {kind}" in finding.advice]
+        before = [f.kind for f in report.findings[: report.findings.index(finding)]]
+        assert set(named) <= set(before)
+        assert "ther findings" not in finding.advice
+        for needed, text in ADVICE[finding.kind]:
+            assert not needed or needed not in there or text not in finding.advice
+        if "initializer" in there:
+            assert "nd.initializers" not in finding.advice or finding.kind == "symmetric"
+
+
+def test_pixels_to_255_come_before_what_they_do_to_units(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(100), *hidden(100), nd.Dense(10), optimizer="adam")
+    trainer.fit(x[:1000] * 255, y[:1000], epochs=5, verbose=False)
+    report = diagnose(trainer, x[:1000] * 255, y[:1000])
+    assert report.kinds[0] == "unscaled_inputs"
+    for finding in report.findings[1:]:
+        assert finding.advice.startswith("Fix unscaled_inputs first")
+
+
+def test_a_way_back_of_zeros_is_never_healthy(rng):
+    x, y = rng.standard_normal((200, 4)), rng.standard_normal((200, 1)) - 20
+    trainer = network(*hidden(8), nd.Dense(1), nd.Activation("relu"), input_size=4, loss="mean_squared_error")
+    trainer.model.layer("dense_1").bias.value = [-100.0]
+    report = diagnose(trainer, x, y)
+    assert (report.gradient, report.way_back) == ("zero", "exactly 0 for all weights")
+    assert "output_range" in report.kinds
+    satisfied = network(nd.Dense(1, name="out"), input_size=4, loss="hinge")
+    satisfied.model.layer("out").bias.value = [100.0]
+    report = diagnose(satisfied, x, np.ones(200))  # nothing is left to learn
+    assert report.gradient == "zero"
+    assert "vanishing" not in report.kinds
+
+
+def test_no_activation_is_a_finding_where_it_matters_and_else_a_note(rng):
+    x = rng.standard_normal((300, 2))
+    for y, found in (((x[:, 0] * x[:, 1] > 0) * 1, True), ((x[:, 0] + x[:, 1] > 0) * 1, False)):
+        trainer = network(
+            nd.Dense(8), nd.Dropout(0.1), nd.Dense(8), nd.Dense(2), input_size=2, optimizer=nd.optimizers.Adam(0.02)
+        )
+        trainer.fit(x, y, epochs=40, verbose=False)
+        report = diagnose(trainer, x, y)
+        assert ("no_activation" in report.kinds) == found
+        assert any("one affine map" in note for note in report.notes) == (not found)
+
+
+def test_the_spread_over_rows_of_every_layer_is_in_the_report(planted):
+    report = planted("sigmoid_vanishing")
+    for table in report.measurements.values():
+        column = table.header.index("spread over rows")
+        spreads = [float(row[column]) for row in table.rows]
+        assert spreads[0] > 1e-3 > 1e-5 > spreads[-1]
+    assert only(report, "vanishing").evidence["spread_last"] < 1e-5
+
+
+def test_the_wording_of_factors_and_of_guessing(planted):
+    report = planted("sigmoid_vanishing")
+    words = only(report, "vanishing").words
+    assert "shrinks by a factor of 10^" in words
+    assert " per layer: its norm" in words
+    assert "powers of ten" not in str(report)
+    assert f"shrinks by a factor of {10**-report.slope:.2g} per layer" in report.headline
+    assert (
+        "guessing by the frequency of each class (ln 5 = 1.609 if all are equal)"
+        in only(planted("collapse"), "chance_level").words
+    )
+
+
 # ── NaN and infinity ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_rows_that_overflow_are_named(planted):
     finding = only(planted("exp_overflow"), "nan")
@@ -225,7 +548,7 @@ def test_rows_with_nan_are_named_and_left_out(planted):
     report = planted("nan_in_inputs")
     evidence = only(report, "nan").evidence
     assert (evidence["rows"], evidence["first_row"], evidence["first_column"]) == (2, 3, 5)
-    assert report.gradient == "healthy"           # the other rows were looked at
+    assert report.gradient == "healthy"  # the other rows were looked at
 
 
 def test_rows_are_the_callers_even_where_some_were_left_out():
@@ -351,7 +674,7 @@ def test_a_fresh_network_at_chance_is_well_and_one_that_is_sure_of_the_wrong_is_
     trainer = network(*hidden(), nd.Dense(10), optimizer="adam")
     assert kinds(trainer, x[:300], y[:300]) == []
     trainer.fit(x[:300], y[:300], epochs=40, verbose=False)
-    trainer.model.layer("dense_1").kernel.value *= 100      # still mostly right, at a high loss on other digits
+    trainer.model.layer("dense_1").kernel.value *= 100  # still mostly right, at a high loss on other digits
     report = diagnose(trainer, x[300:600], y[300:600])
     assert report.layers[-1].spread > 10
     assert "chance_level" not in report.kinds
@@ -396,7 +719,8 @@ def test_the_trainer_is_left_untouched_to_the_bit(updates):
     for _ in range(updates):
         trainer.step(x, y)
     twin, before = copy.deepcopy(trainer), bits(trainer)
-    diagnose(trainer, x, y, sample_weight=np.ones(120))
+    validation = examples(40)
+    diagnose(trainer, x, y, sample_weight=np.ones(120), validation_data=validation)
     assert bits(trainer) == before
     assert [trainer.step(x, y) for _ in range(3)] == [twin.step(x, y) for _ in range(3)]
     assert bits(trainer) == bits(twin)
@@ -406,11 +730,12 @@ def test_the_report_prints_and_shows_as_html(planted):
     report = planted("dead_by_bias")
     text, page = str(report), report._repr_html_()
     finding = report.findings[0]
+    assert "in activation1" in finding.words
     for part in (finding.words, finding.advice.split(".")[0], finding.read, "hidden units", "‖ΔW‖/‖W‖"):
         assert part in text
     assert repr(report) == text
     assert page.count("<table>") == 2
-    assert "<li><b>dead</b> · activation1" in page
+    assert "<li><b>dead</b> · hidden1" in page
     assert "&lt;" not in text
     assert {"layers", "units"} == set(report.measurements)
     assert finding.kind in str(finding)
@@ -432,6 +757,9 @@ def test_an_own_loss_and_a_network_of_one_layer(rng):
     assert any("chance level was not looked at" in note for note in report.notes)
 
 
+VALID = plain_trainer(), np.zeros((3, 6)), np.zeros(3, int)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
@@ -442,6 +770,9 @@ def test_an_own_loss_and_a_network_of_one_layer(rng):
         ((plain_trainer(), np.zeros((3, 6)), np.zeros(3, int), np.zeros(3)), ValueError, "every sample_weight is 0"),
         ((plain_trainer(), np.zeros((3, 6)), np.zeros(3, int), None, 0), ValueError, "steps must be a whole number"),
         ((plain_trainer(), [["a"] * 6], [0]), TypeError, "x must hold numbers"),
+        ((*VALID, None, 1, 5), TypeError, r"validation_data must be \(x, y\)"),
+        ((*VALID, None, 1, (np.zeros((2, 6)), np.zeros(3, int))), ValueError, "validation_data: x has 2 rows"),
+        ((*VALID, None, 1, (np.full((2, 6), np.nan), np.zeros(2, int))), ValueError, "validation_data"),
     ],
 )
 def test_errors_at_the_door(arguments, error, words):
@@ -484,7 +815,7 @@ def test_units_that_are_all_alike_are_named():
     trainer = network(*hidden(20, "sigmoid"), nd.Dense(10))
     assert "symmetric" not in kinds(trainer, x[:300], y[:300])
     trainer.model.layers[0].kernel.value = 0.0
-    assert "symmetric" not in kinds(trainer, x[:300], y[:300])    # what goes out parts them
+    assert "symmetric" not in kinds(trainer, x[:300], y[:300])  # what goes out parts them
     trainer.model.layers[2].kernel.value = 0.5
     trainer.fit(x[:300], y[:300], epochs=2, verbose=False)
     (finding,) = [f for f in diagnose(trainer, x[:300], y[:300]).findings if f.kind == "symmetric"]

@@ -1,13 +1,15 @@
-"""Are the inputs scaled, and the labels in balance? Asked before the network comes in."""
+"""Are inputs and targets scaled? Asked of the numbers, before the network comes in."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from npdeep.debug.diagnosis.findings import Finding
+from npdeep.debug.diagnosis.probe import Probe
+from npdeep.debug.diagnosis.targets import NUMBERS
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
-from npdeep.losses import BinaryCrossEntropy, Hinge, SoftmaxCrossEntropy
 from npdeep.training.trainer import Trainer
 
 TOO_LARGE, TOO_SMALL = 10.0, 0.01
@@ -24,15 +26,65 @@ ROWS = 5000
 OFF_CENTRE = 10.0
 """A mean of so many standard deviations, as years or temperatures in Kelvin have it: rows differ by a tenth or less."""
 
-OUT_OF_BALANCE = 5.0
-"""The largest class has so many times the rows of the smallest: always guessing it is right 5 times in 6 with two classes."""
+MISSED = 0.9
+"""A column of the targets counts as missed where its squared error is nine tenths of its variance or more."""
 
 
 def unscaled(trainer: Trainer, x: Array) -> list[Finding]:
     """Inputs too large, too small, of very different scales, or far from 0."""
     if scaled_by_the_network(trainer):
         return []
-    values = x[:: max(1, len(x) // ROWS)].astype(np.float64)
+    words, evidence = scale_of(x, "the inputs", "feature")
+    if not words:
+        return []
+    return [Finding("unscaled_inputs", "input", f"{words}; weights are drawn for numbers of about 1.", evidence)]
+
+
+def unscaled_targets(probe: Probe, y: Any) -> list[Finding]:
+    """The same of the targets of a regression, as long as the network does not fit them all the same.
+
+    Outputs of a fresh network are about 1. Targets far from that make a loss, and so gradients and updates, that no usual
+    learning rate is made for; and far from 0 the network spends its training on their mean.
+    """
+    loss = probe.trainer.loss
+    if not isinstance(loss, NUMBERS):
+        return []
+    words, evidence = scale_of(y, "the targets", "target")
+    small = columns_left_out(probe, y) if evidence["scales"] >= SCALES else []
+    if not words or (probe.works and not small):
+        return []
+    means = f"mean {evidence['mean']:.3g}, standard deviation {evidence['std']:.3g}"
+    words = f"{words} ({means}); outputs begin at about 1, and learning rates are made for losses of about 1."
+    if small:
+        words += f" Hardly anything of column {listed_numbers(small)} is learned: the others outweigh it in the loss."
+    return [Finding("unscaled_targets", "labels", words, evidence)]
+
+
+def columns_left_out(probe: Probe, y: Any) -> list[int]:
+    """The columns of the targets that the outputs miss by as much as guessing would, while others are fitted."""
+    values, outputs = probe.batch.y.astype(np.float64), probe.outputs.astype(np.float64)
+    variance = values.var(axis=0)
+    missed = np.mean((outputs - values) ** 2, axis=0) >= MISSED * variance
+    return np.flatnonzero(missed & (variance > 0)).tolist() if not missed.all() else []
+
+
+def listed_numbers(numbers: Sequence[int]) -> str:
+    """The first few, with commas.
+
+    >>> listed_numbers([1, 2, 3, 4])
+    '1, 2, 3, …'
+    """
+    return ", ".join(map(str, numbers[:3])) + (", …" if len(numbers) > 3 else "")
+
+
+def scale_of(array: Array, what: str, column: str) -> tuple[str, dict[str, float]]:
+    """What is wrong with the scale of these numbers (n, columns), in words ("" for nothing), and the figures.
+
+    >>> words, figures = scale_of(np.array([[1e5], [3e5]]), "the targets", "target")
+    >>> words, round(figures["rms"])
+    ('the targets are large: root mean square 2.24e+05, largest 3e+05', 223607)
+    """
+    values = array[:: max(1, len(array) // ROWS)].astype(np.float64)
     rms, largest = float(np.sqrt(np.mean(values**2))), float(np.abs(values).max())
     ranges, means = np.ptp(values, axis=0), np.abs(values.mean(axis=0))
     varying = ranges > 0
@@ -40,20 +92,18 @@ def unscaled(trainer: Trainer, x: Array) -> list[Finding]:
     high = float(ranges.max())
     scales = high / low if low > 0 else 1.0
     off = float(np.median(means[varying] / values.std(axis=0)[varying])) if varying.any() else 0.0
-    evidence = {"rms": rms, "largest": largest, "scales": scales, "mean_over_std": off}
+    mean, std = float(values.mean()), float(values.std())
+    figures = {"rms": rms, "largest": largest, "scales": scales, "mean_over_std": off, "mean": mean, "std": std}
     if scales >= SCALES:
-        column = int(np.argmax(ranges))
-        words = f"features have very different scales: the range of column {column} is {high:.3g}, that of others {low:.3g}"
-        evidence["column"] = column
-    elif rms >= TOO_LARGE:
-        words = f"the inputs are large: root mean square {rms:.3g}, largest {largest:.3g}; weights are drawn for about 1"
-    elif 0 < largest <= TOO_SMALL:
-        words = f"the inputs are tiny: none is larger than {largest:.2g}; weights are drawn for about 1"
-    elif off >= OFF_CENTRE:
-        words = f"the inputs are far from 0: the mean of a feature is {off:.3g} times its standard deviation (the median)"
-    else:
-        return []
-    return [Finding("unscaled_inputs", "input", f"{words}.", evidence)]
+        figures["column"] = widest = int(np.argmax(ranges))
+        return f"{what} have very different scales: the range of column {widest} is {high:.3g}, of others {low:.3g}", figures
+    if rms >= TOO_LARGE:
+        return f"{what} are large: root mean square {rms:.3g}, largest {largest:.3g}", figures
+    if 0 < largest <= TOO_SMALL:
+        return f"{what} are tiny: none is larger than {largest:.2g}", figures
+    if off >= OFF_CENTRE:
+        return f"{what} are far from 0: the mean of a {column} is {off:.3g} times its standard deviation (the median)", figures
+    return "", figures
 
 
 def scaled_by_the_network(trainer: Trainer) -> bool:
@@ -64,40 +114,3 @@ def scaled_by_the_network(trainer: Trainer) -> bool:
         if isinstance(layer, BatchNormalization):
             return True
     return False
-
-
-def imbalance(trainer: Trainer, y: Any, weight: Array | None) -> list[Finding]:
-    """Some class has many times the rows of another. Sample weights count; few rows prove little."""
-    counts = class_counts(trainer, y, weight)
-    if counts is None:
-        return []
-    most, fewest = int(np.argmax(counts)), int(np.argmin(counts))
-    # in so few rows the smallest class may just have been unlucky: two standard deviations of its count, and 3 where it is 0
-    possible = counts[fewest] + 2 * np.sqrt(counts[fewest]) + 3
-    if counts[most] < OUT_OF_BALANCE * possible:
-        return []
-    share, missing = counts[most] / counts.sum(), int(np.count_nonzero(counts == 0))
-    what = f"class {fewest} has {counts[fewest]:,.0f}" if missing < 2 else f"{missing} of {len(counts)} classes have none"
-    words = f"class {most} has {counts[most]:,.0f} of {counts.sum():,.0f} rows ({share:.0%}), {what}."
-    evidence = {
-        "largest": float(counts[most]),
-        "smallest": float(counts[fewest]),
-        "share": float(share),
-        "largest_class": most,
-        "smallest_class": fewest,
-        "missing": missing,
-    }
-    return [Finding("imbalance", "labels", words, evidence)]
-
-
-def class_counts(trainer: Trainer, y: Any, weight: Array | None) -> Array | None:
-    """(Weighted) rows of each class; None where the targets are no classes, or several at a time."""
-    each = np.ones(len(y)) if weight is None else weight[:, 0] * (len(y) / max(float(weight.sum()), 1e-300))
-    if isinstance(trainer.loss, SoftmaxCrossEntropy):
-        if y.ndim == 1:
-            return np.bincount(y, weights=each, minlength=trainer.model.output_size)
-        return np.asarray(each @ y.astype(np.float64))
-    if isinstance(trainer.loss, BinaryCrossEntropy | Hinge) and trainer.model.output_size == 1:
-        yes = (y[:, 0] > 0.5).astype(np.int64)
-        return np.bincount(yes, weights=each, minlength=2)
-    return None

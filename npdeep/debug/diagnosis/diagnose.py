@@ -7,29 +7,39 @@ import numpy as np
 
 from npdeep.common import checks
 from npdeep.common.tables import Table
-from npdeep.debug.diagnosis import data, gradients, not_finite, outcome, symmetry, units
+from npdeep.debug.diagnosis import (
+    architecture,
+    data,
+    gradients,
+    labels,
+    moving_statistics,
+    not_finite,
+    outcome,
+    outputs,
+    symmetry,
+    units,
+)
+from npdeep.debug.diagnosis.advice import ADVICE
+from npdeep.debug.diagnosis.causes import in_order
 from npdeep.debug.diagnosis.findings import Diagnosis, Finding
-from npdeep.debug.diagnosis.probe import Batch, Probe, probe
+from npdeep.debug.diagnosis.present import already
+from npdeep.debug.diagnosis.probe import FEWEST, Batch, Probe, probe
 from npdeep.debug.snapshot import SATURATED
 from npdeep.kernels.arrays import Array
+from npdeep.layers import BatchNormalization
 from npdeep.losses import check_weights
 from npdeep.training.trainer import Trainer
 
 LOOKED_AT = 1000
 """At most so many rows go through the network, evenly spaced; labels are judged by all rows."""
 
-FEWEST = 10
-"""From fewer rows nothing is said about units and gradients: on a single row every unit is either dead or always on, and batch
-normalization passes no gradient."""
-
-ORDER = (
-    *("nan", "symmetric", "chance_level", "vanishing", "exploding", "saturated", "dead", "nearly_dead", "always_on"),
-    *("update_too_large", "update_too_small", "cold_statistics", "unscaled_inputs", "imbalance"),
-)
-"""The gravest first."""
+ORDER = tuple(ADVICE)
+"""Causes before their effects."""
 
 
-def diagnose(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, steps: int = 10) -> Diagnosis:
+def diagnose(
+    trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, steps: int = 10, validation_data: Any = None
+) -> Diagnosis:
     """What is wrong with this network, in plain words and figures, and which technique of the chapter to try.
 
     One training step is made on a copy and measured; `steps − 1` more are made to see whether a number stops being finite. The
@@ -38,9 +48,11 @@ def diagnose(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, steps:
     Args:
         trainer: as it is now, before, in the midst of or after training.
         x, y: some hundred rows or more that it trains on, and their targets; at most 1,000 of them go through the network.
-            With fewer than 300 some questions about single units cannot be answered; the notes say so.
+            With fewer than 300 some questions about single units cannot be answered; the notes say so. With fewer than 10
+            only data, outputs and a loss at chance level are judged, and the headline says so where nothing was found.
         sample_weight: one number ≥ 0 a row, or None.
         steps: how many updates are tried on the copy, at least 1.
+        validation_data: (x, y) that it does not train on; by default those of its last fit.
 
     Returns a `Diagnosis`: `.findings` (empty for a healthy network), `.measurements` (tables), `.gradient` (a verdict); it
     prints as text, shows as HTML in a notebook, and is true where nothing was found wrong.
@@ -54,25 +66,48 @@ def diagnose(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, steps:
     >>> deep = [part for _ in range(8) for part in (nd.Dense(50), nd.Activation("sigmoid"))]
     >>> trainer = nd.Trainer(nd.Sequential([*deep, nd.Dense(10, name="outputs")], 784, seed=0), "softmax_cross_entropy")
     >>> report = diagnose(trainer, x[:500], y[:500])
-    >>> report.findings[-1].kind, report.findings[-1].layer, bool(report)
+    >>> report.findings[0].kind, report.findings[0].layer, bool(report)
     ('vanishing', 'dense', False)
-    >>> report.findings[-1].evidence["powers_of_ten"] < -4
+    >>> report.findings[0].evidence["powers_of_ten"] < -4
     True
     """
     if not isinstance(trainer, Trainer):
         raise TypeError(f"diagnose: trainer must be a Trainer, got {checks.describe(trainer)}")
     steps = checks.whole("diagnose", "steps", steps)
     found, x, y, weight, rows = _examples(trainer, x, y, sample_weight)
+    validation = _validation(trainer, validation_data)
     report = Diagnosis(subject=repr(trainer.model).strip("<>"))
     if len(x):
-        batch = _batch(trainer, x, y, weight, rows)
-        found += data.unscaled(trainer, x)
-        found += data.imbalance(trainer, _targets(trainer, y), weight)
-        looked = probe(trainer, batch, steps)
-        found += _questions(looked, trainer, report)
-        report.notes += _notes(looked, trainer, len(x))
-    report.findings = sorted(found, key=lambda finding: ORDER.index(finding.kind))
+        y = _targets(trainer, y)
+        looked = probe(trainer, _batch(trainer, x, y, weight, rows), steps)
+        found += data.unscaled(trainer, x) + data.unscaled_targets(looked, y) + labels.balance(looked, x, y, weight)
+        found += _questions(looked, trainer, report) + _answers(looked, trainer, y, validation, report)
+        report.too_few = looked.n < FEWEST and not looked.works
+        report.notes += _notes(looked, trainer, len(x), validation)
+    report.findings = in_order(found, already(trainer))
     return report
+
+
+def _answers(
+    looked: Probe, trainer: Trainer, y: Any, validation: tuple[Array, Any] | None, report: Diagnosis
+) -> list[Finding]:
+    """What the outputs are compared with: their range, the targets, the rows closest, and validation."""
+    found = outputs.out_of_range(looked)
+    if looked.bad_step == 1:
+        return found
+    kin, shifted = labels.told_by_neighbours(looked, y)
+    of_chance = outcome.chance_level(looked, trainer, kin)
+    affine = architecture.no_activation(looked, bool(of_chance), kin, outcome.skill_of(looked))
+    if not affine:
+        report.notes += architecture.note(trainer.model)
+    if not shifted and kin is not None and kin.silent and looked.n >= labels.ROWS:
+        if outcome.hardly_better(looked):
+            shifted = [labels.unrelated(kin)]
+        else:
+            report.notes.append(labels.doubt(kin))
+    if looked.n < FEWEST and of_chance:
+        found += units.silent_layers(looked)
+    return found + affine + of_chance + (shifted or labels.learned_by_heart(looked, trainer, validation))
 
 
 def _questions(looked: Probe, trainer: Trainer, report: Diagnosis) -> list[Finding]:
@@ -81,7 +116,7 @@ def _questions(looked: Probe, trainer: Trainer, report: Diagnosis) -> list[Findi
     if looked.bad_step == 1:
         return found
     way = gradients.flow(list(looked.kernels.values()))
-    report.gradient, report.slope = way.verdict, way.slope
+    report.gradient, report.slope, report.way_back = way.verdict, way.slope, way.words
     report.layers = list(looked.kernels.values())
     report.measurements = {"layers": layer_table(looked), "units": unit_table(looked)}
     found += symmetry.symmetric(trainer.model)
@@ -91,11 +126,11 @@ def _questions(looked: Probe, trainer: Trainer, report: Diagnosis) -> list[Findi
     whole_layer_dead = any(f.kind == "dead" and f.evidence["units"] == f.evidence["of"] for f in of_units)
     on_the_way = [] if whole_layer_dead else gradients.on_the_way_back(looked)
     found += of_units + on_the_way
-    found += gradients.updates(looked, explained=whole_layer_dead or way.verdict == "vanishing")
-    return found + outcome.chance_level(looked, trainer) + outcome.cold_statistics(looked, trainer)
+    found += gradients.updates(looked, explained=whole_layer_dead or way.verdict in ("vanishing", "zero"))
+    return found + moving_statistics.statistics_off(looked, trainer)
 
 
-# ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── validation on entry ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def _examples(trainer: Trainer, x: Any, y: Any, sample_weight: Any) -> tuple[list[Finding], Array, Any, Array | None, Array]:
     """Findings about rows that are not finite, and the other rows: x, y, weights, and their numbers."""
     x = checks.examples("diagnose", "x", x, trainer.model.input_size)
@@ -119,7 +154,21 @@ def _batch(trainer: Trainer, x: Array, y: Any, weight: Array | None, rows: Array
     inputs = trainer.model.check_examples("diagnose", "x", x[chosen])
     if np.shares_memory(inputs, x):
         inputs = inputs.copy()
-    return Batch(inputs, _targets(trainer, y)[chosen], None if weight is None else weight[chosen], rows[chosen])
+    return Batch(inputs, y[chosen], None if weight is None else weight[chosen], chosen, rows[chosen])
+
+
+def _validation(trainer: Trainer, given: Any) -> tuple[Array, Any] | None:
+    """The validation rows that were passed, or those of the trainer's last fit."""
+    if given is None:
+        return trainer.validation_data
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(f"diagnose: validation_data must be (x, y), got {checks.describe(given)}")
+    x = checks.examples("diagnose: validation_data", "x", given[0], trainer.model.input_size)
+    x = trainer.model.check_examples("diagnose: validation_data", "x", x)
+    y = checks.any_array("diagnose: validation_data", "y", given[1])
+    if y.ndim == 0 or len(y) != len(x):
+        raise ValueError(f"diagnose: validation_data: x has {len(x)} rows, y has shape {y.shape}; each row needs a target")
+    return x, _targets(trainer, y)
 
 
 def _targets(trainer: Trainer, y: Any) -> Any:
@@ -129,10 +178,10 @@ def _targets(trainer: Trainer, y: Any) -> Any:
         raise type(error)(f"diagnose: y: {error}") from None
 
 
-# ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── display ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def layer_table(looked: Probe) -> Table:
     """One row a layer with a kernel: outputs, gradients, update."""
-    header = ["layer", "std of outputs", "‖dL/dW‖", "‖dL/dz‖", "log10 to last", "‖W‖", "‖ΔW‖/‖W‖"]
+    header = ["layer", "spread over rows", "‖dL/dW‖", "‖dL/dz‖", "log10 to last", "‖W‖", "‖ΔW‖/‖W‖"]
     reached = [look.arriving for look in looked.kernels.values() if look.arriving]
     last = np.log10(reached[-1]) if reached else np.nan
     rows = [
@@ -168,21 +217,25 @@ def unit_table(looked: Probe) -> Table:
         else:
             told = ["", *(str(int(mask.sum())) for mask in (counts.dead, counts.nearly, counts.on))]
         rows.append([name, kind, str(width), f"{look.spread:.3g}", *told])
-    header = ["activation", "kind", "units", "std of outputs", "saturated", "dead", "nearly dead", "always on"]
+    header = ["activation", "kind", "units", "spread over rows", "saturated", "dead", "nearly dead", "always on"]
     return Table(header, rows, "hidden units")
 
 
-def _notes(looked: Probe, trainer: Trainer, n: int) -> list[str]:
+def _notes(looked: Probe, trainer: Trainer, n: int, validation: tuple[Array, Any] | None) -> list[str]:
     """What could not be told."""
     said = []
     if n > LOOKED_AT:
         said.append(f"{looked.n:,} of {n:,} rows went through the network; labels were judged by all.")
     if looked.n < FEWEST:
-        said.append(f"{looked.n} rows are too few to judge units, gradients and updates by; hand in 300 or more.")
+        said.append(f"{looked.n} rows are too few to judge units, gradients and updates by; pass 300 or more.")
     elif looked.n < units.ROWS_FOR_RARELY:
-        said.append(f"{looked.n} rows are few: units that fire rarely cannot be told from dead ones; hand in 300 or more.")
+        said.append(f"{looked.n} rows are few: units that fire rarely cannot be told from dead ones; pass 300 or more.")
+    if looked.n == 1 and any(isinstance(layer, BatchNormalization) for layer in trainer.model.layers):
+        said.append("batch normalization makes 0 of a single row, whatever it is: nothing below it gets a gradient.")
     if trainer.iteration == 0:
-        said.append("the trainer has made no update yet: nobody can tell yet what it learns.")
+        said.append("the trainer has made no update yet: what it will learn cannot be told.")
+    elif looked.works and validation is None and "val_loss" not in trainer.history:
+        said.append("it fits these rows; whether that holds for others was not looked at: pass validation_data=(x, y).")
     if looked.guess is None:
         said.append(f"what guessing would reach under {trainer.loss!r} is not known: chance level was not looked at.")
     return said

@@ -1,11 +1,10 @@
 """Planted faults: small networks in which exactly one thing was done wrong, to be shown in class and to test the diagnosis.
 
-All of them train on the digits of `nd.datasets.mnist_sample`, and come out the same every time.
+They come out the same every time. Those of numbers (here) train on the digits of `nd.datasets.mnist_sample`; those of data and
+design that beginners meet are in beginners.py.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,33 +12,16 @@ import numpy as np
 from npdeep import datasets, initializers, optimizers
 from npdeep.callbacks import Callback
 from npdeep.common import checks
+from npdeep.debug.diagnosis.beginners import BEGINNERS
+from npdeep.debug.diagnosis.planting import Fault, Planted, digits, network, spoilt, spoilt_data, trained
 from npdeep.kernels.arrays import Array
-from npdeep.layers import Activation, BatchNormalization, Dense, Layer
+from npdeep.layers import Activation, Dense
 from npdeep.losses import SoftmaxCrossEntropy
 from npdeep.models.sequential import Sequential
 from npdeep.training.trainer import Trainer
 
-Planted = tuple[Trainer, Array, Array]
-
 KILLED = 30
 """So many of a layer's 100 units are spoilt."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault that can be planted.
-
-    Attributes:
-        what: what was done wrong. kind: of the finding that names it. layer: where.
-        also: kinds that may come with it, because they are its cause or its effect.
-        plant: makes it: trainer, x, y.
-    """
-
-    what: str
-    kind: str
-    layer: str
-    plant: Callable[[], Planted]
-    also: tuple[str, ...] = ()
 
 
 def plant(name: str) -> Planted:
@@ -48,56 +30,9 @@ def plant(name: str) -> Planted:
     >>> from npdeep.debug import diagnose
     >>> trainer, x, y = plant("dead_by_bias")
     >>> [(f.kind, f.layer, f.evidence["units"]) for f in diagnose(trainer, x, y).findings]
-    [('dead', 'activation1', 30)]
+    [('dead', 'hidden1', 30)]
     """
     return FAULTS[checks.choice("plant", "fault", name, FAULTS)].plant()
-
-
-# ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def digits(rows: int = 1000) -> tuple[Array, Array]:
-    """The first training digits of the sample."""
-    (x, y), _ = datasets.mnist_sample()
-    return x[:rows], y[:rows]
-
-
-def network(
-    hidden: int = 2,
-    activation: str = "relu",
-    initializer: Any = "he_normal",
-    normalized: float | None = None,
-    outputs: int = 10,
-    seed: int = 42,
-) -> Sequential:
-    """Hidden layers of 100: hidden1, activation1, …, outputs."""
-    layers: list[Layer] = []
-    for i in range(1, hidden + 1):
-        layers.append(Dense(100, kernel_initializer=initializer, use_bias=normalized is None, name=f"hidden{i}"))
-        if normalized is not None:
-            layers.append(BatchNormalization(momentum=normalized, name=f"normalization{i}"))
-        layers.append(Activation(activation, name=f"activation{i}"))
-    return Sequential([*layers, Dense(outputs, name="outputs")], input_size=784, seed=seed)
-
-
-def trained(model: Sequential, optimizer: Any = None, epochs: int = 1, batch_size: int = 50) -> Planted:
-    """With softmax, on 1,000 digits."""
-    trainer = Trainer(model, "softmax_cross_entropy", optimizers.SGD(0.05) if optimizer is None else optimizer)
-    x, y = digits()
-    with np.errstate(all="ignore"):
-        trainer.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=False)
-    return trainer, x, y
-
-
-def spoilt(change: Callable[[Sequential], None], **given: Any) -> Planted:
-    """A network that was trained for an epoch, and spoilt afterwards."""
-    planted = trained(network(**given))
-    change(planted[0].model)
-    return planted
-
-
-def spoilt_data(change: Callable[[Array, Array], tuple[Array, Array]]) -> Planted:
-    """A fresh network, and digits that were spoilt."""
-    x, y = change(*digits())
-    return Trainer(network(), "softmax_cross_entropy", optimizers.SGD(0.001)), x, y
 
 
 # ── units ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,24 +162,24 @@ FAULTS = {
         "activation1",
         lambda: trained(network(3, "sigmoid", "random_normal")),
     ),
-    "dead_by_bias": Fault("30 of 100 biases are −50", "dead", "activation1", lambda: spoilt(_dead_by_bias)),
+    "dead_by_bias": Fault("30 of 100 biases are −50", "dead", "hidden1", lambda: spoilt(_dead_by_bias)),
     "dead_by_weights": Fault(
         "the weights of 30 of 100 units are negative, all pixels positive",
         "dead",
-        "activation1",
+        "hidden1",
         lambda: spoilt(_dead_by_weights),
     ),
     "dead_layer": Fault(
         "all biases of the first layer are −50: nothing reaches the second",
         "dead",
-        "activation1",
+        "hidden1",
         lambda: spoilt(_dead_layer),
         ("always_on", "chance_level"),
     ),
     "nearly_dead": Fault(
-        "30 of 100 units fire on one row in 200", "nearly_dead", "activation1", lambda: spoilt(_nearly_dead)
+        "30 of 100 units fire on one row in 200", "nearly_dead", "hidden1", lambda: spoilt(_nearly_dead)
     ),
-    "always_on": Fault("30 of 100 biases make z > 0 on every row", "always_on", "activation1", lambda: spoilt(_always_on)),
+    "always_on": Fault("30 of 100 biases make z > 0 on every row", "always_on", "hidden1", lambda: spoilt(_always_on)),
     "learning_rate_too_high": Fault(
         "Adam with a learning rate of 0.1",
         "update_too_large",
@@ -295,5 +230,6 @@ FAULTS = {
     ),
     "scales_differ": Fault("one pixel is 1,000 times as bright", "unscaled_inputs", "input", lambda: spoilt_data(_scales)),
     "off_centre": Fault("5 was added to every pixel", "unscaled_inputs", "input", lambda: spoilt_data(lambda x, y: (x + 5, y))),
+    **BEGINNERS,
 }
 """All planted faults by name."""

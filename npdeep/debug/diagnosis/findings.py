@@ -1,11 +1,11 @@
 """What a diagnosis says: findings, each with its figures, and the tables they were read from."""
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from npdeep.common.printing import fold
 from npdeep.common.tables import Table
-from npdeep.debug.diagnosis.advice import ADVICE, READ
+from npdeep.debug.diagnosis.advice import READ, steps
 from npdeep.debug.diagnosis.probe import KernelLook
 
 
@@ -15,7 +15,8 @@ class Finding:
 
     Attributes:
         kind: "vanishing", "dead", "nan", …; `ADVICE` lists them all.
-        layer: the layer's name; "input", "labels", "loss" or "outputs" where it is no layer.
+        layer: the layer to look at: where dead units come from weights or a bias, the layer that has them. "input", "labels",
+            "loss" or "outputs" where it is no layer.
         words: what was measured, in a plain sentence.
         evidence: the figures by name, such as {"units": 30, "of": 100}.
 
@@ -29,12 +30,16 @@ class Finding:
     words: str
     evidence: dict[str, float] = field(default_factory=dict)
     hint: str = ""
-    """What to do in this very case; it stands before the advice for the kind."""
+    """What to do in this very case; it comes before the steps."""
+    steps: str | None = None
+    """What else to try; None: the usual steps for the kind."""
+    there: frozenset[str] = frozenset()
+    """What the network has already, so that advice does not recommend it; see `ADVICE`."""
 
     @property
     def advice(self) -> str:
         """What to try."""
-        return f"{self.hint} {ADVICE[self.kind]}".strip()
+        return f"{self.hint} {steps(self.kind, self.there) if self.steps is None else self.steps}".strip()
 
     @property
     def read(self) -> str:
@@ -51,12 +56,14 @@ class Diagnosis:
     """The report of `diagnose`: prints as plain words and tables. True where nothing was found wrong.
 
     Attributes:
-        findings: what is wrong, the gravest first; empty for a healthy network.
-        gradient: the verdict on the way back: "healthy", "vanishing", "exploding" or "unknown".
+        findings: what is wrong, causes before their effects; empty for a healthy network.
+        gradient: the verdict on the way back: "healthy", "vanishing", "exploding", "zero" or "unknown".
+        way_back: the same in words, with its figures.
         slope: how many powers of ten the gradient gains with every layer on its way back; negative where it shrinks.
         layers: the same figures as numbers: a `KernelLook` for every layer with a kernel, lowest first.
         measurements: tables by name: "layers" (one row a layer with a kernel) and "units" (one a hidden activation).
         notes: what could not be told, and why.
+        too_few: too few rows to judge by, in a network that has not learned even those: no finding then means nothing.
 
     >>> report = Diagnosis([Finding("imbalance", "labels", "95 % are of class 0.")])
     >>> bool(report), report.kinds
@@ -70,6 +77,8 @@ class Diagnosis:
     measurements: dict[str, Table] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     subject: str = "network"
+    way_back: str = ""
+    too_few: bool = False
 
     @property
     def kinds(self) -> list[str]:
@@ -84,9 +93,9 @@ class Diagnosis:
     def headline(self) -> str:
         """How many findings, and the verdict on the gradient."""
         count = len(self.findings)
-        said = "no finding: nothing looks wrong" if not count else f"{count} finding{'s' if count > 1 else ''}"
-        slope = "" if self.slope != self.slope else f" ({self.slope:+.2f} powers of ten with every layer on the way back)"
-        return f"{self.subject}: {said}; gradient {self.gradient}{slope}"
+        none = "too few rows to judge" if self.too_few else "nothing looks wrong"
+        said = f"no finding: {none}" if not count else f"{count} finding{'s' if count > 1 else ''}"
+        return f"{self.subject}: {said}; gradient {self.gradient}{f' ({self.way_back})' if self.way_back else ''}"
 
     def __str__(self) -> str:
         """Headline, findings, tables, notes."""
@@ -98,8 +107,9 @@ class Diagnosis:
         """All findings of a kind, and once what to try and where to read."""
         found = [finding for finding in self.findings if finding.kind == kind]
         said = "\n".join(f"{f.kind} · {f.layer}: {f.words}" for f in found)
-        hints = " ".join(dict.fromkeys(f.hint for f in found if f.hint))
-        return f"{said}\n    try:  {f'{hints} {ADVICE[kind]}'.strip()}\n    read: {READ[kind]}"
+        hints = list(dict.fromkeys(f.hint for f in found if f.hint))
+        rest = list(dict.fromkeys(replace(f, hint="").advice for f in found))
+        return f"{said}\n    try:  {' '.join([*hints, *rest]).strip()}\n    read: {READ[kind]}"
 
     __repr__ = __str__
 

@@ -208,7 +208,7 @@ def replay(trainer: Trainer, batch: Batch) -> tuple[str, dict[str, float]]:
     twin = fresh_start(trainer)
     if twin is None or not all(np.isfinite(p.value).all() for p in twin.model.parameters):
         return "", {}
-    found, size = Probe(twin, batch), min(REPLAY_BATCH, len(batch.x))
+    found, size = Probe(twin, batch, twin), min(REPLAY_BATCH, len(batch.x))
     endless = itertools.chain.from_iterable(
         batches(batch.x, batch.y, size, seed=twin.seed, epoch=epoch) for epoch in itertools.count()
     )

@@ -9,26 +9,41 @@ from typing import Any
 import numpy as np
 
 from npdeep.common.events import StepEvent, norm
-from npdeep.debug.snapshot import hidden_activations, slopes, steepest
+from npdeep.debug.diagnosis.targets import best_constant
+from npdeep.debug.snapshot import hidden_activations, slopes, spread_over_examples, steepest
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
 from npdeep.layers.activation import Activation
 from npdeep.layers.base import Layer
-from npdeep.losses import BinaryCrossEntropy, Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, SoftmaxCrossEntropy
 from npdeep.models.sequential import Sequential
 from npdeep.training.trainer import Trainer
+
+FEWEST = 10
+"""From fewer rows nothing is said about units and updates: on a single row every unit is either dead or always on, and batch
+normalization passes no gradient."""
+
+UPDATES = 20
+"""Before so many updates nobody expects that anything was learned."""
+
+WORKS = 0.25
+"""A network fits where its loss is below a quarter of what guessing gives: what looks odd in it does no harm."""
+
+MOVES = 0.99
+"""A loss that falls by a hundredth in the updates that are tried on the copy is on its way, perhaps from far above guessing."""
 
 
 @dataclass
 class Batch:
     """The rows that are looked at, as trainer and loss want them.
 
-    Attributes: x (n, width), y the targets, weight (n, 1) or None; rows (n,) says which of the user's rows they are.
+    Attributes: x (n, width), y the targets, weight (n, 1) or None; places (n,) says where they are among the rows that are
+        finite, rows (n,) among all rows of the user's.
     """
 
     x: Array
     y: Any
     weight: Array | None
+    places: Array
     rows: Array
 
 
@@ -39,7 +54,8 @@ class KernelLook:
     Attributes:
         gradient: ‖∂L/∂kernel‖. arriving: ‖∂L/∂z‖, what comes down to the layer; None where the way back ends above it.
         weight: ‖kernel‖ before the update. update: by how much the update moved it, ‖Δkernel‖.
-        spread: standard deviation of the layer's outputs.
+        spread: standard deviation of the layer's outputs over the rows, as the mean over its units.
+        bound: ‖input‖·‖∂L/∂z‖, above which the gradient cannot be: far below it, its terms cancel.
     """
 
     name: str
@@ -48,6 +64,7 @@ class KernelLook:
     gradient: float | None = None
     arriving: float | None = None
     update: float | None = None
+    bound: float = math.nan
 
     @property
     def ratio(self) -> float | None:
@@ -57,7 +74,10 @@ class KernelLook:
 
 @dataclass
 class ActivationLook:
-    """A hidden activation layer after the forward pass, copied: input z (n, units) and relative slope f'(z)/max f'."""
+    """An activation layer after the forward pass, copied: input z (n, units) and relative slope f'(z)/max f'.
+
+    spread: standard deviation of its outputs over the rows, as the mean over the units.
+    """
 
     layer: Activation
     z: Array
@@ -72,21 +92,27 @@ class Probe:
     Attributes:
         origin: the event after which a number was no longer finite, or None; bad_step: in which of the steps.
         losses: the loss of each step, without penalties.
-        calm: the loss with batch statistics and without noise. evaluated: the loss as `evaluate` has it.
+        calm: the loss with batch statistics and without noise; calm_after: the same after the steps. evaluated: the loss as
+            `evaluate` has it.
         outputs: of the calm pass. guess: the loss of the best constant output, or None where it is not known.
         statistics: for each batch normalization the batch's mean and variance in the calm pass.
+        output: the elementwise activation that the outputs come from, or None. activations: the hidden ones.
+        twin: another copy of the trainer, for passes in evaluation.
         inputs: of the layers with a kernel. shifts: biases and β by name, before the update.
         largest_ratio: the largest ‖Δkernel‖/‖kernel‖ of all steps that were made.
     """
 
     trainer: Trainer
     batch: Batch
+    twin: Trainer
     kernels: dict[str, KernelLook] = field(default_factory=dict)
     activations: list[ActivationLook] = field(default_factory=list)
+    output: ActivationLook | None = None
     origin: StepEvent | None = None
     bad_step: int = 0
     losses: list[float] = field(default_factory=list)
     calm: float = math.nan
+    calm_after: float = math.nan
     evaluated: float = math.nan
     guess: float | None = None
     outputs: Any = None
@@ -99,6 +125,29 @@ class Probe:
     def model(self) -> Sequential:
         """The copy's model."""
         return self.trainer.model
+
+    @property
+    def places(self) -> Array:
+        """Where the rows that are looked at are among all that are finite."""
+        return self.batch.places
+
+    @property
+    def works(self) -> bool:
+        """Does the network fit these rows?"""
+        return self.guess is not None and min(self.calm, self.evaluated) <= WORKS * self.guess
+
+    @property
+    def moves(self) -> bool:
+        """Does the loss fall in the updates that were tried?"""
+        return self.calm_after < MOVES * self.calm or any(loss < MOVES * self.losses[0] for loss in self.losses)
+
+    def guess_on(self, y: Any, weight: Array | None = None) -> float | None:
+        """The loss of the best output that is the same for every row; None where it is not known."""
+        best = best_constant(self.twin.loss, y, self.model.output_size, weight)
+        if best is None:
+            return None
+        outputs = np.tile(best.astype(self.model.dtype), (len(y), 1))
+        return float(copy.deepcopy(self.twin.loss).compute(outputs, y, weight))
 
     @property
     def n(self) -> int:
@@ -124,14 +173,15 @@ def kernel_of(layer: Layer) -> Any:
 def probe(trainer: Trainer, batch: Batch, steps: int) -> Probe:
     """Passes and `steps` training steps on a copy; the first step is measured, the rest only searched for NaN."""
     with np.errstate(all="ignore"):
-        found = Probe(copy.deepcopy(trainer), batch)
-        found.guess = loss_of_guess(found)
-        _passes(found, copy.deepcopy(trainer))
+        found = Probe(copy.deepcopy(trainer), batch, copy.deepcopy(trainer))
+        found.guess = found.guess_on(batch.y, batch.weight)
+        _passes(found)
         for step in range(1, steps + 1):
             _step(found, step)
             if found.origin is not None:
                 found.bad_step = step
-                break
+                return found
+        found.calm_after = calm_pass(copy.deepcopy(found.trainer), batch)[0]
     return found
 
 
@@ -139,9 +189,9 @@ def _step(found: Probe, step: int) -> None:
     """One training step; the numbers of the first are kept."""
     layers = kernel_layers(found.model)
     before = {str(layer.name): kernel_of(layer).value.copy() for layer in layers}
-    hidden = _hidden(found.model)
+    hidden, last = _hidden(found.model), output_activation(found.model)
     see: dict[str, Callable[[StepEvent], None]] = {
-        "forward": lambda event: _see_forward(found, event, hidden),
+        "forward": lambda event: _see_forward(found, event, hidden, last),
         "backward": lambda event: _see_backward(found, event),
     }
     if step == 1:
@@ -171,15 +221,18 @@ def bad_arrays(event: StepEvent) -> dict[str, Array]:
     return {name: a for name, a in arrays.items() if a.dtype.kind == "f" and not np.isfinite(a).all()}
 
 
-def _see_forward(found: Probe, event: StepEvent, hidden: list[Activation]) -> None:
+def _see_forward(found: Probe, event: StepEvent, hidden: list[Activation], last: Activation | None) -> None:
     layer = event.layer
     if str(event.name) in found.kernels:
-        found.kernels[event.name].spread = float(np.std(layer.output, dtype=np.float64))
+        found.kernels[event.name].spread = spread_over_examples(layer.output)
         found.inputs[event.name] = layer.input.copy()
-    if layer in hidden:
+    if layer in hidden or (last is not None and layer is last and not last.rule.whole_row):
         slope = slopes(layer) / steepest(layer)
-        spread = float(np.std(layer.output, dtype=np.float64))
-        found.activations.append(ActivationLook(layer, layer.input.astype(np.float64), slope, spread))
+        look = ActivationLook(layer, layer.input.astype(np.float64), slope, spread_over_examples(layer.output))
+        if layer is last:
+            found.output = look
+        else:
+            found.activations.append(look)
 
 
 def _see_backward(found: Probe, event: StepEvent) -> None:
@@ -187,6 +240,7 @@ def _see_backward(found: Probe, event: StepEvent) -> None:
     if look is not None:
         kernel = kernel_of(event.layer)
         look.arriving = norm(event.layer.grad_output)
+        look.bound = norm(event.layer.input) * look.arriving
         look.gradient = norm(kernel.grad) if kernel.trainable else None
 
 
@@ -207,34 +261,32 @@ def _hidden(model: Sequential) -> list[Activation]:
     return [layer for layer in hidden_activations(model) if model.layers.index(layer) < top]
 
 
-def _passes(found: Probe, twin: Trainer) -> None:
-    """Two passes without noise on another copy: by the batch's statistics, and by the moving ones."""
-    model, x = twin.model, found.batch.x
-    found.evaluated = twin.loss.compute(model.run(x), found.batch.y, found.batch.weight)
+def output_activation(model: Sequential) -> Activation | None:
+    """The activation that the outputs come out of, with nothing but noise after it; None where there is none.
+
+    >>> import npdeep as nd
+    >>> layers = [nd.Dense(2), nd.Activation("tanh"), nd.Dense(2), nd.Activation("softmax", name="last")]
+    >>> output_activation(nd.Sequential(layers, 1)).name
+    'last'
+    """
+    layer = next((layer for layer in reversed(model.layers) if not layer.draws), None)
+    return layer if isinstance(layer, Activation) else None
+
+
+def _passes(found: Probe) -> None:
+    """Two passes without noise on another copy: by the moving statistics, and by the batch's, which are kept."""
+    twin, batch = copy.deepcopy(found.twin), found.batch
+    found.evaluated = twin.loss.compute(twin.model.run(batch.x), batch.y, batch.weight)
+    found.calm, found.outputs = calm_pass(twin, batch)
+    for layer in twin.model.layers:
+        if isinstance(layer, BatchNormalization) and not layer.use_moving_statistics:
+            found.statistics[str(layer.name)] = (layer.mean.copy(), layer.variance.copy())
+
+
+def calm_pass(twin: Trainer, batch: Batch) -> tuple[float, Array]:
+    """Loss and outputs by the batch's statistics, without noise; twin: a copy, whose moving statistics change."""
+    model, x = twin.model, batch.x
     model.prepare(len(x), training=True)
     for layer in model.layers:
         x = layer.forward(x, training=not layer.draws)
-        if isinstance(layer, BatchNormalization) and not layer.use_moving_statistics:
-            found.statistics[str(layer.name)] = (layer.mean.copy(), layer.variance.copy())
-    found.outputs = x.copy()
-    found.calm = twin.loss.compute(x, found.batch.y, found.batch.weight)
-
-
-def loss_of_guess(found: Probe) -> float | None:
-    """The loss of the best output that is the same for every row: ln C for C classes equally often; None where unknown."""
-    loss, y, weight = copy.deepcopy(found.trainer.loss), found.batch.y, found.batch.weight
-    n, units = found.n, found.model.output_size
-    if isinstance(loss, SoftmaxCrossEntropy | BinaryCrossEntropy):
-        targets = np.eye(units)[y] if y.ndim == 1 else y.astype(np.float64)
-        share = np.average(targets, axis=0, weights=None if weight is None else weight[:, 0])
-        if isinstance(loss, SoftmaxCrossEntropy):
-            share = (1 - loss.label_smoothing) * share + loss.label_smoothing / units
-        share = np.clip(share, 1e-12, 1 - 1e-12)
-        best = np.log(share) if isinstance(loss, SoftmaxCrossEntropy) else np.log(share / (1 - share))
-    elif isinstance(loss, MeanSquaredError | Huber | LogCosh):
-        best = np.average(y.astype(np.float64), axis=0, weights=None if weight is None else weight[:, 0])
-    elif isinstance(loss, MeanAbsoluteError):
-        best = np.median(y, axis=0)
-    else:
-        return None
-    return float(loss.compute(np.tile(best.astype(found.model.dtype), (n, 1)), y, weight))
+    return twin.loss.compute(x, batch.y, batch.weight), x.copy()

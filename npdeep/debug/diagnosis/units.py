@@ -9,8 +9,11 @@ import numpy as np
 
 from npdeep import activations
 from npdeep.debug.diagnosis.findings import Finding
+from npdeep.debug.diagnosis.outputs import columns_that_vary
+from npdeep.debug.diagnosis.present import fits
 from npdeep.debug.diagnosis.probe import ActivationLook, Probe, kernel_of
 from npdeep.debug.snapshot import SATURATED, steepest
+from npdeep.initializers import Zeros
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
 from npdeep.layers.activation import Activation
@@ -23,10 +26,6 @@ HALF = 0.5
 """A layer with half of its activations saturated: logistic layers with weights from N(0, 1) have 0.55 to 0.7, well trained
 logistic and tanh layers on digits up to a third."""
 
-WORKS = 0.25
-"""Small networks that were trained to the end saturate where they are sure: no fault where the loss is below a quarter of what
-guessing gives."""
-
 STUCK = 0.05
 """Units that are saturated on every row: well trained networks have none; one in twenty is a fault."""
 
@@ -34,6 +33,9 @@ MANY = {"dead": 0.1, "nearly_dead": 0.2, "always_on": 0.2}
 """So much of a layer's units, over and above what chance makes of this input (see `by_chance`). The networks of the lesson stay
 below a tenth; a layer that was killed loses 40 % and more (CS231n, "Neural Networks 1"). Units that fire rarely or always still
 do something, and small networks on two inputs have one in eight of them: there it takes a fifth."""
+
+SPARED = 0.25
+"""A network that fits can do without a quarter of a layer's units: dead ones are reported from there on."""
 
 RARELY = 0.01
 """Nearly dead: fires on some rows, but on fewer than one in a hundred."""
@@ -84,32 +86,35 @@ def count(activation: Activation, z: Array, slope: Array) -> Counts:
 
 @dataclass
 class Source:
-    """Where a unit's z comes from: the layer with the weights, its input, and what is added at the end (bias or β)."""
+    """Where a unit's z comes from: the layer with the weights, its input, and what is added at the end (bias or β), by whom."""
 
     layer: Layer | None
     input: Array | None
     shift: Array | None
-    normalized: bool
+    shifted: Layer | None = None
+    normalized: bool = False
+
+    def blamed(self, cause: str) -> str:
+        """The name of the layer whose bias, β, weights or input it is; "" where it is not known."""
+        layer = (self.shifted if cause == "bias" else None) or self.layer
+        return "" if layer is None else str(layer.name)
 
 
 def source_of(probe: Probe, activation: Activation) -> Source:
     """Go down from an activation to the weights that make its z; batch normalization and noise may lie between."""
-    shift, normalized = None, False
+    source = Source(None, None, None)
     for layer in reversed(probe.model.layers[: probe.model.layers.index(activation)]):
-        named = {p.name.rpartition("/")[2]: p for p in layer.parameters}
-        if kernel_of(layer) is not None:
-            if not normalized and "bias" in named:
-                shift = probe.shifts.get(named["bias"].name)
-            if shift is not None and len(shift) != activation.output_size:
-                shift = None                  # of pieces, not of units, as in maxout
-            return Source(layer, probe.inputs.get(str(layer.name)), shift, normalized)
+        shift = next((p for p in layer.parameters if p.name.rpartition("/")[2] in ("bias", "beta")), None)
+        if shift is not None and not source.normalized and shift.shape == (activation.output_size,):
+            source.shift, source.shifted = probe.shifts.get(shift.name), layer
+        if kernel_of(layer) is not None:      # a bias of another width is of pieces, not of units, as in maxout
+            source.layer, source.input = layer, probe.inputs.get(str(layer.name))
+            break
         if isinstance(layer, BatchNormalization):
-            if not normalized and "beta" in named:
-                shift = probe.shifts.get(named["beta"].name)
-            normalized = True
+            source.normalized = True
         elif not layer.draws:
             break                             # another function lies between
-    return Source(None, None, shift, normalized)
+    return source
 
 
 def by_chance(activation: Activation, source: Source) -> tuple[float, float, float]:
@@ -146,7 +151,31 @@ def shut_units(probe: Probe) -> list[Finding]:
             found += saturated(probe, look)
         else:
             found += rectifier(probe, look)
-    return found
+    return found + shut_outputs(probe)
+
+
+def silent_layers(probe: Probe) -> list[Finding]:
+    """Of a few rows it can only be said that no unit of a layer lets a gradient through on any of them."""
+    return [
+        _finding(probe, look, "dead", np.ones(look.z.shape[1], bool), source_of(probe, look.layer), 0.0)
+        for look in probe.activations
+        if not look.layer.rule.squashes and (look.slope < SHUT).all()
+    ]
+
+
+def shut_outputs(probe: Probe) -> list[Finding]:
+    """Outputs whose activation passes no gradient on any row, in a network that does not fit, and whose targets vary."""
+    look = probe.output
+    if look is None or probe.works or probe.guess is None:
+        return []
+    shut = (look.slope < SHUT).all(axis=0) & columns_that_vary(probe)
+    if not shut.any():
+        return []
+    if not look.layer.rule.squashes:
+        return [_finding(probe, look, "dead", shut, source_of(probe, look.layer), 0.0)]
+    units, width = int(shut.sum()), len(shut)
+    words = f"{units} of {width} outputs of {look.layer.name} are saturated on every row: no gradient gets through them."
+    return [Finding("saturated", str(look.layer.name), words, {"units": units, "of": width, "rows": len(look.z)})]
 
 
 def saturated(probe: Probe, look: ActivationLook) -> list[Finding]:
@@ -154,8 +183,7 @@ def saturated(probe: Probe, look: ActivationLook) -> list[Finding]:
     flat = look.slope < SATURATED
     share, units, width = float(flat.mean()), int(flat.all(axis=0).sum()), flat.shape[1]
     stuck = units >= 2 and units >= STUCK * width and len(flat) >= ROWS_FOR_DEAD
-    works = probe.guess is not None and probe.calm < WORKS * probe.guess
-    if not stuck and (share < HALF or works):
+    if not stuck and (share < HALF or probe.works):    # trained to the end, small networks saturate where they are sure
         return []
     words = f"{share:.0%} of its activations are saturated, and {units} of {width} units on every row: their slope is below "
     words += f"{SATURATED:g} of the steepest, next to no gradient gets through; |z| is {np.abs(look.z).mean():.3g} on average."
@@ -171,17 +199,26 @@ def rectifier(probe: Probe, look: ActivationLook) -> list[Finding]:
         return []                             # chance can only excuse
     source = source_of(probe, look.layer)
     chances = by_chance(look.layer, source)
-    return [
+    found = [
         _finding(probe, look, kind, mask, source, chance)
         for (kind, mask), chance in zip(masks.items(), chances, strict=True)
         if many(kind, int(mask.sum()), width, chance)
     ]
+    return [finding for finding in found if not _harmless(probe, finding)]
+
+
+def _harmless(probe: Probe, finding: Finding) -> bool:
+    """A few dead units in a network that fits; and units that weights have made linear in one that learns (autoencoders do)."""
+    if finding.kind == "dead":
+        return probe.works and finding.evidence["share"] < SPARED
+    by_weights = finding.evidence["by_weights"] >= 0.5 * finding.evidence["units"]
+    return finding.kind == "always_on" and by_weights and (probe.works or probe.moves)
 
 
 WHAT = {
-    "dead": "never fire: their slope is about 0 on every row, and their weights get no gradient",
-    "nearly_dead": "fire on fewer than one row in a hundred",
-    "always_on": "have z > 0 on every row: they are linear",
+    "dead": "never fire: their slope in {} is about 0 on every row, and their weights get no gradient",
+    "nearly_dead": "fire on fewer than one row in a hundred in {}",
+    "always_on": "have z > 0 on every row in {}: they are linear",
 }
 
 
@@ -198,21 +235,37 @@ def _finding(probe: Probe, look: ActivationLook, kind: str, mask: Array, source:
         **{f"by_{name}": number for name, number in causes.items()},
         **_sizes(look.z, mask, source),
     }
-    words = f"{units} of {width} units {WHAT[kind]} (of {len(look.z):,} rows). Cause: {_because(cause, evidence)}."
+    name, layer = str(look.layer.name), source.blamed(cause)
+    words = f"{units} of {width} units {WHAT[kind].format(name)} (of {len(look.z):,} rows). "
+    words += f"Cause: {_because(cause, evidence, layer)}."
     if kind == "dead":
         below = [name for name in _still_learning(probe, source) if name]
         evidence["revivable"] = float(bool(below))
         words += f" {_revivable(below)}"
         if units == width:
             words += " The whole layer is dead: no gradient gets through it."
-    return Finding(kind, str(look.layer.name), words, evidence, CURE[cause])
+    leaky = frozenset() if look.layer.activation in ("relu", "relu6", "threshold") else frozenset({"leaky"})
+    return Finding(kind, layer or name, words, evidence, _cure(cause, evidence, source, look.layer), there=leaky)
 
 
-CURE = {
-    "bias": "Begin with biases of 0 and find out what drove them off: most often too high a learning rate.",
-    "weights": "Draw the weights anew around 0 (he_normal): what drove them off is most often too high a learning rate.",
-    "input": "Look at the layer below first: what comes from there does not change from row to row.",
-}
+def _cure(cause: str, evidence: dict[str, float], source: Source, activation: Activation) -> str:
+    """What to do about the cause; not to draw weights as they were drawn, and not to begin with biases of 0 if they did."""
+    if cause == "input":
+        return "Look at the layer below first: what comes from there does not change from row to row."
+    drove = "what drove them off is most often too high a learning rate."
+    if cause == "bias":
+        layer = source.shifted or source.layer
+        first = [] if layer is None else [layer.initializers[kind] for kind in ("bias", "beta") if kind in layer.initializers]
+        began = bool(first) and all(isinstance(initializer, Zeros) for initializer in first)
+        return f"They began at 0: {drove}" if began else f"Begin with biases of 0; {drove}"
+    if source.layer is not None and fits(source.layer, activation):
+        if abs(evidence.get("positive_weights", 0.5) - 0.5) < 0.1:
+            return "The weights are as their initializer draws them: look at the scale and the centre of what comes in."
+        return f"The weights were drawn right: {drove}"
+    return f"Draw the weights anew around 0 ({ADVISED}): {drove}"
+
+
+ADVISED = "nd.initializers.for_activation"
 
 
 def alike(x: Array) -> bool:
@@ -255,15 +308,17 @@ def _sizes(z: Array, mask: Array, source: Source) -> dict[str, float]:
     return sizes
 
 
-def _because(cause: str, evidence: dict[str, float]) -> str:
+def _because(cause: str, evidence: dict[str, float], layer: str) -> str:
+    of = f" of {layer}" if layer else ""
     if cause == "input":
-        return "the input of the layer is the same for every row"
+        return f"the input{of} is the same for every row"
     if cause == "bias":
-        return f"the bias, {evidence['mean_bias']:.3g} on average, against a weighted input of {evidence['weighted_input']:.3g}"
+        against = f"against a weighted input of {evidence['weighted_input']:.3g}"
+        return f"the bias{of}, {evidence['mean_bias']:.3g} on average, {against}"
     if "weight_norm" in evidence:
         positive = evidence["positive_weights"]
-        return f"the incoming weights, of norm {evidence['weight_norm']:.3g}, {positive:.0%} of them positive"
-    return "the incoming weights"
+        return f"the incoming weights{of}, of norm {evidence['weight_norm']:.3g}, {positive:.0%} of them positive"
+    return f"the incoming weights{of}"
 
 
 def _still_learning(probe: Probe, source: Source) -> list[str]:
