@@ -109,11 +109,17 @@ def test_the_contrast_is_drawn_only_where_there_is_one():
     assert len(sentences([good])) == 1
 
 
+def test_networks_that_tie_are_all_named():
+    said = sentences([result(title, accuracy=share) for title, share in zip("abcd", (0.1, 0.1, 0.9, 0.9), strict=True)])
+    assert 'between 10.0 % ("a" and "b") and 90.0 % ("c" and "d")' in said[-1]
+
+
 def test_networks_apart_are_not_compared():
     apart = result("apart", accuracy=0.99, compared=False)
     said = sentences([result("a", accuracy=0.9), result("b", accuracy=0.89), apart])
     assert "it learns." in said[0]
     assert "99.0" not in said[-1]
+    assert "it learns; it has another shape and optimizer, and is not compared with the others." in said[2]
 
 
 def test_the_table_shows_saturated_or_dead_shares():

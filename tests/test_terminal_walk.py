@@ -100,6 +100,24 @@ def test_an_array_goes_by_name_letter_or_part_of_its_name():
     assert "grad of hidden/kernel (6, 8)" in after_start("j update\ns grad of hidden/k\n")
 
 
+def test_on_the_way_down_the_arrays_of_the_way_up_are_at_hand():
+    up = after_start("s W\nstats W\n")
+    assert after_start("j backward hidden\ns W\nstats W\n").endswith(up)
+    assert after_start("j backward hidden\ns dW\n").partition("grad_kernel (6, 8)")[1]
+    assert "no array 'W' here" in after_start("j loss\ns W\n")
+
+
+def test_list_shows_how_large_the_numbers_are_on_both_ways():
+    trainer = plain_trainer()
+    lines = after_start("l\nn\n", trainer).splitlines()
+    for line, event in zip(lines, recorded(trainer, *examples(4)), strict=False):
+        name = {"forward": "output", "backward": "grad_output"}.get(event.stage)
+        if name is not None:
+            assert line.endswith(f" = {np.log10(np.linalg.norm(event.arrays[name])):+.2f}")
+    assert re.fullmatch(r"   4  loss +L = [\d.]+", lines[3])
+    assert "2 of 8" in lines[8]                # to list is not to walk on
+
+
 def test_messages_for_beginners():
     assert after_start("show foo") == "no array 'foo' here; there are: input, kernel, bias, output\n"
     assert after_start("show put") == "'put' may be any of: input, output\n"

@@ -220,6 +220,10 @@ def test_a_busy_machine_is_told_of():
     assert "busy" not in str(timing)
     timing.slowdown = 3.0
     assert "the machine was busy: the median step took 3.0 times as long as the fastest" in str(timing)
+    timing.slowdown, timing.step = 1.0, 1.01 * timing.walked
+    assert "busy: the step at full speed took longer than its operations with a clock between them; measure" in str(timing)
+    timing.step = timing.walked
+    assert "busy" not in str(timing)
 
 
 def test_it_shows_itself_in_a_terminal_and_in_a_notebook():

@@ -159,7 +159,8 @@ def give_up() -> None:
     """Let what can no longer be written (a reader that has gone, a full disk) go nowhere, so that Python ends in silence."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None:            # as in a program without a console
+                stream.flush()
         except OSError:
             with suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
