@@ -25,9 +25,9 @@ class Checkpoint(Callback):
     Attributes:
         files: the files that are there, the last or the best one first.
 
-    `Trainer.restore(file)` goes on from one of them. A run that goes on removes those of the files before it that it would
-    have removed without the break; what this callback did not write into its own folder is never removed. Raises OSError where
-    the folder cannot be written, ValueError where the state in a file names anything but such files.
+    `Trainer.restore(file)` continues from one of them. A resumed run removes the files of its first part that are no longer to
+    be kept, but never a file that this callback did not write into its own folder. Raises OSError where the folder cannot be
+    written, ValueError where the state in a checkpoint names anything but such files.
 
     >>> Checkpoint("run", keep=3).keep
     3

@@ -20,10 +20,10 @@ class CSVLogger(Callback):
         path: the file. Its columns are those of the first row.
         append: True continues after what is there; False, the default, begins again with the first epoch.
 
-    A run that is resumed from a checkpoint continues after the last row from before it: rows that it wrote later are cut off.
-    No other rows are. Names that a spreadsheet would run as formulas get an apostrophe in front of them. Raises ValueError
-    where a row has other columns than the file, or where the file is not as the run left it; OSError where it cannot be
-    written, before anything is trained.
+    A run that is resumed from a checkpoint continues after the last row from before it: rows that it wrote later are cut off,
+    and no others. Names that a spreadsheet would run as formulas get an apostrophe in front of them. Raises ValueError
+    where a row has other columns than the file, or where the file is not as the run left it; OSError, before training,
+    where it cannot be written.
 
     >>> CSVLogger("history.csv").append
     False

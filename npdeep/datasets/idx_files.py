@@ -24,7 +24,7 @@ MOST_INFLATED = 1032
 """Deflate cannot pack more bytes than this into one: see "Maximum Compression Factor" in zlib's technical details."""
 
 LARGE, UNLIKELY = 1 << 28, 200
-"""From this many bytes on, a file that is packed tighter than this is a bomb, and no data."""
+"""From this many bytes on, a file that is packed tighter than this is a bomb and not data."""
 
 Accept = Callable[[tuple[int, ...], np.dtype[Any]], None]
 
@@ -41,7 +41,7 @@ def idx(path: str | Path) -> Array:
     `x.reshape(len(x), -1)`, and scale bytes with `fit(..., scale=1/255)`.
 
     No more is read than the header announces. Raises FileNotFoundError where there is no such file, and ValueError, which
-    names the file and the fault, where it is no IDX file, too short, too long, empty, or damaged.
+    names the file and the fault, where it is not an IDX file, is too short, too long, empty, or damaged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +56,7 @@ def idx(path: str | Path) -> Array:
 def read_idx(owner: str, path: Path, accept: Accept | None = None, cure: str = "copy or download it again") -> Array:
     """The array in an IDX file. `accept` may refuse its shape and type with a ValueError, before the contents are read."""
     if not path.is_file():
-        raise FileNotFoundError(f"{owner}: {path} {'is a folder' if path.is_dir() else 'is no file'}")
+        raise FileNotFoundError(f"{owner}: {path} {'is a folder' if path.is_dir() else 'is not a file'}")
     with open(path, "rb") as file:
         try:
             return parse_idx(file, path.stat().st_size, accept)
@@ -67,7 +67,7 @@ def read_idx(owner: str, path: Path, accept: Accept | None = None, cure: str = "
         except ValueError as error:
             raise ValueError(f"{owner}: {path} {error}") from None
         except MemoryError:
-            raise ValueError(f"{owner}: {path} holds more than the memory of this computer does") from None
+            raise ValueError(f"{owner}: {path} holds more than fits into memory") from None
 
 
 def parse_idx(file: BinaryIO, size: int, accept: Accept | None = None) -> Array:
@@ -88,14 +88,14 @@ def parse_idx(file: BinaryIO, size: int, accept: Accept | None = None) -> Array:
     if zipped and length > size * MOST_INFLATED:
         raise Damage(f"{announced}, which do not fit into {size:,} bytes, gzipped")
     if zipped and length > max(LARGE, size * UNLIKELY):
-        raise ValueError(f"{announced} in {size:,} bytes: a gzip bomb? Data of your own are read when unpacked: gunzip")
+        raise ValueError(f"{announced} in {size:,} bytes: a gzip bomb? If it is your own data, unpack it first: gunzip")
     if accept is not None:
         accept(shape, dtype)
     content = read_at_most(stream, length)
     if len(content) < length:
         raise Damage(f"{announced}, but ends after {len(content):,} bytes of them")
     if stream.read(1) or file.read(1):        # reading to its end also checks gzip's checksum
-        raise Damage(f"{announced}, but goes on after them")
+        raise Damage(f"{announced}, but has more bytes after them")
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
@@ -125,7 +125,7 @@ def parse_header(stream: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and type: two zeros, the type, the number of dimensions, and their sizes, four bytes each."""
     magic = bytes(read_at_most(stream, 4))
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise Damage(f"is no IDX file: it begins with {magic!r}, not with two zeros, a type and a number of dimensions")
+        raise Damage(f"is not an IDX file: it begins with {magic!r}, not with two zeros, a type and a number of dimensions")
     if magic[2] not in TYPES:
         raise Damage(f"has numbers of type {magic[2]:#04x}, IDX knows {', '.join(f'{code:#04x}' for code in TYPES)}")
     dimensions = magic[3]

@@ -119,10 +119,11 @@ def read(name: str, folder: str | Path | None = None, check: bool = True) -> Arr
     """One of the four files as an array of bytes, found or downloaded; check: it is MNIST's."""
     path = find(name, folder)
     cached = folder is None and not os.environ.get("NPDEEP_DATA")
-    cure = "rename it, and mnist() downloads another one" if cached else "copy or download it again"
+    cure = "rename it, and mnist() downloads it again" if cached else "copy or download it again"
     array = read_idx("mnist", path, lambda shape, dtype: check_kind(name, shape, dtype, check), cure)
     if check and sha256(array) != FILES[name][1]:
-        raise ValueError(f"mnist: {path} is not MNIST's: the shape is right, its sha256 not; {cure if cached else OTHER_DATA}")
+        advice = cure if cached else OTHER_DATA
+        raise ValueError(f"mnist: {path} is not MNIST's: the shape is right, but its sha256 differs; {advice}")
     return array
 
 
@@ -132,7 +133,7 @@ def check_kind(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], check: b
     >>> check_kind("t10k-labels-idx1-ubyte", (5,), np.dtype("u1"), check=False)
     >>> check_kind("t10k-labels-idx1-ubyte", (5, 2), np.dtype("u1"), check=False)
     Traceback (most recent call last):
-    ValueError: holds 5 × 2 numbers (uint8), no labels, which are unsigned bytes in a row; nd.datasets.idx(path) reads anything
+    ValueError: holds 5 × 2 numbers (uint8), not labels, which are unsigned bytes in a row; nd.datasets.idx(path) reads any
     """
     of_bytes = dtype == np.dtype(np.uint8)
     if check and not (of_bytes and shape == FILES[name][0]):
@@ -144,7 +145,7 @@ def check_kind(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], check: b
         kind = "images, which are unsigned bytes in several dimensions"
     else:
         return
-    raise ValueError(f"holds {holds(shape, dtype)}, no {kind}; nd.datasets.idx(path) reads anything")
+    raise ValueError(f"holds {holds(shape, dtype)}, not {kind}; nd.datasets.idx(path) reads any")
 
 
 def sha256(array: Array) -> str:
