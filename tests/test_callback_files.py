@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 
-import numpy as np
 import pytest
 from helpers_training import examples, plain_trainer
 
@@ -62,19 +61,21 @@ HOSTILE = [
 def test_a_state_that_names_other_files_is_refused_and_they_stay(folder, fields):
     if fields.get("names") == ["ABSOLUTE"]:
         fields = {**fields, "names": [str(folder.parent / "victim.txt")]}
-    trainer = tampered(folder / "update-00000004.npz", "Checkpoint", **fields)
-    before, weights = contents(folder.parent), trainer.model.arena.values.copy()
-    with pytest.raises(ValueError, match=r"^Checkpoint: (names|ranks) in the restored state must ") as refused:
-        trainer.fit(X, Y, callbacks=[Checkpoint(folder)], **RUN)
+    path, before = folder / "update-00000004.npz", contents(folder.parent)
+    with pytest.raises(ValueError, match=r"^checkpoint .*npz: callbacks\[0\]\.state.* (must|lacks)") as refused:
+        tampered(path, "Checkpoint", **fields)
     assert len(str(refused.value)) < 300
+    (folder / f"hostile-{path.name}").unlink()
+    state = {"names": [path.name], "ranks": [-1.0], **fields}
+    with pytest.raises(ValueError, match=r"^Checkpoint\.state"):
+        Checkpoint(folder).set_state({key: value for key, value in state.items() if value is not ...})
     assert contents(folder.parent) == before
-    assert np.array_equal(trainer.model.arena.values, weights)
 
 
 @pytest.mark.parametrize("state", [[], [1], "x", 3, True], ids=str)
 @pytest.mark.parametrize("callback", [Checkpoint("a"), CSVLogger("a.csv"), RecordGradients(), RecordUpdates()], ids=repr)
 def test_a_state_that_is_none_is_refused(callback, state):
-    with pytest.raises(ValueError, match=rf"^{type(callback).__name__}: \w+ in the restored state must be"):
+    with pytest.raises(ValueError, match=rf"^{type(callback).__name__}\.state must be an object"):
         callback.set_state(state)
 
 
@@ -143,7 +144,7 @@ COLUMNS = [..., None, 3, "epoch", [3], [None], [["epoch"]], {"epoch": 1}, []]
 def test_a_size_or_columns_that_are_none_are_refused_and_the_file_stays(logged, fields):
     saved, path = logged
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"^CSVLogger: (size|columns) in the restored state must be ") as refused:
+    with pytest.raises(ValueError, match=r"^checkpoint .*npz: callbacks\[\d\]\.state.* (must|lacks)") as refused:
         go_on(saved, path, **fields)
     assert len(str(refused.value)) < 300
     assert path.read_bytes() == before
@@ -288,7 +289,7 @@ def test_records_that_are_none_are_refused(kind, fields):
     state = json.loads(json.dumps(callback.state()))
     values = next(key for key in state if key not in ("layers", "updates"))
     changed = {**state, **{values if key == "VALUES" else key: value for key, value in fields.items()}}
-    with pytest.raises(ValueError, match=rf"^{kind.__name__}: \w+ in the restored state must be"):
+    with pytest.raises(ValueError, match=rf"^{kind.__name__}\.state(\.\w+.* must be| lacks)"):
         kind(every=1).set_state({key: value for key, value in changed.items() if value is not ...})
     kind(every=1).set_state(state)
     kind(every=1).set_state({**state, values: [[float("nan"), float("inf")]]})

@@ -2,8 +2,6 @@
 
 import inspect
 import os
-import reprlib
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,6 +55,10 @@ class Callback(Described):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take back what `state` gave."""
+
+    @classmethod
+    def check_state(cls, where: str, state: Any) -> None:
+        """Raise ValueError, naming the field at this place, for what `state` would not give; called when a file is opened."""
 
     def on_fit_begin(self, trainer: Any) -> None:
         """Before the first epoch of a call of fit."""
@@ -112,38 +114,6 @@ class LambdaCallback(Callback):
     def arguments(self) -> dict[str, Any]:
         """The functions that were given."""
         return dict(vars(self))
-
-
-def restored(owner: str, state: Any, name: str, wanted: str, fits: Callable[[Any], bool]) -> list[Any]:
-    """One list of a state out of a file, every element of which fits; a ValueError that names it where one does not.
-
-    >>> restored("RecordGradients", {"updates": [1, "x"]}, "updates", "counts", is_count)
-    Traceback (most recent call last):
-    ValueError: RecordGradients: updates in the restored state must be a list of counts, got 'x' in it
-    """
-    values = state.get(name) if isinstance(state, dict) else None
-    must = f"{owner}: {name} in the restored state must be a list of {wanted}"
-    if not isinstance(values, list):
-        raise ValueError(f"{must}, got {reprlib.repr(values)}")
-    for value in values:
-        if not fits(value):
-            raise ValueError(f"{must}, got {reprlib.repr(value)} in it")
-    return values
-
-
-def is_text(value: Any) -> bool:
-    """A string."""
-    return isinstance(value, str)
-
-
-def is_count(value: Any) -> bool:
-    """A whole number from 0 on that eight bytes can hold."""
-    return type(value) is int and 0 <= value < 1 << 63
-
-
-def is_number(value: Any) -> bool:
-    """A real number, infinity included."""
-    return (isinstance(value, float) and value == value) or (type(value) is int and abs(value) < 1 << 63)
 
 
 def direction(owner: str, monitor: str, mode: str) -> str:

@@ -1,14 +1,13 @@
 """Saving a run while it goes on."""
 
-import re
 from pathlib import Path
 from typing import Any
 
-from npdeep.callbacks.base import Callback, check_monitor, direction, is_number, is_text, monitored, restored
+from npdeep.callbacks.base import Callback, check_monitor, direction, monitored
 from npdeep.common import checks
-from npdeep.files import npz
+from npdeep.files import fields, npz
 
-NAME = re.compile(r"update-([0-9]{8}|[1-9][0-9]{8,17})\.npz")
+OWN_NAME = fields.text(r"update-([0-9]{8}|[1-9][0-9]{8,17})\.npz", "one of its files, such as update-00001100.npz", 40)
 """The names of the files: plain ones, so that none of them leads out of the folder."""
 
 
@@ -122,17 +121,13 @@ class Checkpoint(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Those of them that are still there, and are this callback's own: it will remove them one day."""
-        names = restored("Checkpoint", state, "names", "its files, update-00001100.npz and the like", is_own_name)
-        ranks = restored("Checkpoint", state, "ranks", "numbers", is_number)
+        self.check_state("Checkpoint.state", state)
+        self.saved = [(rank, name) for rank, name in zip(state["ranks"], state["names"], strict=True) if self.wrote(name)]
+
+    @classmethod
+    def check_state(cls, where: str, state: Any) -> None:
+        """Names that the callback gives to its files, no two alike, and a number for each."""
+        fields.record({"ranks": fields.items(fields.number(finite=False)), "names": fields.items(OWN_NAME)})(where, state)
+        ranks, names = state["ranks"], state["names"]
         if len(set(names)) != len(ranks) or len(names) != len(ranks):
-            raise ValueError(f"Checkpoint: names in the restored state must differ, one for each of {len(ranks)} ranks")
-        self.saved = [(rank, name) for rank, name in zip(ranks, names, strict=True) if self.wrote(name)]
-
-
-def is_own_name(value: Any) -> bool:
-    """Is it a name that the callback gives to its files?
-
-    >>> is_own_name("update-00001100.npz"), is_own_name("../update-00001100.npz")
-    (True, False)
-    """
-    return is_text(value) and NAME.fullmatch(value) is not None
+            raise ValueError(f"{where}.names must differ, one for each of {len(ranks)} ranks")

@@ -3,14 +3,14 @@
 import csv
 import io
 import os
-import reprlib
 from pathlib import Path
 from typing import Any
 
-from npdeep.callbacks.base import Callback, is_count, is_text, restored
+from npdeep.callbacks.base import Callback
 from npdeep.common import checks
 from npdeep.common.tables import csv_cell, csv_lines
 from npdeep.common.whole_files import append_whole, check_can_be_written, replacing
+from npdeep.files import fields
 
 
 class CSVLogger(Callback):
@@ -88,13 +88,16 @@ class CSVLogger(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The columns, and how long the file was."""
-        columns, size = restored("CSVLogger", state, "columns", "names", is_text), state.get("size")
-        if not isinstance(size, int) or not is_count(size) or (size > 0) != (len(columns) > 0):
-            raise ValueError(
-                f"CSVLogger: size in the restored state must be the length of a file with {len(columns)} columns, "
-                f"got {reprlib.repr(size)}"
-            )
-        self.columns, self.size_at_checkpoint = columns, size
+        self.check_state("CSVLogger.state", state)
+        self.columns, self.size_at_checkpoint = state["columns"], state["size"]
+
+    @classmethod
+    def check_state(cls, where: str, state: Any) -> None:
+        """Columns and the length of a file that has them."""
+        fields.record({"columns": fields.items(fields.text(".*", "a text")), "size": fields.whole()})(where, state)
+        columns, size = len(state["columns"]), state["size"]
+        if (size > 0) != (columns > 0):
+            raise ValueError(f"{where}.size must be the length of a file with {columns} columns, got {size}")
 
 
 def parsed(content: bytes) -> list[list[str]]:

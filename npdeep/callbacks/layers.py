@@ -6,6 +6,7 @@ import numpy as np
 
 from npdeep.callbacks.base import Callback
 from npdeep.common import checks
+from npdeep.files import fields
 from npdeep.kernels.arrays import Array
 from npdeep.models.snapshot import forward_and_backward, hidden_activations
 
@@ -108,11 +109,29 @@ class RecordLayers(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The records so far."""
+        self.check_state("RecordLayers.state", state)
         self.layers, self.updates, self.losses = state["layers"], state["updates"], state["losses"]
         self.activations, self.gradients = (
             [Histograms(*record) for record in zip(state[f"{kind}_shares"], state[f"{kind}_ranges"], strict=True)]
             for kind in ("activations", "gradients")
         )
+
+
+    @classmethod
+    def check_state(cls, where: str, state: Any) -> None:
+        """Layers, updates, a loss for each of them, and as many histograms: shares (updates, layers, bins), ranges (…, 2)."""
+        kinds = ("activations_shares", "activations_ranges", "gradients_shares", "gradients_ranges")
+        stacked = {name: fields.array(1, 3) for name in kinds}
+        lists = {"layers": fields.items(fields.label), "updates": fields.items(fields.whole())}
+        fields.record({**lists, "losses": fields.items(fields.measured), **stacked})(where, state)
+        records, layers = len(state["updates"]), len(state["layers"])
+        if len(state["losses"]) != records:
+            raise ValueError(f"{where}.losses must be one for each of {records} updates, got {len(state['losses'])}")
+        for name in stacked:
+            shape = state[name].shape
+            wanted = (records, layers, 2 if name.endswith("ranges") else shape[-1]) if records else (0,)
+            if shape != wanted:
+                raise ValueError(f"{where}.{name} must have the shape {wanted}, got {shape}")
 
 
 class Histograms:

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.callbacks.base import Callback, is_count, is_number, is_text, restored
+from npdeep.callbacks.base import Callback
 from npdeep.common import checks
 from npdeep.common.events import norm
+from npdeep.files import fields
 from npdeep.kernels.arrays import Array
 
 
@@ -75,10 +76,16 @@ class RecordGradients(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The records so far, and the last update."""
-        self.layers, self.updates, self.norms = restored_records("RecordGradients", state, "norms")
+        self.check_state("RecordGradients.state", state)
+        self.layers, self.updates, self.norms = state["layers"], state["updates"], state["norms"]
         if "last" in state:
-            _, updates, norms = restored_records("RecordGradients", state["last"], "norms")
+            updates, norms = state["last"]["updates"], state["last"]["norms"]
             self.update, self.kept = (updates or [0])[-1], (norms or [[]])[-1]
+
+    @classmethod
+    def check_state(cls, where: str, state: Any) -> None:
+        """Norms by layer and update, and those of the last update."""
+        check_records(where, state, "norms", {"last": lambda place, last: check_records(place, last, "norms")})
 
 
 class RecordUpdates(Callback):
@@ -150,26 +157,29 @@ class RecordUpdates(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The records so far."""
-        self.layers, self.updates, self.ratios = restored_records("RecordUpdates", state, "ratios")
+        self.check_state("RecordUpdates.state", state)
+        self.layers, self.updates, self.ratios = state["layers"], state["updates"], state["ratios"]
+
+    @classmethod
+    def check_state(cls, where: str, state: Any) -> None:
+        """Ratios by layer and update."""
+        check_records(where, state, "ratios")
 
 
-def restored_records(owner: str, state: Any, name: str) -> tuple[list[str], list[int], list[list[float]]]:
-    """Layers, updates, and one list of a number per layer for each update, out of a file; ValueError where they are not that.
+def check_records(where: str, state: Any, name: str, optional: dict[str, fields.Check] | None = None) -> None:
+    """Raise ValueError where a state is not layers, updates, and one list of a number per layer for each update.
 
-    >>> restored_records("RecordGradients", {"layers": ["a"], "updates": [1], "norms": [[0.5]]}, "norms")
-    (['a'], [1], [[0.5]])
+    >>> check_records("state", {"layers": ["a"], "updates": [1], "norms": [[0.5], [0.25]]}, "norms")
+    Traceback (most recent call last):
+    ValueError: state.norms must be one list for each of 1 updates, got 2
     """
-    layers = restored(owner, state, "layers", "names", is_text)
-    updates = restored(owner, state, "updates", "counts of updates", is_count)
-    rows = restored(owner, state, name, f"{len(layers)} numbers each", lambda row: is_row(row, len(layers)))
-    if len(rows) != len(updates):
-        raise ValueError(f"{owner}: {name} in the restored state must be one list per update: {len(updates)}, got {len(rows)}")
-    return layers, updates, rows
-
-
-def is_row(value: Any, n: int) -> bool:
-    """A list of n numbers; NaN is what was recorded where a run had come to grief."""
-    return isinstance(value, list) and len(value) == n and all(is_number(v) or v != v for v in value)
+    rows = fields.items(fields.items(fields.measured))    # NaN is what was recorded where a run had come to grief
+    lists = {"layers": fields.items(fields.label), "updates": fields.items(fields.whole()), name: rows}
+    fields.record(lists, optional)(where, state)
+    updates = len(state["updates"])
+    if len(state[name]) != updates:
+        raise ValueError(f"{where}.{name} must be one list for each of {updates} updates, got {len(state[name])}")
+    fields.items(fields.items(fields.measured, len(state["layers"])))(f"{where}.{name}", state[name])
 
 
 def kernels(trainer: Any) -> list[Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from npdeep.callbacks.base import Callback, check_monitor, direction, monitored
 from npdeep.common import checks
+from npdeep.files import fields, schema
 from npdeep.schedules import Schedule
 
 
@@ -82,7 +83,14 @@ class ReduceLROnPlateau(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The best value and the counters."""
+        self.check_state("ReduceLROnPlateau.state", state)
         self.best, self.waited, self.resting = state["best"], state["waited"], state["resting"]
+
+    @classmethod
+    def check_state(cls, where: str, state: Any) -> None:
+        """A number and two counters."""
+        counters = {"waited": fields.whole(), "resting": fields.whole()}
+        fields.record({"best": fields.number(finite=False), **counters})(where, state)
 
 
 class EarlyStopping(Callback):
@@ -217,8 +225,15 @@ class EarlyStopping(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """The winner and the counters, with which the next fit goes on."""
+        self.check_state("EarlyStopping.state", state)
         self.value, self.best_iteration, self.waited = state["value"], state["best_iteration"], state["waited"]
         self.winner, self.continues = state.get("winner"), True
+
+    @classmethod
+    def check_state(cls, where: str, state: Any) -> None:
+        """A number, two counters and the state of a trainer. Whether that fits the trainer is seen where there is one."""
+        counters = {"best_iteration": fields.whole(), "waited": fields.whole()}
+        fields.record({"value": fields.number(finite=False), **counters}, {"winner": schema.IN_MEMORY})(where, state)
 
 
 class TerminateOnNaN(Callback):

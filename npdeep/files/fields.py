@@ -47,21 +47,28 @@ def whole(minimum: int = 0, maximum: int = LARGEST) -> Check:
     return check
 
 
-def number(minimum: float = -math.inf, maximum: float = math.inf, finite: bool = True) -> Check:
-    """A number; with finite=False infinity and NaN too.
+def number(minimum: float = -math.inf, maximum: float = math.inf, finite: bool = True, nan: bool = False) -> Check:
+    """A number. finite=False: infinity too; nan=True: NaN too.
 
     >>> number(0)("state.seconds", -1.0)
     Traceback (most recent call last):
-    ValueError: state.seconds must be a number from 0 to inf, got -1.0
+    ValueError: state.seconds must be a finite number of at least 0, got -1.0
     """
+    lowest = f" of at least {minimum:g}" if minimum > -math.inf else ""
+    highest = f" up to {maximum:g}" if maximum < math.inf else ""
 
     def check(where: str, value: Any) -> None:
-        if type(value) not in (int, float) or (type(value) is int and abs(value) > LARGEST):
-            raise wrong(where, "a number", value)
-        if finite and not (math.isfinite(value) and minimum <= value <= maximum):
-            raise wrong(where, f"a number from {minimum:g} to {maximum:g}", value)
+        fits = type(value) is float or (type(value) is int and abs(value) <= LARGEST)
+        if fits and nan and value != value:
+            return
+        if not fits or not minimum <= value <= maximum or (finite and math.isinf(value)):
+            raise wrong(where, f"a {'finite ' if finite else ''}number{lowest}{highest}", value)
 
     return check
+
+
+measured = number(finite=False, nan=True)
+"""What a run has measured: a loss of a run that diverged is NaN."""
 
 
 def flag(where: str, value: Any) -> None:

@@ -23,6 +23,7 @@ from npdeep.files.fields import (
     lines,
     mapping,
     maybe,
+    measured,
     number,
     record,
     text,
@@ -105,13 +106,13 @@ TRAINER = record({
     "seed": SEED,
 })
 UNFINISHED = record(
-    {"fingerprint": items(tree), "rows": whole(), "sums": items(number(finite=False))},
-    {"begun": flag, "shares": number(finite=False), "outputs": tree, "targets": tree},
+    {"fingerprint": items(tree), "rows": whole(), "sums": items(measured)},
+    {"begun": flag, "shares": measured, "outputs": tree, "targets": tree},
 )
 PROGRESS: dict[str, Check] = {
     "generators": GENERATORS,
     "frozen": FROZEN,
-    "optimizer": mapping(label, number(finite=False)),
+    "optimizer": mapping(label, measured),
     "learning_rate": maybe(number(0)),
     "iteration": whole(),
     "epoch": whole(),
@@ -128,8 +129,8 @@ IN_MEMORY = record(
 RECORD = record(
     {},
     {
-        **{"epoch": whole(), "updates": whole(), "seconds": number(0), "learning_rate": number(finite=False)},
-        **{name: number(finite=False) for name in ("loss", "val_loss")},
+        **{"epoch": whole(), "updates": whole(), "seconds": number(0), "learning_rate": measured},
+        **dict.fromkeys(("loss", "val_loss"), measured),
     },
     others=tree,
 )

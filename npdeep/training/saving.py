@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import losses, metrics, optimizers
+from npdeep import callbacks, losses, metrics, optimizers
 from npdeep.common import checks
 from npdeep.files import encoding, npz, schema
 from npdeep.history import History
@@ -163,8 +163,7 @@ def rebuild(
     set_trainer_state(trainer, state)
     trainer.history = restored_history(header)
     for i, entry in enumerate(header["callbacks"]):
-        if "winner" in entry["state"] and entry["callback"].startswith("EarlyStopping("):
-            check_state(trainer, entry["state"]["winner"], f"callbacks[{i}].state.winner")
+        check_callback(trainer, f"callbacks[{i}].state", entry["callback"], entry["state"])
     trainer.callback_states = [(entry["callback"], entry["state"]) for entry in header["callbacks"]]
     return trainer
 
@@ -187,6 +186,18 @@ def check_state(trainer: Any, state: dict[str, Any], where: str) -> None:
             wanted, got = (checks.listed(sorted(names), 50) or "nothing" for names in (here, there))
             raise ValueError(f"{where}.{what} must be of {wanted}, got {got}")
     check_unfinished(trainer, state, f"{where}.unfinished")
+
+
+def check_callback(trainer: Any, where: str, identity: str, state: dict[str, Any]) -> None:
+    """Raise ValueError where a state is none that this callback gives. What a class of the user keeps it must check itself."""
+    name, arguments, _ = identity.partition("(")
+    if not arguments or not state:            # a callback of npdeep's is known by its arguments too
+        return
+    if name not in callbacks.KNOWN:
+        raise ValueError(f"{where} is that of a callback {checks.shortened(name)}, which this npdeep does not know")
+    callbacks.KNOWN[name].check_state(where, state)
+    if "winner" in state:
+        check_state(trainer, state["winner"], f"{where}.winner")
 
 
 def check_unfinished(trainer: Any, state: dict[str, Any], where: str) -> None:
