@@ -224,11 +224,13 @@ def test_targets_that_are_no_classes_are_refused_before_anything_is_computed(nam
     trainer.loss.own.forward = None           # it would raise if it were asked
     weights = trainer.model.arena.values.tobytes()
     batches = [(X, y)]
+    good = CLASSES % max(units, 2) if trainer.metrics[0].name != "binary_accuracy" else np.ones((ROWS, units))
+    good = good * 1.0 if units > 1 else YES * 1.0
     calls = [
         lambda: trainer.evaluate(X, y),
         lambda: trainer.fit(X, y, verbose=False),
         lambda: trainer.fit(batches, verbose=False),
-        lambda: trainer.fit(X, y, validation_data=(X, y), verbose=False),
+        lambda: trainer.fit(X, good, validation_data=(X, y), verbose=False),
     ]
     for call in calls:
         with pytest.raises((ValueError, TypeError), match=message) as caught:

@@ -18,8 +18,9 @@ def binary(n, ties):
 
 
 def several(n, classes, ties, absent):
-    """Probabilities (n, classes) and labels, of which the last `absent` ones do not occur."""
+    """Probabilities (n, classes) and labels, of which the last `absent` ones do not occur, nor does the last one come out."""
     logits = RNG.normal(size=(n, classes))
+    logits[:, classes - absent // 2 :] -= 9
     e = np.exp(np.round(logits) if ties else logits)
     targets = RNG.integers(0, classes - absent, n)
     targets[: classes - absent] = np.arange(classes - absent)
@@ -68,7 +69,7 @@ def main():
         cases[f"two classes {i}"] = case(outputs, targets, of_two_classes(outputs, targets))
     for i in range(12):
         size, classes = int(RNG.integers(12, 60)), int(RNG.integers(3, 8))
-        outputs, targets = several(size, classes, ties=i % 2 == 1, absent=i // 6)
+        outputs, targets = several(size, classes, ties=i % 2 == 1, absent=i // 4)
         cases[f"several classes {i}"] = case(outputs, targets, of_several(outputs, targets))
     for i in range(4):                        # each output on its own
         size = int(RNG.integers(10, 40))
