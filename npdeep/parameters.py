@@ -47,7 +47,8 @@ class Parameter:
         value: the numbers. `p.value = a` writes a into them (the view stays the same array).
         grad: ∂loss/∂value as the last backward pass assigned it; None for moving statistics, which are never trained.
             After a training step it is what the optimizer was given: with penalties, clipped, not times the learning rate.
-        trainable: False freezes it: backward passes leave its gradient alone and optimizers its value.
+        trainable: False freezes it: backward passes leave its gradient alone and optimizers its value. Batch normalization
+            with nothing left to train uses its moving statistics and leaves them alone too.
         shape: the shape of value and grad.
 
     >>> from npdeep import Dense, Sequential

@@ -16,7 +16,7 @@ def network(dtype="float64", **arguments):
     return Sequential([BatchNormalization(name="bn", **arguments)], input_size=UNITS, seed=0, dtype=dtype)
 
 
-def batches(rng, sizes=(7, 20, 3, 50, 1)):
+def batches(rng, sizes=(7, 20, 3, 50, 2)):
     """Batches of several sizes, each unit with a mean and a spread of its own."""
     return [rng.normal(size=(n, UNITS)) * [1, 5, 0.1, 2] + [0, 10, -3, 100] for n in sizes]
 
@@ -134,26 +134,136 @@ def test_a_fresh_layer_passes_its_input_on_at_inference_but_for_epsilon(rng):
 
 # ── one row ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_one_row_gives_beta_and_gets_no_gradient(dtype, rng):
-    model = network(dtype)
-    bn = model.layer("bn")
-    bn.gamma.value, bn.beta.value = rng.normal(size=(2, UNITS))
-    x, grad_output = rng.normal(size=(2, 1, UNITS)).astype(dtype)
-    np.testing.assert_array_equal(model.forward(x, training=True), bn.beta.value[None])
-    grad_input = model.backward(grad_output, input_gradient=True)
-    np.testing.assert_array_equal(grad_input, np.zeros((1, UNITS)))
-    np.testing.assert_array_equal(bn.gamma.grad, 0)
-    np.testing.assert_array_equal(bn.beta.grad, grad_output[0])
-    np.testing.assert_allclose(bn.moving_mean.value, 0.1 * x[0], rtol=1e-6)
-    np.testing.assert_allclose(bn.moving_variance.value, 0.9, rtol=1e-6)
+def test_one_row_is_normalized_by_the_moving_statistics_and_leaves_them(dtype, rng):
+    model = trained(rng, dtype=dtype)
+    bn, before = model.layer("bn"), model.arena.values.tobytes()
+    x, dy = rng.normal(size=(2, 1, UNITS)).astype(dtype)
+    y = model.forward(x, training=True)
+    assert y.tobytes() == model.copy().predict(x).tobytes()
+    dx = model.backward(dy, input_gradient=True)
+    inverse = 1 / np.sqrt(bn.moving_variance.value + 1e-5)
+    close = {"rtol": 1e-5 if dtype == "float32" else 1e-12}
+    np.testing.assert_allclose(dx, bn.gamma.value * inverse * dy, **close)
+    np.testing.assert_allclose(bn.gamma.grad, (dy * (x - bn.moving_mean.value) * inverse)[0], **close)
+    np.testing.assert_array_equal(bn.beta.grad, dy[0])
+    assert model.arena.values.tobytes() == before
+    assert bn.used_moving_statistics
+    assert not bn.use_moving_statistics
+    model.forward(batches(rng)[0], training=True)
+    assert not bn.used_moving_statistics
+    assert model.arena.values.tobytes() != before
 
 
-def test_a_last_short_batch_of_one_row_does_not_end_an_epoch(rng):
-    model = Sequential([Dense(3), BatchNormalization(), Dense(2)], input_size=UNITS, seed=0)
+def test_the_gradients_of_one_row_are_those_of_central_differences(rng):
+    model = deep()
+    run(model, rng)
+    report = nd.debug.gradient_check(model, "softmax_cross_entropy", rng.normal(size=(1, UNITS)), [1])
+    assert report
+    assert "moving statistics held: bn1, bn2" in str(report)
+    assert "computed anew" not in str(report)
+
+
+def on_rows(n, **given):
+    """The moving variances over the true ones, and the loss of evaluate over that of training: 150 epochs in batches of 32."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(5, 2, (n, 4)).astype("float32")
+    y = x.sum(1, keepdims=True) - 20
+    model = Sequential([BatchNormalization(name="bn"), Dense(1)], input_size=4, seed=0)
+    trainer = Trainer(model, "mean_squared_error", nd.optimizers.Adam(0.05))
+    trainer.fit(x, y, epochs=150, batch_size=32, verbose=False, **given)
+    return model.layer("bn").moving_variance.value / x.var(axis=0), trainer.evaluate(x, y)["loss"]
+
+
+def test_a_last_batch_of_one_row_keeps_out_of_the_moving_statistics():
+    without, loss = on_rows(64)
+    for rows in (33, 65, 97):
+        found, its_loss = on_rows(rows)
+        expected = 31 / 32 * rows / (rows - 1)    # of 32 rows out of so many, without replacement
+        np.testing.assert_allclose(found, expected, rtol=0.03)
+        assert its_loss < 0.05                # the findings: 0.81, with moving variances of 0.63 of the true ones
+    np.testing.assert_allclose(on_rows(65)[0], without, rtol=0.02)
+    assert loss < 0.05
+
+
+def test_the_one_row_changes_the_moving_variance_by_less_than_a_hundredth(rng):
+    x, y = rng.normal(5, 2, (65, 4)), rng.integers(0, 2, 65)
+    ends = []
+    for rows in (65, 64):                     # the same batches, with and without the last one
+        model = Sequential([BatchNormalization(name="bn"), Dense(2)], input_size=4, seed=0)
+        Trainer(model, "softmax_cross_entropy").fit(x[:rows], y[:rows], epochs=50, batch_size=32, shuffle=False, verbose=False)
+        ends.append(model.layer("bn").moving_variance.value)
+    np.testing.assert_array_equal(*ends)
+
+
+WAYS_TO_ONE_ROW = {
+    "batch_size": lambda x, y: (x, y, {"batch_size": 1}),
+    "one example": lambda x, y: (x[:1], y[:1], {}),
+    "scaled": lambda x, y: (x[:1], y[:1], {"scale": 0.5}),
+    "a list of batches": lambda x, y: ([(x[i : i + 1], y[i : i + 1]) for i in range(9)], None, {}),
+    "a generator": lambda x, y: (((x[i : i + 1], y[i : i + 1]) for i in range(9)), None, {}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_ONE_ROW)
+def test_fit_refuses_single_rows_before_anything_changes_and_its_cures_work(way, rng):
+    x, y = rng.normal(size=(9, UNITS)), rng.integers(0, 2, 9)
+    model = deep()
     trainer = Trainer(model, "softmax_cross_entropy")
-    history = trainer.fit(rng.normal(size=(9, UNITS)), rng.integers(0, 2, 9), batch_size=4, epochs=2, verbose=False)
-    assert trainer.iteration == 6
-    assert np.all(np.isfinite(history["loss"]))
+    before = model.arena.values.tobytes()
+    data, targets, given = WAYS_TO_ONE_ROW[way](x, y)
+    message = "fit: (x has one row|the first batch has one row|batch_size=1), but 'bn1' normalizes by .* take 2 rows or more"
+    with pytest.raises(ValueError, match=message) as caught:
+        trainer.fit(data, targets, verbose=False, **given)
+    assert len(str(caught.value)) < 300
+    assert (model.arena.values.tobytes(), trainer.iteration) == (before, 0)
+    trainer.fit(x, y, batch_size=32, verbose=False)
+    model.freeze("bn1")
+    data, targets, given = WAYS_TO_ONE_ROW[way](x, y)
+    with pytest.raises(ValueError, match="'bn2' normalizes"):
+        trainer.fit(data, targets, verbose=False, **given)
+    model.freeze("bn2")
+    data, targets, given = WAYS_TO_ONE_ROW[way](x, y)
+    assert np.isfinite(trainer.fit(data, targets, verbose=False, **given)["loss"][0])
+
+
+def test_single_rows_later_in_an_epoch_are_trained_on(rng):
+    x, y = rng.normal(size=(9, UNITS)), rng.integers(0, 2, 9)
+    for data, given in (((x, y), {"batch_size": 4}), (([(x[:4], y[:4]), (x[4:5], y[4:5]), (x[5:], y[5:])],), {})):
+        model = deep()
+        trainer = Trainer(model, "softmax_cross_entropy")
+        trainer.fit(*data, epochs=2, verbose=False, **given)
+        assert trainer.iteration == 6
+        assert np.all(np.isfinite(model.arena.values))
+
+
+def test_a_resumed_epoch_may_begin_with_its_last_single_row(rng):
+    x, y = rng.normal(size=(9, UNITS)), rng.integers(0, 2, 9)
+    for data in ((x, y), ([(x[:4], y[:4]), (x[4:8], y[4:8]), (x[8:], y[8:])],)):
+        trainer = Trainer(deep(), "softmax_cross_entropy")
+
+        def fail(trainer):
+            if trainer.iteration == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(*data, batch_size=4, callbacks=[nd.callbacks.LambdaCallback(on_step_end=fail)], verbose=False)
+        assert trainer.fit(*data, batch_size=4, verbose=False)["updates"] == [3]
+
+
+def test_steps_on_single_rows_train_the_network_without_statistics(rng):
+    """By the statistics at their start, mean 0 and variance 1, the layer passes x on as it is, but for ε."""
+    x, y = rng.normal(size=(200, UNITS)), rng.integers(0, 2, 200)
+    layers = [BatchNormalization(name="bn", epsilon=1e-300), Dense(2, name="out")]
+    model = Sequential(layers, input_size=UNITS, seed=0, dtype="float64")
+    plain = Sequential([Dense(2, name="out")], input_size=UNITS, seed=0, dtype="float64")
+    plain.layer("out").kernel.value = model.layer("out").kernel.value
+    model.layer("bn").gamma.trainable = False
+    model.layer("bn").beta.trainable = False
+    model.layer("bn").use_moving_statistics = False           # else it would be the frozen layer's way
+    trainers = [Trainer(m, "softmax_cross_entropy", nd.optimizers.SGD(0.1)) for m in (model, plain)]
+    losses = [[t.step(x[i : i + 1], y[i : i + 1]) for i in range(200)] for t in trainers]
+    np.testing.assert_allclose(*losses, rtol=1e-12)
+    assert statistics(model, "bn") == (np.zeros(UNITS).tobytes(), np.ones(UNITS).tobytes())
 
 
 def test_equal_rows_give_beta_too(rng):
@@ -250,6 +360,75 @@ def test_unfreeze_lets_the_statistics_follow_the_batches_again(rng):
     before = statistics(model, "bn1")
     run(model, rng)
     assert statistics(model, "bn1") != before
+
+
+def one_of(center, scale):
+    layers = [Dense(3), BatchNormalization(center=center, scale=scale, name="bn"), Dense(2)]
+    model = Sequential(layers, input_size=UNITS, seed=0, dtype="float64")
+    return model, [p for p in model.layer("bn").parameters if p.has_grad]
+
+
+@pytest.mark.parametrize(("center", "scale"), [(True, True), (True, False), (False, True)])
+def test_parameters_that_are_all_stopped_one_by_one_stop_the_statistics_as_freeze_does(center, scale, rng):
+    model, learnt = one_of(center, scale)
+    bn = model.layer("bn")
+    run(model, rng)
+    for n, p in enumerate(learnt, start=1):
+        p.trainable = False
+        assert bn.use_moving_statistics is (n == len(learnt))
+    frozen = model.copy()
+    frozen.unfreeze("bn")
+    frozen.freeze("bn")
+    assert model.frozen() == frozen.frozen()
+    before = statistics(model, "bn")
+    run(model, np.random.default_rng(1))
+    run(frozen, np.random.default_rng(1))
+    assert statistics(model, "bn") == before
+    assert model.arena.values.tobytes() == frozen.arena.values.tobytes()
+    learnt[0].trainable = True                # one is enough for the statistics to follow the batches again
+    assert not bn.use_moving_statistics
+    run(model, rng)
+    assert statistics(model, "bn") != before
+
+
+def test_stopped_one_by_one_it_is_frozen_in_copies_files_and_states_too(tmp_path, rng):
+    model, learnt = one_of(True, True)
+    for p in learnt:
+        p.trainable = False
+    trainer = Trainer(model, "softmax_cross_entropy")
+    state = trainer.state()
+    restored = Trainer.restore(trainer.save(tmp_path / "b.npz")).model
+    for twin in (model.copy(), nd.load_model(model.save(tmp_path / "a.npz")), restored):
+        before = statistics(twin, "bn")
+        run(twin, rng)
+        assert statistics(twin, "bn") == before
+        twin.unfreeze()
+        assert not twin.layer("bn").use_moving_statistics
+    model.unfreeze()
+    trainer.set_state(state)
+    assert model.layer("bn").use_moving_statistics
+    model.variables("bn/gamma")[0].trainable = True           # nothing was decided for good
+    assert not model.layer("bn").use_moving_statistics
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_what_was_decided_by_hand_holds_until_freeze_or_unfreeze(decided, tmp_path, rng):
+    model, learnt = one_of(True, True)
+    bn = model.layer("bn")
+    if not decided:
+        for p in learnt:
+            p.trainable = False
+    bn.use_moving_statistics = decided
+    for twin in (model, model.copy(), nd.load_model(model.save(tmp_path / "a.npz"))):
+        before = statistics(twin, "bn")
+        run(twin, rng)
+        assert (statistics(twin, "bn") == before) is decided
+    model.unfreeze()
+    assert bn.use_moving_statistics is False
+    model.freeze("bn")
+    assert bn.use_moving_statistics is True
+    with pytest.raises(TypeError, match="BatchNormalization: use_moving_statistics must be True or False, got 1"):
+        bn.use_moving_statistics = 1
 
 
 def test_a_layer_without_parameters_can_be_frozen_by_its_statistics(rng):

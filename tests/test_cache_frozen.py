@@ -313,11 +313,13 @@ def test_what_would_not_pass_through_the_frozen_layers_anew_is_refused(data, set
     assert bits(trainer) == before
 
 
-def test_batch_normalization_whose_parameters_were_stopped_by_hand_is_told_to_be_frozen():
+def test_batch_normalization_whose_parameters_were_stopped_by_hand_is_frozen_unless_its_statistics_go_on():
     trainer = small(low(), nd.BatchNormalization(name="bn"))
     trainer.model.freeze("low")
     for p in trainer.model.variables("bn/(gamma|beta)"):
-        p.trainable = False                   # the moving statistics go on
+        p.trainable = False
+    trainer.fit(*examples(20), cache_frozen=True, verbose=False)
+    trainer.model.layer("bn").use_moving_statistics = False
     with pytest.raises(ValueError, match=r"freeze it too: model.freeze\('bn'\)"):
         trainer.fit(*examples(20), cache_frozen=True, verbose=False)
     trainer.model.freeze("bn")

@@ -104,7 +104,9 @@ RUNS = {
     "a seed of its own": Run(lambda: every_trainer("adam"), seed=99),
     "augmented": Run(lambda: every_trainer("adam"), augment=nd.augmentation.Shift(1.0, shape=(2, 3), rng=5)),
     "augmented by a function": Run(lambda: every_trainer("adam"), augment=jitter, seed=3),
-    "past the search for denormals": Run(lambda: every_trainer("adam"), batch_size=1),
+    "past the search for denormals": Run(
+        lambda: every_trainer(nd.optimizers.Adam(0.01, beta_1=0.2)), batch_size=4    # after 25 updates and after 50
+    ),
     "performance scheduling": Run(
         lambda: every_trainer(nd.optimizers.Momentum(0.1)),
         callbacks=lambda: [ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.05)],
@@ -257,7 +259,7 @@ def finished_elsewhere(tmp_path_factory):
     """A folder with a folder for each run, in which there are the ends that another process came to."""
     folder = tmp_path_factory.mktemp("elsewhere")
     for name, run in RUNS.items():
-        run.fit(run.make(), 2, Checkpoint(folder / name))     # update-00000008.npz, or 100 where batches have one row
+        run.fit(run.make(), 2, Checkpoint(folder / name))     # update-00000008.npz, or 26 where batches have four rows
         cut_off(run, folder / name, update=7)
     script = f"import test_resume; test_resume.finish_all({str(folder)!r})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]), "PYTHONHASHSEED": "7"}

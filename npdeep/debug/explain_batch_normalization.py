@@ -23,7 +23,7 @@ def batch_normalization(layer: BatchNormalization, at: Place) -> Parts:
     """y = γ·x̂ + β, by the batch's statistics or by the moving ones."""
     statistics: Parts
     if layer.used_moving_statistics:
-        heading = "forward, by the moving statistics (not training, or frozen): y = γ·x̂ + β"
+        heading = "forward, by the moving statistics (not training, frozen, or a single row): y = γ·x̂ + β"
         statistics = []
         mu, variance = (p.value[at.unit] for p in (layer.moving_mean, layer.moving_variance))
     else:

@@ -37,10 +37,10 @@ def gradient_check(
     (L(w + h) − L(w − h))/2h for up to max_elements elements of each parameter and of the input, drawn from the seed. A
     float64 copy of the model is used; dropout masks and all other noise are the same in every evaluation; the model itself is
     not touched. Batch normalization computes mean and variance of the batch anew every time, because they move with the
-    weights; where it uses the moving statistics (frozen), these are held. Where the two one-sided differences disagree and
-    the analytic gradient lies between them, the element is
-    counted as a kink, told of in words, and left out; so is one where they disagree and all agrees again after everything has
-    moved a little. A difference within rounding is "too small to tell". `epsilon_sweep` shows how the step h was chosen.
+    weights; where it uses the moving statistics (frozen, or x of one row), these are held. Where the two one-sided differences
+    disagree and the analytic gradient lies between them, the element is counted as a kink, told of in words, and left out; so
+    is one where they disagree and all agrees again after everything has moved a little. A difference within rounding is "too
+    small to tell". `epsilon_sweep` shows how the step h was chosen.
 
     Args:
         model: a `Sequential`; what is frozen is left out.
@@ -63,7 +63,7 @@ def gradient_check(
     max_elements = checks.whole("gradient_check", "max_elements", max_elements)
     report = GradientReport(checks.number("gradient_check", "tolerance", tolerance, above=0))
     probe = Probe(model.copy("float64"), copy.deepcopy(losses.get(loss)), x, y, sample_weight, report.tolerance)
-    report.remarks = what_is_held(probe.model)
+    report.remarks = what_is_held(probe.model, len(probe.x))
     rng = np.random.default_rng(seed)
     for name, values, grad in probe.targets():
         chosen = rng.choice(values.size, min(max_elements, values.size), replace=False)
@@ -79,11 +79,12 @@ def check_trainable(owner: str, model: Any) -> None:
         raise ValueError(f"{owner}: the model has nothing to train: every parameter is frozen, or there is none")
 
 
-def what_is_held(model: Sequential) -> list[str]:
+def what_is_held(model: Sequential, rows: int) -> list[str]:
     """In words: which noise and which statistics are the same in every evaluation, and which are computed anew."""
     noise = [str(layer.name) for layer in model.layers if layer.draws]
     normalizing = [layer for layer in model.layers if isinstance(layer, BatchNormalization)]
-    anew, held = ([str(b.name) for b in normalizing if b.use_moving_statistics is moving] for moving in (False, True))
+    by_moving = {str(layer.name): rows == 1 or layer.use_moving_statistics for layer in normalizing}
+    anew, held = ([name for name, moving in by_moving.items() if moving is wanted] for wanted in (False, True))
     return [
         *([f"the same noise in every evaluation: {', '.join(noise)}"] if noise else []),
         *([f"mean and variance of the batch computed anew in every evaluation: {', '.join(anew)}"] if anew else []),

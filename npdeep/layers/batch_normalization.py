@@ -34,6 +34,13 @@ class BatchNormalization(Layer):
     While training, moving_mean and moving_variance follow the batches: v ← v · momentum + batch · (1 − momentum). When not
     training, they take the place of μ and σ².
 
+    A batch of one row has no statistics of its own: x − μ would be 0 and the output β whatever x is, the gradient of x would
+    be 0, and a variance of 0 would enter moving_variance. So in training too a single row is normalized by the moving
+    statistics, x̂ = (x − moving mean)/√(moving variance + ε), which depend on no x of this batch, so that dx is simply
+    γ/√(moving variance + ε)·dy; and they are left alone. A last batch of one row is thus trained on as the network will be
+    used. Where all batches have one row there is nothing to normalize by: `fit` refuses that, and in `step` the statistics
+    stay at their start, which passes x on as it is.
+
     Args:
         momentum: 0.9. After k batches 0.9^k of the start (mean 0, variance 1) is left. PyTorch's momentum is 1 − ours.
         epsilon: 1e-5, as in the chapter's text and PyTorch; TensorFlow 1 and Keras have 1e-3.
@@ -41,13 +48,14 @@ class BatchNormalization(Layer):
         name: numbered "batch_normalization", "batch_normalization_1", … if not given.
 
     Attributes:
-        use_moving_statistics: True normalizes with the running values in training too and leaves them alone;
-            `model.freeze` sets it for the layers that it freezes.
+        use_moving_statistics: True normalizes with the running values in training too and leaves them alone. It is True where
+            the layer has parameters and all of them are frozen, by `model.freeze` or by `p.trainable = False`, and False once
+            one of them is trained again. Assign True or False to decide yourself; freeze and unfreeze undo that.
         mean, variance: of the last batch, (units,). centered: input − mean, (n, units). inverse: 1/√(variance + epsilon).
 
-    Parameters: gamma, beta (units,); not trained: moving_mean, moving_variance (units,). Input and output (n, units). A batch
-    of one row has variance 0: its output is β, its gradient 0. The variance is the biased one everywhere; PyTorch's running
-    variance is the unbiased one.
+    Parameters: gamma, beta (units,); not trained: moving_mean, moving_variance (units,). Input and output (n, units). The
+    variance is the biased one everywhere; PyTorch's running variance is the unbiased one. For a single row in training PyTorch
+    raises, Keras computes β.
     Source: Ioffe & Szegedy (2015), *Batch normalization*.
 
     >>> import npdeep as nd
@@ -94,7 +102,7 @@ class BatchNormalization(Layer):
         self.epsilon = checks.number("BatchNormalization", "epsilon", epsilon, above=0)
         self.center = checks.flag("BatchNormalization", "center", center)
         self.scale = checks.flag("BatchNormalization", "scale", scale)
-        self.use_moving_statistics = False
+        self.decided: bool | None = None      # what use_moving_statistics was set to
         self.used_moving_statistics = False
 
     def build(self, input_size: int) -> int:
@@ -107,6 +115,17 @@ class BatchNormalization(Layer):
         self.moving_mean = self.add_parameter("moving_mean", shape, Zeros(), has_grad=False)
         self.moving_variance = self.add_parameter("moving_variance", shape, Ones(), has_grad=False)
         return input_size
+
+    @property
+    def use_moving_statistics(self) -> bool:
+        """Are the moving statistics used in training too? Where nobody has decided: if all parameters are frozen."""
+        if self.decided is not None:
+            return self.decided
+        return (self.scale or self.center) and not any(p.trainable for p in self.parameters)
+
+    @use_moving_statistics.setter
+    def use_moving_statistics(self, value: bool | None) -> None:
+        self.decided = value if value is None else checks.flag("BatchNormalization", "use_moving_statistics", value)
 
     def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
         """output, x − μ, and the gradient of the input, which serves as scratch even where nobody wants it."""
@@ -132,12 +151,12 @@ class BatchNormalization(Layer):
         self.vectors = np.empty(0)
 
     def forward(self, x: Array, training: bool = False) -> Array:
-        """output = γ x̂ + β, by the batch's statistics in training, by the moving ones otherwise."""
+        """output = γ x̂ + β, by the batch's statistics in training, by the moving ones otherwise and for a single row."""
         self.input = x
         gamma = self.gamma.value if self.scale else None
         beta = self.beta.value if self.center else None
         moving_mean, moving_variance = self.moving_mean.value, self.moving_variance.value
-        self.used_moving_statistics = not training or self.use_moving_statistics
+        self.used_moving_statistics = not training or len(x) == 1 or self.use_moving_statistics
         if self.used_moving_statistics:
             return batch_normalization_inference_forward(
                 x, gamma, beta, moving_mean, moving_variance, self.inverse, self.centered, self.output, self.row, self.epsilon

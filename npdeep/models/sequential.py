@@ -233,7 +233,8 @@ class Sequential(Hinted):
     def freeze(self, scope: str) -> list[Parameter]:
         """Stop training the parameters whose names match; return them.
 
-        Batch normalization whose parameters are all frozen uses its moving statistics and leaves them alone.
+        Batch normalization whose parameters are all frozen uses its moving statistics and leaves them alone; so it does where
+        they are frozen one by one: p.trainable = False.
         Raises ValueError, listing the names, where nothing matches.
 
         >>> import npdeep as nd
@@ -267,9 +268,7 @@ class Sequential(Hinted):
         changed = {id(p) for p in chosen}
         for layer in self.layers:
             if isinstance(layer, BatchNormalization) and any(id(p) in changed for p in layer.parameters):
-                layer.use_moving_statistics = not any(p.trainable for p in layer.parameters)
-                if not layer.center and not layer.scale:
-                    layer.use_moving_statistics = not trainable
+                layer.use_moving_statistics = None if layer.center or layer.scale else not trainable
         self.arena.version += 1
         return [p for p in chosen if p.has_grad]
 
@@ -292,7 +291,9 @@ class Sequential(Hinted):
             if p.trainable == (name in parameters):
                 p.trainable = not p.trainable
         for name, layer in normalizations.items():
-            layer.use_moving_statistics = name in statistics
+            layer.use_moving_statistics = None
+            if layer.use_moving_statistics != (name in statistics):
+                layer.use_moving_statistics = name in statistics
 
     def generators(self) -> dict[str, Any]:
         """The states of the generators of all layers that draw random numbers, by layer."""

@@ -23,7 +23,7 @@ from npdeep.common.tables import Table
 from npdeep.datasets.batches import check_augment, pieces
 from npdeep.history import History, Results
 from npdeep.kernels.arrays import Array
-from npdeep.layers import Activation, Dense
+from npdeep.layers import Activation, BatchNormalization, Dense
 from npdeep.layers.base import NOTHING_YET
 from npdeep.losses import Loss, check_weights
 from npdeep.metrics import Metric, Outputs, Totals
@@ -172,7 +172,7 @@ class Trainer(Hinted):
         """One training step at full speed; the same code as `walk`. Returns the loss, penalties included.
 
         Args:
-            x: examples (n, input_size).
+            x: examples (n, input_size). A single row is normalized by the moving statistics of batch normalization.
             y: targets, as the loss wants them.
             sample_weight: one number ≥ 0 a row, or None.
 
@@ -318,7 +318,8 @@ class Trainer(Hinted):
             x, y: all examples and targets; or, without y, an iterable of batches (x, y) or (x, y, sample_weight) that can be
                 gone through once an epoch, or a generator function, which is called once an epoch.
             epochs: how many more; an epoch that was interrupted is finished first and counts as one.
-            batch_size: rows a step; the last batch of an epoch may be shorter.
+            batch_size: rows a step; the last batch of an epoch may be shorter. Batches of one row are refused in front of batch
+                normalization that learns; a last one of an epoch is normalized by the moving statistics.
             validation_data: (x, y), evaluated after every epoch.
             sample_weight: one number ≥ 0 a row.
             shuffle: False keeps the order of the data. Otherwise that of epoch e is drawn from (seed, e).
@@ -397,6 +398,7 @@ class Trainer(Hinted):
             checks.real_array("fit", "y", y)  # a sparse matrix, a generator, …
         if targets.ndim == 0 or len(targets) != len(x):
             raise ValueError(f"fit: x has {len(x)} rows, y has shape {targets.shape}; each row of x needs a target")
+        check_rows(self.model, min(batch_size, len(x)), "batch_size=1" if batch_size == 1 else "x has one row")
         sample_weight = check_weights("fit", sample_weight, len(x), self.model.dtype)
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("fit: every sample_weight is 0: nothing would be learned from these examples")
@@ -434,6 +436,8 @@ class Trainer(Hinted):
 
     def _check_fit_batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
         batch = self._check_batch("fit", x, y, sample_weight)
+        if self.batches_done == 0:            # later in an epoch there are statistics to normalize a single row by
+            check_rows(self.model, len(batch[0]), "the first batch has one row")
         self._check_metrics("fit", batch[1], complete=False)
         return batch
 
@@ -664,3 +668,20 @@ def check_metrics(metrics: Any, model: Sequential, loss: Loss) -> list[Metric]:
         if names.count(name) > 1 or name == "loss":
             raise ValueError(f"Trainer: two of the recorded quantities are named {name!r}")
     return result
+
+
+def check_rows(model: Sequential, rows: int, came: str) -> None:
+    """Refuse to train batch normalization on single rows.
+
+    >>> import npdeep as nd
+    >>> check_rows(nd.Sequential([nd.BatchNormalization(name="bn")], input_size=1), 1, "batch_size=1")
+    Traceback (most recent call last):
+    ValueError: fit: batch_size=1, but 'bn' normalizes by the mean and variance of the batch, which take 2 rows or more; give \
+larger batches (batch_size=32), or freeze it: model.freeze('bn')
+    """
+    for layer in model.layers if rows == 1 else ():
+        if isinstance(layer, BatchNormalization) and not layer.use_moving_statistics:
+            raise ValueError(
+                f"fit: {came}, but {layer.name!r} normalizes by the mean and variance of the batch, which take 2 rows or more; "
+                f"give larger batches (batch_size=32), or freeze it: model.freeze({layer.name!r})"
+            )

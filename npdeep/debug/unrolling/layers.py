@@ -97,23 +97,31 @@ def activation_backward(script: Script, layer: Activation, x: str, grad: str) ->
 
 
 def batch_normalization_forward(script: Script, layer: BatchNormalization, x: str) -> str:
-    """By the batch's statistics, which the moving ones follow; or by the moving ones."""
+    """By the batch's statistics, which the moving ones follow; or by the moving ones, as a single row always is."""
     name = script.name(layer)
     scale_shift = (value(script, layer, "gamma", layer.scale), value(script, layer, "beta", layer.center))
     rest = (f"{name}.inverse", f"{name}.centered", f"{name}.output", f"{name}.row")
-    moving = (f"{name}.moving_mean", f"{name}.moving_variance")
+    moving, batch = (f"{name}.moving_mean", f"{name}.moving_variance"), (f"{name}.mean", f"{name}.variance")
+    by_moving = script.call(bn.batch_normalization_inference_forward, x, *scale_shift, *moving, *rest, layer.epsilon)
     if layer.use_moving_statistics:
-        script.step.append(
-            script.call(bn.batch_normalization_inference_forward, x, *scale_shift, *moving, *rest, layer.epsilon)
-        )
-        return f"{name}.output"
-    batch = (f"{name}.mean", f"{name}.variance")
-    script.step.append(
-        script.call(bn.batch_normalization_forward, x, *scale_shift, *batch, *rest, f"{name}.ones", layer.epsilon)
-    )
-    for running, now in zip(moving, batch, strict=True):
-        script.step.append(script.call(bn.update_moving_average, running, now, layer.momentum, f"{name}.row"))
+        script.step.append(by_moving)
+    else:
+        by_batch = script.call(bn.batch_normalization_forward, x, *scale_shift, *batch, *rest, f"{name}.ones", layer.epsilon)
+        follow = [
+            script.call(bn.update_moving_average, running, now, layer.momentum, f"{name}.row")
+            for running, now in zip(moving, batch, strict=True)
+        ]
+        script.step += alternatives([by_batch, *follow], [by_moving])
     return f"{name}.output"
+
+
+def alternatives(several: list[str], single: list[str]) -> list[str]:
+    """What is done with several rows, and what with a single one.
+
+    >>> alternatives(["a()"], ["b()"])
+    ['if rows > 1:', '    a()', 'else:', '    b()']
+    """
+    return ["if rows > 1:", *(f"    {line}" for line in several), "else:", *(f"    {line}" for line in single)]
 
 
 def batch_normalization_backward(script: Script, layer: BatchNormalization, x: str, grad: str) -> str:
@@ -124,9 +132,12 @@ def batch_normalization_backward(script: Script, layer: BatchNormalization, x: s
     for kind, there in (("gamma", layer.scale), ("beta", layer.center)):
         wanted = script.wanted(getattr(layer, kind)) if there else "None"
         sums.append(f"{name}.sum_{kind}" if wanted == "None" else wanted)
-    kernel = bn.batch_normalization_inference_backward if layer.use_moving_statistics else bn.batch_normalization_backward
     arrays = (gamma, f"{name}.inverse", f"{name}.centered", grad, *sums, f"{name}.grad_buffer", f"{name}.row", f"{name}.ones")
-    script.step.append(script.call(kernel, *arrays))
+    by_moving = script.call(bn.batch_normalization_inference_backward, *arrays)
+    if layer.use_moving_statistics:
+        script.step.append(by_moving)
+    else:
+        script.step += alternatives([script.call(bn.batch_normalization_backward, *arrays)], [by_moving])
     return f"{name}.grad_buffer" if layer.passes_gradient else "None"
 
 
