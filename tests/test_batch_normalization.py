@@ -175,14 +175,11 @@ def on_rows(n, **given):
 
 
 def test_a_last_batch_of_one_row_keeps_out_of_the_moving_statistics():
-    without, loss = on_rows(64)
-    for rows in (33, 65, 97):
+    for rows in (33, 64, 65, 97):
         found, its_loss = on_rows(rows)
-        expected = 31 / 32 * rows / (rows - 1)    # of 32 rows out of so many, without replacement
+        expected = 31 / 32 * rows / (rows - 1)    # of 32 rows out of this many, without replacement
         np.testing.assert_allclose(found, expected, rtol=0.03)
         assert its_loss < 0.05                # the findings: 0.81, with moving variances of 0.63 of the true ones
-    np.testing.assert_allclose(on_rows(65)[0], without, rtol=0.02)
-    assert loss < 0.05
 
 
 def test_the_one_row_changes_the_moving_variance_by_less_than_a_hundredth(rng):

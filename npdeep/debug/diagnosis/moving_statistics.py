@@ -32,10 +32,10 @@ def statistics_off(probe: Probe, trainer: Trainer) -> list[Finding]:
 
 
 def single_rows(probe: Probe, trainer: Trainer) -> list[Finding]:
-    """Batches of a single row: normalized, it is 0 whatever it was, and its variance is 0.
+    """Batches of a single row, which has no mean and variance of its own.
 
-    They leave the moving statistics where they began, or (old checkpoints, batches of two or three rows) drag the moving
-    variances towards 0.
+    It is normalized by the moving statistics and leaves them where they began. Batches of two or three rows, and in checkpoints
+    of earlier versions those of one, drag the moving variances towards 0.
     """
     for layer in trainer.model.layers:
         if not isinstance(layer, BatchNormalization) or str(layer.name) not in probe.statistics or not trainer.iteration:
@@ -47,18 +47,18 @@ def single_rows(probe: Probe, trainer: Trainer) -> list[Finding]:
         ratio = moving[varying] / variance[varying]
         low, share, high = np.quantile(ratio, [0.1, 0.5, 0.9]).tolist()
         evidence = {"updates": trainer.iteration, "of_the_variance": share, "low": low, "high": high}
-        cure = "A single row minus its own mean is 0: the layer gives β for every row, and nothing below it learns."
         if layer.momentum < 1 and not layer.moving_mean.value.any() and np.all(moving == 1):
             words = (
                 f"after {trainer.iteration:,} updates its moving statistics are exactly where they began (mean 0, variance 1): "
-                f"it was trained on batches of one row. {cure}"
+                "it was trained on batches of one row, which have none of their own and are normalized by these. So every row "
+                "goes through as it is: the layer normalizes nothing."
             )
             return [Finding("single_rows", str(layer.name), words, evidence | {"untouched": 1.0})]
         warm = layer.momentum**trainer.iteration <= LEFT
         if warm and share < TOO_SMALL and high <= max(IN_STEP * low, TOO_SMALL / 10):
             words = (
                 f"its moving variances are {share:.2g} of the batch's, in all units alike ({low:.2g} to {high:.2g}): batches "
-                f"of one row, which have a variance of 0, went into them (or of two or three). {cure} The loss is "
+                f"of two or three rows went into them (or, in earlier versions, of one row, with its variance of 0). The loss is "
                 f"{probe.calm:.3g} with the batch's statistics and {probe.evaluated:.3g} in evaluation."
             )
             return [Finding("single_rows", str(layer.name), words, evidence | {"untouched": 0.0})]

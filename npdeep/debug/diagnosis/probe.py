@@ -279,7 +279,7 @@ def _passes(found: Probe) -> None:
     found.evaluated = twin.loss.compute(twin.model.run(batch.x), batch.y, batch.weight)
     found.calm, found.outputs = calm_pass(twin, batch)
     for layer in twin.model.layers:
-        if isinstance(layer, BatchNormalization) and not layer.use_moving_statistics:
+        if isinstance(layer, BatchNormalization) and not layer.used_moving_statistics:
             found.statistics[str(layer.name)] = (layer.mean.copy(), layer.variance.copy())
 
 
