@@ -58,8 +58,8 @@ def single_rows(probe: Probe, trainer: Trainer) -> list[Finding]:
         if warm and share < TOO_SMALL and high <= max(IN_STEP * low, TOO_SMALL / 10):
             words = (
                 f"its moving variances are {share:.2g} of the batch's, in all units alike ({low:.2g} to {high:.2g}): batches "
-                f"of two or three rows went into them (or, in earlier versions, of one row, with its variance of 0). The loss is "
-                f"{probe.calm:.3g} with the batch's statistics and {probe.evaluated:.3g} in evaluation."
+                f"of two or three rows went into them (or, in earlier versions, of one row, whose variance is 0). The loss "
+                f"is {probe.calm:.3g} with the batch's statistics and {probe.evaluated:.3g} in evaluation."
             )
             return [Finding("single_rows", str(layer.name), words, evidence | {"untouched": 0.0})]
     return []
