@@ -436,7 +436,7 @@ def check_shape(owner: str, shape: Any) -> tuple[int, ...]:
     (28, 28)
     """
     if not isinstance(shape, tuple | list) or len(shape) not in (2, 3):
-        raise ValueError(f"{owner}: shape must be (height, width) or (height, width, channels), got {shape!r}")
+        raise ValueError(f"{owner}: shape must be (height, width) or (height, width, channels), got {checks.describe(shape)}")
     return tuple(checks.whole(owner, "each number in shape", size) for size in shape)
 
 

@@ -47,7 +47,7 @@ def _check_axis(owner: str, axis: Any) -> int:
     if not isinstance(axis, int) or isinstance(axis, bool) or axis not in (0, 1):
         raise ValueError(
             f"{owner}: axis must be 0 (the weights that come into each unit) or 1 (those that go out of each input), "
-            f"got {axis!r}"
+            f"got {checks.describe(axis)}"
         )
     return int(axis)
 

@@ -138,7 +138,7 @@ WHOLE = "must be a whole number of at least"
         ({"batch_size": None}, TypeError, f"batch_size {WHOLE} 1, got None"),
         ({"epochs": -1}, ValueError, f"epochs {WHOLE} 0, got -1"),
         ({"epochs": 2.0}, TypeError, f"epochs {WHOLE} 0, got 2.0"),
-        ({"seed": -1}, TypeError, f"seed {WHOLE} 0 or None, got -1"),
+        ({"seed": -1}, ValueError, f"seed {WHOLE} 0 or None, got -1"),
         ({"seed": "a"}, TypeError, f"seed {WHOLE} 0 or None, got 'a'"),
         ({"shuffle": "yes"}, TypeError, "shuffle must be True or False, got the string 'yes'"),
         ({"verbose": 2}, TypeError, "verbose must be True or False, got 2"),

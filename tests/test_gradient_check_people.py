@@ -325,3 +325,47 @@ def test_rounding_counts_by_the_terms_of_a_loss_where_they_cancel():
     layers = [nd.Dense(6, name="hidden"), nd.BatchNormalization(center=False, name="norm")]
     report = nd.debug.gradient_check(nd.Sequential(layers, 5, seed=0), Sum(), x, None)
     assert report, str(report)                # the sum of normalized rows is 0, whatever the weights are
+
+
+# ── what all rows have in common ──────────────────────────────────────────────────────────────────────────────────────
+class Squares:
+    """The mean over rows of the mean of squares; `wrong` changes the gradient."""
+
+    def __init__(self, wrong):
+        self.wrong = wrong
+
+    def forward(self, outputs, targets, sample_weight=None):
+        self.difference = outputs - targets
+        return float((self.difference**2).mean())
+
+    def backward(self):
+        return self.wrong(2 * self.difference / self.difference.size)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda g: 20 * g, r"all gradients are 20 times .* loss's backward, the number of rows: a mean divides .* by 20 too"),
+        (lambda g: 2 * g, "all gradients are 2 times what they should be: look at the loss's backward$"),
+        (lambda g: -g, "all gradients are -1 times what they should be"),
+        (lambda g: np.sign(g), "no gradient agrees: look first at what all of them come from, the loss's backward"),
+        (lambda g: g, "all gradients agree with central differences"),
+    ],
+    ids=["rows forgotten", "a 2 too many", "sign", "something else", "right"],
+)
+def test_gradients_that_are_all_wrong_by_one_factor_say_so(wrong, sentence):
+    x, y = np.random.default_rng(0).standard_normal((20, 4)), np.eye(3)[np.arange(20) % 3]
+    model = nd.Sequential([nd.Dense(5), nd.Activation("tanh"), nd.Dense(3)], 4, seed=0)
+    assert re.search(sentence, nd.debug.gradient_check(model, Squares(wrong), x, y).summary())
+
+
+@pytest.mark.parametrize("function", [nd.debug.gradient_check, nd.debug.epsilon_sweep])
+def test_a_trainer_for_a_model_is_told_its_parts(function):
+    x, y = np.eye(4), np.arange(4) % 2
+    trainer = nd.Trainer(nd.Sequential([nd.Dense(2)], 4, seed=0), "softmax_cross_entropy")
+    cure = rf"write {function.__name__}\(trainer\.model, trainer\.loss, x, y\)"
+    with pytest.raises(TypeError, match=cure):
+        function(trainer, x, y)
+    with pytest.raises(TypeError, match=cure):
+        function(trainer, trainer.loss, x, y)
+    function(trainer.model, trainer.loss, x, y)

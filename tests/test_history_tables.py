@@ -1,8 +1,12 @@
 """History and tables: records, CSV files, alignment, HTML."""
 
+import copy
 import csv
+import json
 import math
+import pickle
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,3 +133,45 @@ def test_a_models_summary_is_a_table_in_a_notebook_too():
     html = nd.Sequential([nd.Activation("leaky_relu")], 3).summary()._repr_html_()
     assert "<caption>sequential: input (n, 3), float32</caption>" in html
     assert html.count("<tr>") == 2
+
+
+# ── as other libraries ask ────────────────────────────────────────────────────────────────────────────────────────────
+def long_history(epochs):
+    return nd.History([{"epoch": e, "updates": 10 * e, "loss": 1 / e} for e in range(1, epochs + 1)])
+
+
+@pytest.mark.parametrize(("epochs", "lines"), [(1, 3), (20, 22), (21, 24), (3000, 24)])
+def test_a_long_history_prints_its_first_and_its_last_epochs(epochs, lines):
+    history = long_history(epochs)
+    assert len(str(history).splitlines()) == lines
+    assert history._repr_html_().count("<tr>") == lines - 1 - (epochs > 20)
+    assert len(str(history.table()).splitlines()) == epochs + 2
+    if epochs > 20:
+        rows = [line.split()[0] for line in str(history).splitlines()[2:-1]]
+        assert rows == [*map(str, range(1, 11)), "…", *map(str, range(epochs - 9, epochs + 1))]
+        assert str(history).endswith(f"{epochs} epochs; history.table() shows them all")
+        assert len(history._repr_html_()) < 10_000
+
+
+def test_keys_may_be_called_and_a_history_becomes_a_dict():
+    history = long_history(3)
+    assert history.keys == history.keys() == ["epoch", "updates", "loss"]
+    assert dict(history)["updates"] == {**history}["updates"] == [10, 20, 30]
+
+
+def test_what_evaluate_gives_is_a_dict_that_is_not_unpacked_by_mistake():
+    x, y = np.eye(4), np.arange(4) % 2
+    trainer = nd.Trainer(nd.Sequential([nd.Dense(2)], 4, seed=0), "softmax_cross_entropy", metrics=["accuracy"])
+    measured = trainer.evaluate(x, y)
+    with pytest.raises(TypeError, match=r"write loss, accuracy = trainer\.evaluate\(x, y\)\.values\(\)"):
+        loss, accuracy = trainer.evaluate(x, y)
+    with pytest.raises(TypeError, match="evaluate gives a dict"):
+        _first, *_rest = measured
+    loss, accuracy = trainer.evaluate(x, y).values()
+    assert measured == {"loss": loss, "accuracy": accuracy}
+    assert list(measured) == [*measured] == [name for name in measured] == ["loss", "accuracy"]  # noqa: C416
+    assert {**measured} == dict(measured) == json.loads(json.dumps(measured)) == copy.copy(measured) == measured
+    assert pickle.loads(pickle.dumps(measured)) == measured
+    assert sorted(measured) == ["accuracy", "loss"]
+    assert {f"val_{name}": value for name, value in measured.items()}["val_loss"] == loss
+    assert isinstance(measured, dict)

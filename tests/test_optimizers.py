@@ -566,3 +566,22 @@ def test_senseless_arguments_are_refused(call, error, message):
 def test_an_own_optimizer_needs_its_rule():
     with pytest.raises(NotImplementedError, match="Empty must define update_piece"):
         Bench(type("Empty", (Optimizer,), {})(0.1), [1.0]).update([1.0])
+
+
+# ── by hand ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_an_update_by_hand_says_what_is_missing():
+    with pytest.raises(ValueError, match=r"^Adam: it knows no model: make a trainer, nd\.Trainer\(model, loss, optimizer\)"):
+        nd.optimizers.Adam().update(0)
+    x, y = np.eye(3), np.array([0, 1, 0])
+    by_hand, stepped = (
+        nd.Trainer(nd.Sequential([nd.Dense(2)], 3, seed=0), "softmax_cross_entropy", nd.optimizers.Adam()) for _ in range(2)
+    )
+    with pytest.raises(ValueError, match=r"^Adam: .* call trainer\.prepare\(len\(x\)\) once, as step and fit do"):
+        by_hand.optimizer.update(0)
+    by_hand.prepare(len(x))                   # the cure
+    outputs = by_hand.model.forward(x, training=True)
+    by_hand.loss.forward(outputs, y)
+    by_hand.model.backward(by_hand.loss.backward())
+    by_hand.optimizer.update(0)
+    stepped.step(x, y)
+    assert np.array_equal(by_hand.model.arena.values, stepped.model.arena.values)

@@ -44,9 +44,9 @@ class Checkpoint(Callback):
     ) -> None:
         self.folder = checks.path("Checkpoint", "folder", folder)
         self.keep = checks.whole("Checkpoint", "keep", keep)
-        self.monitor = monitor
+        self.monitor = None if monitor is None else checks.text("Checkpoint", "monitor", monitor)
         self.every = None if every is None else checks.whole("Checkpoint", "every", every)
-        self.mode = direction("Checkpoint", monitor or "", mode)
+        self.mode = direction("Checkpoint", self.monitor or "", mode)
         if monitor is not None and every is not None:
             raise ValueError("Checkpoint: with a monitor files are written after every epoch; leave `every` out")
         self.reset()

@@ -21,7 +21,8 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
     TypeError: fit: callbacks[0] must be an object of nd.callbacks, got an object of type builtin_function_or_method; of a \
 function make nd.callbacks.LambdaCallback(on_epoch_end=function), called as function(trainer, record)
     """
-    if isinstance(callbacks, Callback | str) or not isinstance(callbacks, Iterable):
+    flat = isinstance(callbacks, Callback | str | type) or getattr(callbacks, "ndim", 1) == 0
+    if flat or not isinstance(callbacks, Iterable):
         cure = "put it in brackets: callbacks=[...]" if isinstance(callbacks, Callback) else OF_A_FUNCTION
         cure = f"; {cure}" if isinstance(callbacks, Callback) or callable(callbacks) else ""
         raise TypeError(f"fit: callbacks must be a list of objects of nd.callbacks, got {checks.describe(callbacks)}{cure}")

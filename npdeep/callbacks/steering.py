@@ -41,7 +41,7 @@ class ReduceLROnPlateau(Callback):
         mode: str = "auto",
     ) -> None:
         owner = "ReduceLROnPlateau"
-        self.monitor = monitor
+        self.monitor = checks.text(owner, "monitor", monitor)
         self.factor = checks.number(owner, "factor", factor, above=0, below=1)
         self.patience = checks.whole(owner, "patience", patience)
         self.min_delta = checks.number(owner, "min_delta", min_delta, minimum=0)
@@ -140,7 +140,7 @@ class EarlyStopping(Callback):
         restore: bool = True,
         restore_settings: bool = False,
     ) -> None:
-        self.monitor = monitor
+        self.monitor = checks.text("EarlyStopping", "monitor", monitor)
         self.patience = checks.whole("EarlyStopping", "patience", patience)
         self.every = None if every is None else checks.whole("EarlyStopping", "every", every)
         self.min_delta = checks.number("EarlyStopping", "min_delta", min_delta, minimum=0)

@@ -7,7 +7,7 @@ import difflib
 import math
 import numbers
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,11 @@ from numpy.typing import DTypeLike
 
 from npdeep.common import conversions
 from npdeep.common.hints import instead, squeeze
+from npdeep.common.words import describe as describe
+from npdeep.common.words import listed as listed
+from npdeep.common.words import shortened as shortened
+from npdeep.common.words import spelled as spelled
+from npdeep.common.words import visible as visible
 from npdeep.kernels.arrays import Array
 
 SCAN = 1 << 20
@@ -26,6 +31,9 @@ LARGE = 100
 
 LONGEST_NAME = 100
 """Characters that a name may have: of a model, a layer, a metric, a column of the history."""
+
+LARGEST = 2**53
+"""No count is larger, nor could a float64 hold it."""
 
 NOT_NUMBERS = "OSUVMmc"
 """NumPy's kinds of dtype that are no real numbers: object, bytes, string, void, dates, complex."""
@@ -77,9 +85,59 @@ def whole(owner: str, name: str, value: Any, *, minimum: int = 1) -> int:
         if isinstance(value, tuple) and all(isinstance(n, numbers.Integral) for n in value):    # a shape
             mend = f"; write {math.prod(value)}"
         raise TypeError(f"{owner}: {name} must be a whole number of at least {minimum}, got {describe(value)}{mend}")
-    if value < minimum:
-        raise ValueError(f"{owner}: {name} must be a whole number of at least {minimum}, got {spelled(value)}")
-    return int(value)
+    count = int(value)
+    if count > LARGEST:
+        raise ValueError(f"{owner}: {name} must be a whole number of at most {LARGEST:,}, got {spelled(count)}")
+    if count < minimum:
+        raise ValueError(f"{owner}: {name} must be a whole number of at least {minimum}, got {spelled(count)}")
+    return count
+
+
+def text(owner: str, name: str, value: Any) -> str:
+    """The value if it is a string, or a TypeError.
+
+    >>> text("EarlyStopping", "monitor", 5)
+    Traceback (most recent call last):
+    TypeError: EarlyStopping: monitor must be a string, got 5
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{owner}: {name} must be a string, got {describe(value)}")
+    return value
+
+
+def items(owner: str, name: str, value: Any, what: str, least: int = 0) -> list[Any]:
+    """What an iterable holds, as a list; a TypeError for what is none, or is a string, and a ValueError for too few.
+
+    >>> items("Trainer", "metrics", 5, "names")
+    Traceback (most recent call last):
+    TypeError: Trainer: metrics must be a list of names, got 5
+    """
+    flat = isinstance(value, str | bytes | type) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    if flat or not isinstance(value, Iterable):
+        raise TypeError(f"{owner}: {name} must be a list of {what}, got {describe(value)}")
+    found = list(value)
+    if len(found) < least:
+        raise ValueError(f"{owner}: {name} must be a list of {what}, at least {least}, got {len(found)}")
+    return found
+
+
+def places(owner: str, name: str, value: Any, count: int, names: Sequence[str] = ()) -> list[int]:
+    """Positions from 0 to count − 1, at least one; where there are names, these will do too.
+
+    >>> places("layer_histograms", "layers", ["hidden", 1], 2, ["hidden", "outputs"])
+    [0, 1]
+    >>> places("weight_images", "units", [2], 2)
+    Traceback (most recent call last):
+    ValueError: weight_images: units must be positions from 0 to 1, got 2
+    """
+    chosen = []
+    for item in items(owner, name, value, "positions or names" if names else "positions", least=1):
+        place = names.index(choice(owner, name, item, names)) if names and isinstance(item, str) else item
+        place = whole(owner, name, place, minimum=0)
+        if place >= count:
+            raise ValueError(f"{owner}: {name} must be positions from 0 to {count - 1}, got {place}")
+        chosen.append(place)
+    return chosen
 
 
 def flag(owner: str, name: str, value: Any) -> bool:
@@ -137,50 +195,6 @@ def label(owner: str, what: str, value: Any) -> str:
     return value
 
 
-def visible(text: str, keep: str = "") -> str:
-    """The text with every character that cannot be seen (but those to keep) spelled out, so that a terminal only shows it.
-
-    >>> visible("\\x1b[31mred\\n")
-    '\\\\x1b[31mred\\\\n'
-    """
-    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
-
-
-def shortened(text: str, longest: int = 60) -> str:
-    """The text, or its beginning: no message is flooded by what a user, or a file, has put into it.
-
-    >>> shortened("a" * 100, 10)
-    'aaaaaaaaa…'
-    """
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def spelled(value: Any) -> str:
-    """A number as one writes it; of an integer of thousands of digits (which Python refuses to write), how long it is.
-
-    >>> spelled(0.5), spelled(10**5000)
-    ('0.5', 'an integer of 16610 bits')
-    """
-    too_long = isinstance(value, int) and value.bit_length() > 1000
-    return f"an integer of {value.bit_length()} bits" if too_long else shortened(str(value), 310)
-
-
-def listed(names: Iterable[str], longest: int = 150) -> str:
-    """Names with commas between them; of many, the first ones and how many more there are.
-
-    >>> listed(["hidden1", "hidden2"]), listed([f"hidden{i}" for i in range(1000)], 20)
-    ('hidden1, hidden2', 'hidden0, hidden1, … (998 more)')
-    """
-    shown: list[str] = []
-    names = list(names)
-    for name in names:
-        longest -= len(name) + 2
-        if longest < 0 and shown:
-            return f"{', '.join(shown)}, … ({len(names) - len(shown)} more)"
-        shown.append(shortened(name))
-    return ", ".join(shown)
-
-
 def path(owner: str, name: str, value: Any) -> Path:
     """The value as a Path, or a TypeError. Nothing is looked for on the disk.
 
@@ -203,25 +217,6 @@ def _bounds(minimum: float, maximum: float, above: float, below: float) -> str:
     parts += [f"of at most {maximum:g}"] if maximum < math.inf else []
     parts += [f"below {below:g}"] if below < math.inf else []
     return " " + " and ".join(parts) if parts else ""
-
-
-def describe(value: Any) -> str:
-    """A short word for anything a user may hand in.
-
-    >>> describe(np.zeros((2, 3))), describe("no"), describe(None), describe(1.5)
-    ('an array of shape (2, 3) and dtype float64', "the string 'no'", 'None', '1.5')
-    """
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
-    if isinstance(value, str):
-        return f"the string {shortened(repr(value))}"
-    if isinstance(value, tuple | list) and len(repr(value)) <= 20:
-        return f"the {type(value).__name__} {value!r}"
-    if value is None or isinstance(value, numbers.Number | bool):
-        return spelled(value) if isinstance(value, int) else shortened(repr(value))
-    if isinstance(value, type):
-        return f"the class {value.__name__} itself (write {value.__name__}(...) to make one)"
-    return f"an object of type {type(value).__name__}"
 
 
 def real_array(owner: str, name: str, value: Any) -> Array:

@@ -67,6 +67,8 @@ def explain(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwar
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     missing = [p for p in needed if p not in kwargs and p not in positional[: len(args)]]
     if missing:
+        if known[:2] == ["model", "loss"] and hasattr(next(iter(args), None), "optimizer"):
+            return f"{name}: it takes the parts of a trainer: write {name}(trainer.model, trainer.loss, x, y)"
         return f"{name}: {missing[0]} is missing; its arguments are {', '.join(known)}"
     return f"{name}: {error}"
 

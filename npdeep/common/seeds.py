@@ -22,8 +22,11 @@ def check_seed(owner: str, seed: Any) -> int:
         entropy = np.random.SeedSequence().entropy
         assert isinstance(entropy, int)
         return entropy
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
-        raise TypeError(f"{owner}: seed must be a whole number of at least 0 or None, got {seed!r}")
+    wanted = f"{owner}: seed must be a whole number of at least 0 or None, got"
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral):
+        raise TypeError(f"{wanted} {repr(seed)[:60]}")
+    if int(seed) < 0:
+        raise ValueError(f"{wanted} {seed if int(seed) > -(10**18) else 'a large negative one'}")
     return int(seed)
 
 

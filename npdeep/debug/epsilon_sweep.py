@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from npdeep import losses
-from npdeep.common import checks
+from npdeep.common import checks, seeds
+from npdeep.common.hinting import explained
 from npdeep.common.tables import Table
 from npdeep.debug.gradient_check import Probe, check_trainable, compare
 from npdeep.kernels.arrays import Array
@@ -87,6 +88,7 @@ class EpsilonSweep:
         return self.table()._repr_html_()
 
 
+@explained
 def epsilon_sweep(
     model: Sequential,
     loss: Any,
@@ -128,7 +130,8 @@ def epsilon_sweep(
         raise ValueError(f"{owner}: epsilons must be a list of steps such as [1e-2, 1e-4, 1e-6], got shape {given.shape}")
     steps = sorted((checks.number(owner, "epsilons", e, above=0) for e in given.tolist()), reverse=True)
     kind = np.dtype(check_dtype(dtype))
-    smooth, kinks = smooth_elements(model, loss, (x, y, sample_weight), max_elements, np.random.default_rng(seed))
+    rng = np.random.default_rng(seeds.check_seed(owner, seed))
+    smooth, kinks = smooth_elements(model, loss, (x, y, sample_weight), max_elements, rng)
     probe = Probe(model.copy(kind), copy.deepcopy(losses.get(loss)), x, y, sample_weight, tolerance=0.0)
     chosen = [(name, values, grad, smooth[name]) for name, values, grad in probe.targets() if smooth[name].size]
     if not chosen:

@@ -99,7 +99,7 @@ def element(parameter: Parameter, grad: Any, index: Any) -> tuple[int, ...]:
         example = "0" if len(shape) == 1 else "(" + ", ".join("0" for _ in shape) + ")"
         raise ValueError(
             f"explain_update: index must have {len(shape)} {'number' if len(shape) == 1 else 'numbers'}, such as {example}, "
-            f"because {parameter.name} has the shape {shape}; got {index!r}"
+            f"because {parameter.name} has the shape {shape}; got {checks.describe(index)}"
         )
     of = f"{parameter.name} has the shape {shape}"
     return tuple(index_within("explain_update", "index", i, size, of) for i, size in zip(given, shape, strict=True))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from npdeep import losses
-from npdeep.common import checks
+from npdeep.common import checks, seeds
+from npdeep.common.hinting import explained
 from npdeep.debug.gradient_report import Comparison, GradientReport, place
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
@@ -21,6 +22,7 @@ ASIDE = 1e-3
 """How far everything moves to get off the kinks: many steps of the differences, and little beside weights of the size of 1."""
 
 
+@explained
 def gradient_check(
     model: Sequential,
     loss: Any,
@@ -63,8 +65,8 @@ def gradient_check(
     max_elements = checks.whole("gradient_check", "max_elements", max_elements)
     report = GradientReport(checks.number("gradient_check", "tolerance", tolerance, above=0))
     probe = Probe(model.copy("float64"), copy.deepcopy(losses.get(loss)), x, y, sample_weight, report.tolerance)
-    report.remarks = what_is_held(probe.model, len(probe.x))
-    rng = np.random.default_rng(seed)
+    report.remarks, report.rows = what_is_held(probe.model, len(probe.x)), len(probe.x)
+    rng = np.random.default_rng(seeds.check_seed("gradient_check", seed))
     for name, values, grad in probe.targets():
         chosen = rng.choice(values.size, min(max_elements, values.size), replace=False)
         report.comparisons.append(compare(name, probe, values, grad, np.sort(chosen)))
@@ -74,7 +76,8 @@ def gradient_check(
 def check_trainable(owner: str, model: Any) -> None:
     """Refuse what is no model, and a model with nothing to train."""
     if not isinstance(model, Sequential):
-        raise TypeError(f"{owner}: model must be a Sequential, got {checks.describe(model)}")
+        parts = f"; write {owner}(trainer.model, trainer.loss, x, y)" if hasattr(model, "optimizer") else ""
+        raise TypeError(f"{owner}: model must be a Sequential, got {checks.describe(model)}{parts}")
     if not any(p.trainable for p in model.parameters):
         raise ValueError(f"{owner}: the model has nothing to train: every parameter is frozen, or there is none")
 

@@ -79,12 +79,13 @@ class Comparison:
 class GradientReport:
     """The result of a gradient check, one comparison a parameter. Prints as a table; true where nothing is wrong.
 
-    remarks: what was held fixed and what was computed anew in every evaluation.
+    remarks: what was held fixed and what was computed anew in every evaluation. rows: how many examples there were.
     """
 
     tolerance: float
     comparisons: list[Comparison] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    rows: int = 0
 
     @property
     def kinks(self) -> list[Kink]:
@@ -111,8 +112,31 @@ class GradientReport:
         """Is no gradient wrong?"""
         return not self.wrong
 
+    def factor(self) -> float | None:
+        """By which one factor all gradients are wrong, to three digits; None where it is not one factor.
+
+        >>> ours, central = np.array([4.0, 8.0]), np.array([1.0, 2.0])
+        >>> row = Comparison("a", 2, 2, 0.75, (0,), 4.0, 1.0, 0, "WRONG", ours=ours, central=central, on_kink=np.zeros(2, bool))
+        >>> GradientReport(1e-6, [row, row]).factor()
+        4.0
+        """
+        smooth = [(c.ours[~c.on_kink], c.central[~c.on_kink]) for c in self.wrong]
+        ours, central = (np.concatenate(both) for both in zip(*smooth, strict=True))
+        square = float(central @ central)
+        factor = float(ours @ central) / square if 0 < square < np.inf else np.nan
+        if not np.linalg.norm(ours - factor * central) <= 1e-4 * np.linalg.norm(ours):
+            return None
+        return float(f"{factor:.4g}")
+
     def summary(self) -> str:
         """One sentence."""
+        told = [c for c in self.comparisons if c.verdict != "too small to tell"]
+        if len(self.wrong) > 1 and len(self.wrong) == len(told):
+            factor = self.factor()
+            if factor is None:
+                return "no gradient agrees: look first at what all of them come from, the loss's backward and the last layer"
+            rows = f", the number of rows: a mean divides its gradient by {self.rows} too" if factor == self.rows else ""
+            return f"all gradients are {factor:g} times what they should be: look at the loss's backward{rows}"
         if self.wrong:
             return f"{self.worst.name} does not agree: {self.worst.error:.1e} is above {self.tolerance:g}"
         small = sum(c.verdict == "too small to tell" for c in self.comparisons)

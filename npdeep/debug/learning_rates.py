@@ -84,6 +84,8 @@ def learning_rate_range(
     if low >= high:
         raise ValueError(f"{owner}: low must be below high, got {low:g} and {high:g}")
     steps = checks.whole(owner, "steps", steps, minimum=2)
+    if not isinstance(trainer, Trainer):
+        raise TypeError(f"{owner}: trainer must be a Trainer, got {checks.describe(trainer)}")
     twin = copy.deepcopy(trainer)
     rows = twin.model.check_examples(owner, "x", x)
     targets = twin.loss.check_targets(y, len(rows), twin.model.output_size, twin.model.dtype)

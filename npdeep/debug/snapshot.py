@@ -3,6 +3,7 @@
 import numpy as np
 
 from npdeep import activations
+from npdeep.common import checks
 from npdeep.common.events import norm
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
@@ -31,6 +32,8 @@ def kernel_gradient_norms(model: Sequential) -> dict[str, float]:
     >>> kernel_gradient_norms(model)
     {'outputs': 0.0}
     """
+    if not isinstance(model, Sequential):
+        raise TypeError(f"kernel_gradient_norms: model must be a Sequential, got {checks.describe(model)}")
     kernels = [p for p in model.parameters if p.name.endswith("/kernel")]
     return {p.name.rpartition("/")[0]: norm(p.grad) for p in kernels if p.grad is not None}
 

@@ -68,7 +68,7 @@ class Sequential(Hinted):
         self.input_size = checks.whole("Sequential", "input_size", input_size)
         self.seed = seeds.check_seed("Sequential", seed)
         self.dtype = check_dtype(dtype)
-        self.name = checks.label("Sequential", "name", "sequential" if name in (None, "") else name)
+        self.name = checks.label("Sequential", "name", "sequential" if name is None else name)
         names = name_layers(self.layers)
         try:
             self._build(names, stored)
@@ -420,7 +420,9 @@ class Sequential(Hinted):
         """
         if isinstance(layers, Layer):
             raise TypeError("with_layers: layers must be a list of layers; put the layer in brackets: with_layers([...], keep)")
-        kept = self.layers[: self.layers.index(self.layer(keep)) + 1]
+        layers = checks.items("with_layers", "layers", layers, "layers")
+        there = [str(layer.name) for layer in self.layers]
+        kept = self.layers[: there.index(checks.choice("with_layers", "keep", keep, there)) + 1]
         copies = [type(layer)(**layer.arguments()) for layer in kept]
         seed = seeds.derived(self.seed) if seed is None else seed
         model = Sequential([*copies, *layers], self.input_size, seed, self.dtype, name)
@@ -527,7 +529,7 @@ def check_dtype(dtype: Any) -> Any:
     except TypeError:
         name = None
     if name not in ("float32", "float64"):
-        raise ValueError(f'Sequential: dtype must be "float32" or "float64", got {dtype!r}')
+        raise ValueError(f'Sequential: dtype must be "float32" or "float64", got {checks.shortened(repr(dtype))}')
     return np.dtype(name)
 
 

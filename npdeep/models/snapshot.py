@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from npdeep.common import checks
 from npdeep.layers.activation import Activation
 from npdeep.models.sequential import Sequential
 
@@ -34,6 +35,8 @@ def forward_and_backward(trainer: Any, x: Any, y: Any) -> tuple[float, Sequentia
     >>> loss, twin.layer("dense").bias.grad.tolist()
     (1.0, [-2.0])
     """
+    if not isinstance(getattr(trainer, "model", None), Sequential):
+        raise TypeError(f"snapshot: trainer must be a Trainer, got {checks.describe(trainer)}")
     twin = trainer.model.copy()
     loss = copy.deepcopy(trainer.loss)
     x = twin.check_examples("snapshot", "x", x)

@@ -124,10 +124,10 @@ class Optimizer(Described, base=True):
     def update(self, step: int) -> None:
         """Move all trainable weights by their gradients. step: how many updates there were before."""
         if not self.pieces:
-            raise ValueError(
-                f"{type(self).__name__}: this optimizer was not handed to the Trainer when that was made, and knows nothing "
-                "of its model; make a new Trainer(model, loss, optimizer)"
-            )
+            missing = "it knows no model: make a trainer, nd.Trainer(model, loss, optimizer)"
+            if self.arena is not None:
+                missing = "it does not know yet what to update: call trainer.prepare(len(x)) once, as step and fit do"
+            raise ValueError(f"{type(self).__name__}: {missing}")
         self.read_rates(step)
         for piece in self.pieces:
             self.update_piece(step, *piece)

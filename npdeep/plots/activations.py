@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from npdeep.activations import lookup, value_and_slope
+from npdeep.common import checks
+from npdeep.debug.predictions import model_of
 from npdeep.debug.snapshot import hidden_activations, spread_over_examples
 from npdeep.models.sequential import Sequential
-from npdeep.plots.style import COLORS, in_house_style, new_axes, new_grid
+from npdeep.plots.style import COLORS, given_axes, in_house_style, new_axes, new_grid
 
 
 @in_house_style
@@ -25,7 +27,7 @@ def activation(name: str, ax: Axes | None = None, limit: float = 5.0, **paramete
     >>> [line.get_label() for line in ax.get_lines()[-2:]]
     ['f(z)', "f'(z)"]
     """
-    ax = new_axes(ax)
+    ax, limit = new_axes(ax), checks.number("activation", "limit", limit, above=0)
     z = np.linspace(-limit, limit, 1001)
     value, slope = value_and_slope(name, z, **parameters)
     ax.axhline(0, color="0.6", linewidth=1)
@@ -52,10 +54,12 @@ def activations(
     >>> len(activations(["sigmoid", "relu"]).axes)
     2
     """
+    names = checks.items("activations", "names", names, "names of activations", least=1)
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     if axes is None:
         axes = new_grid(rows, columns, (4.6 * columns, 3.8 * rows), sharex=True)[1]
+    axes = given_axes("activations", axes, len(names))
     for ax, name in zip(axes, names, strict=False):
         activation(name, ax)
         top = value_and_slope(name, np.linspace(-20, 20, 4001))[1].max()
@@ -69,7 +73,7 @@ def activations(
 
 
 @in_house_style
-def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | None = None, axes: Any = None) -> Figure:
+def activation_histograms(model: Sequential, x: Any, layers: Sequence[int | str] | None = None, axes: Any = None) -> Figure:
     """What comes out of each hidden activation for the examples x: one histogram a layer, lowest layer to the left.
 
     Above each stands the spread over the examples: the standard deviation of a unit's output from example to example, as the
@@ -79,7 +83,7 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
     Args:
         model: passes run in training mode on a copy; the model is not touched.
         x: examples (n, input_size).
-        layers: which of the activation layers, by position; all by default.
+        layers: which of the activation layers, by position or by name; all by default.
         axes: as many axes as layers, to draw into.
 
     After figure 6 of Glorot & Bengio (2010). `layer_histograms` draws the gradients beside them.
@@ -91,13 +95,15 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
     >>> len(activation_histograms(model, np.zeros((3, 2))).axes)
     1
     """
-    twin = model.copy()
+    twin = model_of("activation_histograms", model).copy()
     with np.errstate(over="ignore", invalid="ignore"):     # weights of a run that has diverged
         twin.forward(x, training=True)
     hidden = hidden_activations(twin)
     if not hidden:
         raise ValueError("activation_histograms: the model has no elementwise activation layer")
-    chosen = range(len(hidden)) if layers is None else layers
+    names = [str(layer.name) for layer in hidden]
+    layers = range(len(hidden)) if layers is None else layers
+    chosen = checks.places("activation_histograms", "layers", layers, len(hidden), names)
     if axes is None:
         columns = len(chosen) if len(chosen) <= 6 else 5
         rows = -(-len(chosen) // columns)
@@ -107,13 +113,14 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int] | Non
             ax.set_ylabel("" if i % columns else "share of outputs")
         axes = axes[: len(chosen)]
     else:
+        axes = given_axes("activation_histograms", axes, len(chosen))
         figure = axes[0].figure
     outputs = [hidden[i].output for i in chosen]
     finite = [o[np.isfinite(o)] for o in outputs]
     low = min((float(o.min()) for o in finite if o.size), default=0.0)
     high = max((float(o.max()) for o in finite if o.size), default=0.0)
     edges = np.linspace(low, high if high > low else low + 1, 41)
-    for ax, i, values in zip(axes, chosen, outputs, strict=True):
+    for ax, i, values in zip(axes, chosen, outputs, strict=False):
         shares = np.histogram(values[np.isfinite(values)], edges)[0] / values.size
         ax.bar(edges[:-1], shares, np.diff(edges), align="edge", color=COLORS[0])
         ax.set_title(f"layer {i + 1}\nspread over examples {spread_over_examples(values):.1g}")

@@ -101,7 +101,7 @@ def confusion_matrix(
     owner = "confusion_matrix"
     model = model_of(owner, classifier)
     classes = max(2, model.output_size)
-    names = list(range(classes)) if names is None else list(names)
+    names = range(classes) if names is None else checks.items(owner, "names", names, "names")
     if len(names) != classes:
         raise ValueError(f"{owner}: names must be one for each of the {classes} classes, got {len(names)}")
     x = model.check_examples(owner, "x", x)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from npdeep.common.checks import describe, whole
+from npdeep.common import checks
 from npdeep.debug.learning_rates import LearningRateRange
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
@@ -38,8 +38,7 @@ def learning_curves(
     Read a difference between two lines as one only where their bands part. Lines are drawn at the mean of the seconds, and only
     as far as the shortest run of a list goes.
 
-    Raises ValueError for an unknown x or band, an empty list, or a list whose runs were recorded at different updates; KeyError
-    for a key that was not recorded.
+    Raises ValueError for an unknown key, x or band, an empty list, or a list whose runs were recorded at different updates.
 
     Figure: tutorials/figures/learning_curves_bands.png
 
@@ -48,11 +47,10 @@ def learning_curves(
     >>> ax.get_xlabel(), ax.get_lines()[0].get_ydata().tolist()
     ('updates', [2.0, 1.0])
     """
+    owner = "learning_curves"
+    key, x = checks.text(owner, "key", key), checks.choice(owner, "x", x, [*X_LABELS, "epochs"])
     x = "epoch" if x == "epochs" else x
-    if x not in X_LABELS:
-        raise ValueError(f"learning_curves: x must be one of {', '.join(X_LABELS)}, got {x!r}")
-    if band not in ("range", "std"):
-        raise ValueError(f"learning_curves: band must be 'range' or 'std', got {band!r}")
+    band = checks.choice(owner, "band", band, ("range", "std"))
     named: Mapping[str, Any] = runs if isinstance(runs, Mapping) else {"": runs}
     curves = {name: _curve(name, run, key, x) for name, run in named.items()}
     ax = new_axes(ax)
@@ -79,10 +77,14 @@ def _curve(name: str, run: Any, key: str, x: str) -> tuple[Array, Array]:
     if not isinstance(histories, Sequence) or not all(isinstance(history, History) for history in histories):
         raise TypeError(
             "learning_curves: runs must be a History, as fit returns it, a list of them (one a seed), or a dict of such; "
-            f"got {describe(run)}"
+            f"got {checks.describe(run)}"
         )
     if not histories:
         raise ValueError(f"learning_curves: there are no runs under {name!r}" if name else "learning_curves: there are no runs")
+    for history in histories:
+        if len(history) and key not in history:
+            there = checks.listed(history.keys)
+            raise ValueError(f"learning_curves: key must be one of what was recorded, {there}; got the string {key!r}")
     points = [[(r[x], r[key]) for r in history if key in r] or [(np.nan, history[key])] for history in histories]
     shortest = min(map(len, points))
     table = np.array([row[:shortest] for row in points], np.float64)
@@ -130,10 +132,10 @@ def schedules(
     >>> float(ax.get_lines()[1].get_ydata()[100])
     0.05
     """
-    steps = whole("schedules", "steps", steps)
+    steps, log = checks.whole("schedules", "steps", steps), checks.flag("schedules", "log", log)
     named: Mapping[str, Any] = rates if isinstance(rates, Mapping) else {"": rates}
     if not named:
-        raise ValueError('schedules: there is none to draw; hand in, for example, {"constant": 0.1}')
+        raise ValueError('schedules: rates are empty; pass, for example, {"constant": 0.1}')
     checked = {name: rate("schedules", f"rates[{name!r}]" if name else "rates", s, minimum=0) for name, s in named.items()}
     updates = np.unique(np.linspace(0, steps - 1, min(steps, 2000)).round().astype(int))
     lines = {name: [value_at(schedule, int(t)) for t in updates] for name, schedule in checked.items()}
@@ -163,6 +165,8 @@ def learning_rate_range(test: LearningRateRange, ax: Axes | None = None) -> Axes
     >>> ax.get_xscale()
     'log'
     """
+    if not isinstance(test, LearningRateRange):
+        raise TypeError(f"learning_rate_range: test must be the result of nd.debug's, got {checks.describe(test)}")
     ax = new_axes(ax)
     ax.plot(test.rates, test.losses, color="0.7", linewidth=1, label="loss of each batch")
     ax.plot(test.rates, test.smoothed, color=COLORS[0], label="smoothed")

@@ -45,10 +45,12 @@ def contact_sheet(
     """
     owner = "contact_sheet"
     images = checks.real_array(owner, "images", images)
-    checks.finite(owner, "images", images)
     n, height, width, channels = image_shape(owner, "images", images, None if shape is None else check_shape(owner, shape))
+    checks.finite(owner, "images", images)
     if channels not in (1, 3, 4):
         raise ValueError(f"{owner}: images must have 1, 3 or 4 channels, got {channels}")
+    if titles is not None:
+        titles = list(titles) if isinstance(titles, str) else checks.items(owner, "titles", titles, "titles")
     if titles is not None and len(titles) != n:
         raise ValueError(f"{owner}: titles must be one for each of the {n} images, got {len(titles)}")
     columns = min(n, checks.whole(owner, "columns", columns))
@@ -108,7 +110,7 @@ def weight_images(
             f"got {checks.describe(layer)}"
         )
     height, width = _image_size(owner, kernel.shape[0], shape)
-    chosen = list(range(min(40, kernel.shape[1]))) if units is None else _check_units(owner, units, kernel.shape[1])
+    chosen = list(range(min(40, kernel.shape[1]))) if units is None else checks.places(owner, "units", units, kernel.shape[1])
     columns = min(len(chosen), checks.whole(owner, "columns", columns))
     rows = -(-len(chosen) // columns)
     across, down = 1.1 * width, 1.32 * height
@@ -140,13 +142,6 @@ def _image_size(owner: str, inputs: int, shape: Sequence[int] | None) -> tuple[i
             f"{owner}: shape must be (height, width) with height·width = {inputs}, the layer's inputs; got {shape}"
         )
     return checked[0], checked[1]
-
-
-def _check_units(owner: str, units: Any, width: int) -> list[int]:
-    chosen = [checks.whole(owner, "units", unit, minimum=0) for unit in units]
-    if not chosen or max(chosen) >= width:
-        raise ValueError(f"{owner}: units must be numbers from 0 to {width - 1}, at least one; got {units!r}")
-    return chosen
 
 
 def to_unit_interval(images: Any) -> Any:

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from npdeep.callbacks.layers import powers_of_ten, without_zeros
-from npdeep.common.checks import describe, whole
+from npdeep.common.checks import describe, flag, places
 from npdeep.debug.predictions import model_of
 from npdeep.debug.snapshot import flat_share, hidden_activations, snapshot
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
-from npdeep.plots.style import in_house_style, layer_ticks, look, new_axes, new_grid, spread_out
+from npdeep.plots.style import given_axes, in_house_style, layer_ticks, look, new_axes, new_grid, spread_out
 from npdeep.training.trainer import Trainer
 
 BINS = 50
@@ -23,14 +23,14 @@ MOST = 5
 
 @in_house_style
 def layer_histograms(
-    trainer: Trainer, x: Any, y: Any, layers: Sequence[int] | None = None, *, log: bool = False, axes: Any = None
+    trainer: Trainer, x: Any, y: Any, layers: Sequence[int | str] | None = None, *, log: bool = False, axes: Any = None
 ) -> Figure:
     """How the outputs a of the hidden activations (left) and the gradients ∂L/∂z that come back (right) are distributed.
 
     Args:
         trainer: the trainer, which knows the loss; nothing in it is touched.
         x, y: the examples of one step in training mode; a few hundred make smooth lines.
-        layers: which of the hidden activations, by position, 0 nearest the input; by default 5, evenly spaced.
+        layers: which of the hidden activations, by position, 0 nearest the input, or by name; by default 5, evenly spaced.
         log: True draws the gradients' sizes, log₁₀|∂L/∂z|, which tells layers apart where gradients vanish by powers of ten.
         axes: two axes to draw into.
 
@@ -55,13 +55,16 @@ def layer_histograms(
     if not isinstance(trainer, Trainer):
         raise TypeError(f"{owner}: the first argument must be a Trainer, which knows the loss; got {describe(trainer)}")
     hidden = _check_hidden(owner, hidden_activations(trainer.model))
-    chosen = spread_out(len(hidden), MOST) if layers is None else _check_layers(owner, layers, len(hidden))
+    names = [str(layer.name) for layer in hidden]
+    chosen = spread_out(len(hidden), MOST) if layers is None else places(owner, "layers", layers, len(hidden), names)
+    log = flag(owner, "log", log)
     hidden = hidden_activations(snapshot(trainer, x, y))
     outputs = [without_zeros(hidden[i].output) for i in chosen]
     slopes = [np.zeros(0) if hidden[i].grad_input is None else np.asarray(hidden[i].grad_input) for i in chosen]
     gradients = [powers_of_ten(slope) if log else without_zeros(slope) for slope in slopes]
     if axes is None:
         axes = new_grid(1, 2, (12, 4.8))[1]
+    axes = given_axes(owner, axes, 2)
     _lines(axes[0], outputs, chosen)
     _lines(axes[1], gradients, chosen)
     axes[0].set_xlabel("output a of the activation")
@@ -155,10 +158,3 @@ def _check_hidden(owner: str, hidden: list[Activation]) -> list[Activation]:
     if not hidden:
         raise ValueError(f"{owner}: the model has no elementwise activation layer")
     return hidden
-
-
-def _check_layers(owner: str, layers: Sequence[int], n: int) -> list[int]:
-    chosen = [whole(owner, "layers", i, minimum=0) for i in layers]
-    if not chosen or max(chosen) >= n:
-        raise ValueError(f"{owner}: layers must be positions from 0 to {n - 1}, at least one; got {layers!r}")
-    return chosen

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from npdeep.common.checks import describe
+from npdeep.common.checks import describe, items
 from npdeep.common.whole_files import replacing
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -77,6 +77,15 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = (8, 5)) -> Axes:
     if not isinstance(ax, Axes):
         raise TypeError(f"ax must be matplotlib Axes to draw into, or None for new ones; got {describe(ax)}")
     return ax
+
+
+def given_axes(owner: str, axes: Any, count: int) -> list[Axes]:
+    """As many axes as were asked for, out of what was given. Raises TypeError or ValueError for anything else."""
+    found = items(owner, "axes", axes, "matplotlib Axes", least=count)
+    for ax in found:
+        if not isinstance(ax, Axes):
+            raise TypeError(f"{owner}: axes must be matplotlib Axes to draw into, got {describe(ax)} among them")
+    return found
 
 
 @in_house_style

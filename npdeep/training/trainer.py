@@ -659,8 +659,7 @@ def outputs_of(model: Sequential, loss: Loss | None) -> Outputs:
 
 def check_metrics(metrics: Any, model: Sequential, loss: Loss) -> list[Metric]:
     """A list of metrics with different names, that fit the outputs."""
-    if isinstance(metrics, str) or not isinstance(metrics, Iterable):
-        raise TypeError(f"Trainer: metrics must be a list, for example metrics=['accuracy'], got {checks.describe(metrics)}")
+    metrics = checks.items("Trainer", "metrics", metrics, "metrics, for example metrics=['accuracy']")
     outputs = outputs_of(model, loss)
     result = [metrics_.for_outputs(metric, outputs) for metric in metrics]
     names = [checks.label("Trainer", "name of a metric", metric.name) for metric in result]
