@@ -253,3 +253,15 @@ def test_files_of_earlier_versions_know_of_no_scale():
     model = new_trainer().model
     arrays = {p.name: p.value for p in model.parameters}
     assert nd.Sequential.from_description(description, arrays, {}).scale is None
+
+
+def test_weights_bring_the_scale_that_they_were_trained_with(tmp_path):
+    trainer, fresh = fitted(), new_trainer()
+    path = trainer.model.save(tmp_path / "model.npz")
+    fresh.model.load_weights(path)
+    assert fresh.model.predict(BYTES).tobytes() == trainer.model.predict(BYTES).tobytes()
+    part = new_trainer()
+    part.model.load_weights(path, scope="hidden/.*")
+    assert part.model.scale is None
+    trainer.model.load_weights(new_trainer().model.save(tmp_path / "other.npz"))
+    assert trainer.model.scale is None

@@ -216,3 +216,23 @@ def test_callbacks_know_which_way_is_better(monitor):
     stop = nd.callbacks.EarlyStopping(monitor, patience=1)
     trainer.fit(X, Y, epochs=2, validation_data=(X, Y), callbacks=[stop], verbose=False)
     assert stop.mode == "max"
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(("ending", "loss", "share"), [
+    ("sigmoid", "mean_squared_error", 0.5), (None, "mean_squared_error", 0.5), (None, "binary_cross_entropy", 0.0),
+    ("tanh", "hinge", 0.0),
+])  # fmt: skip
+@pytest.mark.parametrize("metric", ["accuracy", "binary_accuracy"])
+def test_the_threshold_0_in_files_of_earlier_versions_follows_the_outputs(tmp_path, monkeypatch, ending, loss, share, metric):
+    """They wrote 0 where none was given."""
+    layers = [nd.Dense(1), *([nd.Activation(ending)] if ending else [])]
+    trainer = nd.Trainer(nd.Sequential(layers, X.shape[1], seed=2), loss, metrics=[type(nd.metrics.get(metric))(0.0)])
+    y = (Y == 1).astype(float)[:, None]
+    by_hand = np.mean((trainer.model.predict(X) > share) == (y > 0.5))
+    kept = nd.Trainer.restore(trainer.save(tmp_path / "new.npz"))
+    assert kept.metrics[0].threshold == 0     # in a new file it was meant
+    description = nd.Sequential.description
+    monkeypatch.setattr(nd.Sequential, "description", lambda m: {k: v for k, v in description(m).items() if k != "scale"})
+    earlier = nd.Trainer.restore(trainer.save(tmp_path / "old.npz"))
+    assert earlier.evaluate(X, y)[metric] == by_hand

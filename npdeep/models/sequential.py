@@ -325,9 +325,10 @@ class Sequential(Hinted):
                 file that is called "encoder" itself is then skipped.
 
         Without scope and rename the file must be of the same architecture: every variable of it is restored, or none, and the
-        error names what does not fit. With one of them what has no partner, or one of another shape, is reported and left
-        alone; scope=".*" restores whatever fits. Raises ValueError, listing the candidates, where nothing is selected or
-        restored, where the file is damaged or holds no finite numbers; then nothing has changed.
+        error names what does not fit; the scale of the fit that trained them comes along. With one of them what has no
+        partner, or one of another shape, is reported and left alone; scope=".*" restores whatever fits. Raises ValueError,
+        listing the candidates, where nothing is selected or restored, where the file is damaged or holds no finite numbers;
+        then nothing has changed.
 
         >>> import tempfile
         >>> import npdeep as nd
@@ -344,8 +345,11 @@ class Sequential(Hinted):
         outputs/bias    shape mismatch  outputs/bias is (3,), the model's is (5,)
         2 restored, 2 of another shape, 0 skipped, 0 left as they were
         """
-        _, arrays = schema.read(path)
-        return restore_weights(self.parameters, arrays, scope, rename, Path(path))
+        header, arrays = schema.read(path)
+        report = restore_weights(self.parameters, arrays, scope, rename, Path(path))
+        if scope is None and rename is None:  # all of them: they take the rows that they were trained on
+            self.scale = header.get("model", {}).get("scale", self.scale)
+        return report
 
     def description(self) -> dict[str, Any]:
         """Everything but the numbers, as JSON can say it: layers and their arguments, what is frozen, generators."""

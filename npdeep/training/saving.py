@@ -149,12 +149,14 @@ def rebuild(
     """A trainer from what `schema.read` gave. Raises ValueError where parts are missing or do not fit together."""
     model = Sequential.from_description(header["model"], arrays, own)
     parts, state = header["trainer"], header["state"]
+    loss = losses.get(decode_loss(parts["loss"], loss, own))
+    earlier = "scale" not in header["model"] and loss.outputs_are != "unknown"
     trainer = kind(
         model,
-        decode_loss(parts["loss"], loss, own),
+        loss,
         encoding.decode(parts["optimizer"], own, "trainer.optimizer"),
         encoding.decode(parts["clipping"], own, "trainer.clipping"),
-        [decode_metric(metric, own_metrics, own) for metric in parts["metrics"]],
+        [decode_metric(metric, own_metrics, own, earlier) for metric in parts["metrics"]],
         parts["seed"],
     )
     slots = {name: arrays[name] for name in slot_views(trainer) if name in arrays}
@@ -242,13 +244,21 @@ def encode_metric(metric: metrics.Metric) -> Any:
     return {"name": metric.name, "object": None if own else encoding.encode(metric, f"metric {metric.name!r}")}
 
 
-def decode_metric(stored: Any, given: Mapping[str, metrics.Metric], own: Mapping[str, type]) -> metrics.Metric:
-    """The metric of this name that was handed in, or the stored one; a missing own metric is named."""
+def decode_metric(
+    stored: Any, given: Mapping[str, metrics.Metric], own: Mapping[str, type], earlier: bool = False
+) -> metrics.Metric:
+    """The metric of this name that was handed in, or the stored one; a missing own metric is named.
+
+    Earlier versions wrote the threshold 0 whatever the outputs were: there it follows them, as it does by default now.
+    """
     if stored["name"] in given:
         return given[stored["name"]]
     if stored["object"] is None:
         raise ValueError(f"Trainer.restore: it was measured by your own metric {stored['name']}; hand it in: metrics=[...]")
-    return encoding.decode(stored["object"], own, f"metric {stored['name']}")  # type: ignore[no-any-return]
+    metric: metrics.Metric = encoding.decode(stored["object"], own, f"metric {stored['name']}")
+    if earlier and isinstance(metric, metrics.Accuracy | metrics.BinaryAccuracy) and metric.threshold == 0:
+        return type(metric)()
+    return metric
 
 
 def check_own_metrics(given: Any, known: list[str]) -> dict[str, metrics.Metric]:
