@@ -118,7 +118,8 @@ _rule(
         "a = maximum where z ≥ maximum, z where z ≥ threshold, else negative_slope·(z − threshold)",
         r"a = \min(z, m)\,[z \ge t] + s (z - t)\,[z < t]",
     ),
-    ("0 where z ≥ maximum, 1 where z > threshold, else negative_slope", r"[t < z < m] + s\,[z \le t]"),
+    ("0 where z ≥ maximum, 1 where z > threshold (or at it, unless it is 0), else negative_slope",
+     r"[t \le z < m] + s\,[z < t]"),
     parameters={"negative_slope": 0.0, "maximum": float("inf"), "threshold": 0.0},
     limits={"maximum": {"infinite": True}},
     workspace=("mask",),
@@ -159,7 +160,7 @@ _rule(
     "soft_shrink",
     piecewise,
     ("a = sign(z)·max(|z| − λ, 0)", r"a = \mathrm{sign}(z) \max(|z| - \lambda, 0)"),
-    ("1 where |z| > λ, else 0", r"[|z| > \lambda]"),
+    ("1 where |z| > λ (everywhere for λ = 0), else 0", r"[|z| > \lambda]"),
     parameters={"threshold": 0.5},
     limits={"threshold": NOT_NEGATIVE},
 )
@@ -167,7 +168,7 @@ _rule(
     "hard_shrink",
     piecewise,
     ("a = z where |z| > λ, else 0", r"a = z\,[|z| > \lambda]"),
-    ("1 where |z| > λ, else 0", r"[|z| > \lambda]"),
+    ("1 where |z| > λ (everywhere for λ = 0), else 0", r"[|z| > \lambda]"),
     parameters={"threshold": 0.5},
     limits={"threshold": NOT_NEGATIVE},
 )
@@ -210,7 +211,14 @@ _rule(
     squashes=True,
 )
 _rule("tanh", sigmoids, ("a = tanh z", r"a = \tanh z"), ("1 − a²", "1 - a^2"), squashes=True)
-_rule("softsign", sigmoids, ("a = z/(1 + |z|)", r"a = z/(1 + |z|)"), ("1/(1 + |z|)²", r"1/(1 + |z|)^2"), squashes=True)
+_rule(
+    "softsign",
+    sigmoids,
+    ("a = z/(1 + |z|)", r"a = z/(1 + |z|)"),
+    ("1/(1 + |z|)²", r"1/(1 + |z|)^2"),
+    workspace=("rows",),
+    squashes=True,
+)
 _rule(
     "log_sigmoid",
     sigmoids,
@@ -218,7 +226,13 @@ _rule(
     ("1 − eᵃ", "1 - e^a"),
     workspace=("rows",),
 )
-_rule("tanh_shrink", sigmoids, ("a = z − tanh z", r"a = z - \tanh z"), ("tanh² z", r"\tanh^2 z"))
+_rule(
+    "tanh_shrink",
+    sigmoids,
+    ("a = z − tanh z", r"a = z - \tanh z"),
+    ("tanh² z", r"\tanh^2 z"),
+    workspace=("rows", "rows", "rows"),
+)
 
 # ── smooth rectifiers ─────────────────────────────────────────────────────────────────────────────────────────────────
 _rule(
@@ -383,7 +397,7 @@ def make_workspace(rule: ActivationRule, rows: int, units: int, dtype: Any) -> l
 
 
 def value_and_slope(name: str, z: Any, **parameters: float) -> tuple[Array, Array]:
-    """f(z) and f'(z) of an elementwise activation, for plots and explanations.
+    """f(z) and f'(z) of an elementwise activation, for plots and explanations. Where f(z) is NaN, f'(z) is.
 
     Raises ValueError for softmax and kin, whose outputs depend on whole rows.
 
@@ -399,5 +413,6 @@ def value_and_slope(name: str, z: Any, **parameters: float) -> tuple[Array, Arra
     a, slope = np.empty_like(row), np.empty_like(row)
     workspace = make_workspace(rule, 1, row.shape[1], row.dtype)
     rule.forward(row, a, *workspace, *merged.values())
-    rule.backward(row, a, *workspace, np.ones_like(row), slope, *merged.values())
+    da = np.where(np.isnan(a), np.nan, 1.0)   # as in a network: what comes back from a NaN is NaN
+    rule.backward(row, a, *workspace, da, slope, *merged.values())
     return a.reshape(z.shape), slope.reshape(z.shape)

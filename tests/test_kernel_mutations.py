@@ -17,6 +17,12 @@ EQUIVALENT = {
     "kl_divergence_backward": {
         "p for np.maximum(p, epsilon, out=dp)": "below ε the quotient is taken times 0; only p = 0 needs the guard",
     },
+    "general_relu_backward": {
+        f"np.{kept} for np.greater_equal if threshold else np.greater": "they differ at the threshold alone"
+        for kept in ("greater_equal", "greater")
+    },
+    "soft_shrink_backward": {"1 for -1": "λ = 0 alone takes it; tests/test_far_out.py does"},
+    "hard_shrink_backward": {"1 for -1": "λ = 0 alone takes it; tests/test_far_out.py does"},
 }
 
 

@@ -16,10 +16,11 @@ from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation
 
 ON = "1 if z > 0 else 0"
+AT_THRESHOLD = "negative_slope if z < threshold else (1 if abs(threshold) > 0 else negative_slope)"
 LINE = "slope*z + offset"
 HELD = ("min(max(slope*z + offset, minimum), maximum)", "slope if minimum < slope*z + offset < maximum else 0")
 HARD_GATE = "min(max(slope*z + offset, 0), 1)"
-SHRINK = "1 if abs(z) > threshold else 0"
+SHRINK = "1 if abs(z) > threshold else (1 if threshold <= 0 else 0)"
 GATE = "1/(1 + exp(-beta*z))"
 SWISH = ("z/(1 + exp(-beta*z))", f"{GATE} + beta*a*(1 - {GATE})")
 TAIL = "erfc(-(z/sqrt(2)))/2"
@@ -35,7 +36,7 @@ FORMULAS = {
     "threshold": ("z if z > threshold else value", "1 if z > threshold else 0"),
     "general_relu": (
         "maximum if z >= maximum else (z if z >= threshold else negative_slope*(z - threshold))",
-        "0 if z >= maximum else (1 if z > threshold else negative_slope)",
+        f"0 if z >= maximum else (1 if z > threshold else ({AT_THRESHOLD}))",
     ),
     "relu6": HELD,
     "clipped_linear": HELD,
@@ -54,7 +55,7 @@ FORMULAS = {
     "tanh": ("tanh(z)", "1 - a**2"),
     "softsign": ("z/(1 + abs(z))", "1/(1 + abs(z))**2"),
     "log_sigmoid": ("min(z, 0) - log1p(exp(-abs(z)))", "1 - exp(a)"),
-    "tanh_shrink": ("z - tanh(z)", "(z - a)**2"),
+    "tanh_shrink": ("z - tanh(z)", "tanh(z)**2"),
     "softplus": ("max(z, 0) + log1p(exp(-beta*abs(z)))/beta", "1 - exp(-beta*a)"),
     "squareplus": ("(z + sqrt(z**2 + b))/2", "a/sqrt(z**2 + b)"),
     "silu": SWISH,
@@ -109,7 +110,7 @@ def activation_backward(layer: Activation, at: Place) -> Parts:
 
 
 def jump_taken_off(layer: Activation) -> float:
-    """ELU's and SELU's kernels write 1 where z > 0 as α + (1 − α): how large is what they take off again?"""
+    """ELU's kernel adds α to an a near −α, SELU's writes λ as λα + (λ − λα): how large is what they take off again?"""
     return {"elu": abs(layer.values[0]) if layer.values else 0.0, "selu": SELU_SCALE * SELU_ALPHA}.get(layer.activation, 0.0)
 
 

@@ -36,13 +36,14 @@ def elu_forward(z: Array, a: Array, t: Array, alpha: float) -> Array:
 def elu_backward(z: Array, a: Array, t: Array, da: Array, dz: Array, alpha: float) -> Array:
     """f'(z) = 1 where z > 0, else α e^z = a + α: the output already knows its own slope.
 
-    min(a, 0) + α is α e^z on the left and α on the right; where α ≠ 1 the right side still lacks 1 − α.
+    min(a, 0) + α is α e^z on the left and α on the right; where α ≠ 1, 1 takes its place on the right.
     """
     below_zero(a, out=dz)
     dz += alpha                               # α e^z · α
     if alpha != 1:
-        np.greater(z, 0, out=t)
-        t *= 1 - alpha
+        np.less_equal(z, 0, out=t)            # 1 · 0
+        dz *= t
+        np.subtract(1, t, out=t)
         dz += t                               # α e^z · 1
     dz *= da
     return dz

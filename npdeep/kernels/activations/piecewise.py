@@ -6,6 +6,7 @@ z, a, da, dz and the scratch t have the shape (n, units); dz = da · f'(z).
 import numpy as np
 
 from npdeep.kernels.arrays import Array
+from npdeep.kernels.special import gated
 
 
 def linear_forward(z: Array, a: Array) -> Array:
@@ -79,14 +80,18 @@ def hard_silu_forward(z: Array, a: Array, h: Array, t: Array, slope: float, offs
     array([[-0.   ,  0.   ,  1.125,  4.   ]])
     """
     clipped_linear_forward(z, h, t, slope, offset, minimum=0, maximum=1)
-    return np.multiply(z, h, out=a)
+    return gated(z, h, a, closed=-slope)      # z h
 
 
 def hard_silu_backward(
     z: Array, a: Array, h: Array, t: Array, da: Array, dz: Array, slope: float, offset: float
 ) -> Array:
-    """f'(z) = h + z h'(z), and h' = slope where 0 < h < 1, else 0."""
-    clipped_linear_backward(z, h, t, z, dz, slope, offset, minimum=0, maximum=1)    # z h'(z)
+    """f'(z) = h + z h'(z), and h' = slope where 0 < h < 1, else 0: there z h' is h − offset, and 0 elsewhere."""
+    np.greater(h, 0, out=dz)
+    np.less(h, 1, out=t)
+    dz *= t                                   # 1 where 0 < h < 1, else 0
+    np.subtract(h, offset, out=t)
+    dz *= t                                   # z h'(z)
     dz += h
     dz *= da
     return dz
@@ -123,7 +128,7 @@ def sparse_plus_backward(z: Array, a: Array, t: Array, da: Array, dz: Array) -> 
 
 
 def soft_shrink_forward(z: Array, a: Array, threshold: float) -> Array:
-    """a = sign(z) max(|z| − λ, 0), which is z minus z held between −λ and λ. λ = threshold ≥ 0.
+    """a = sign(z) max(|z| − λ, 0), which is z minus z clamped to [−λ, λ]. λ = threshold ≥ 0.
 
     >>> soft_shrink_forward(np.array([[-2.0, 0.25, 1.0]]), np.empty((1, 3)), threshold=0.5)
     array([[-1.5,  0. ,  0.5]])
@@ -134,9 +139,9 @@ def soft_shrink_forward(z: Array, a: Array, threshold: float) -> Array:
 
 
 def soft_shrink_backward(z: Array, a: Array, da: Array, dz: Array, threshold: float) -> Array:
-    """f'(z) = 1 where |z| > λ, else 0."""
+    """f'(z) = 1 where |z| > λ, else 0. For λ = 0, f(z) = z and f'(0) = 1 too."""
     np.abs(z, out=dz)
-    np.greater(dz, threshold, out=dz)
+    np.greater(dz, threshold or -1, out=dz)   # every |z| is above −1
     dz *= da
     return dz
 
@@ -154,8 +159,8 @@ def hard_shrink_forward(z: Array, a: Array, threshold: float) -> Array:
 
 
 def hard_shrink_backward(z: Array, a: Array, da: Array, dz: Array, threshold: float) -> Array:
-    """f'(z) = 1 where |z| > λ, else 0; the jump itself has no derivative."""
+    """f'(z) = 1 where |z| > λ, else 0; the jump itself has no derivative. For λ = 0, f(z) = z and f'(0) = 1 too."""
     np.abs(z, out=dz)
-    np.greater(dz, threshold, out=dz)
+    np.greater(dz, threshold or -1, out=dz)   # every |z| is above −1
     dz *= da
     return dz

@@ -6,12 +6,16 @@ All four have the shape (n, units); f works on each element alone, so the chain 
     dz = da · f'(z)
 
 At a kink the derivative is the smaller of the two (0 for ReLU at 0), as TensorFlow and PyTorch have it.
+Where z is NaN, a is NaN, and so is the da that comes back: a slope of 0 or 1 hides nothing, because 0 · NaN is NaN.
 Every array that is written is one of its own: none of these kernels works in place.
 """
+
+import math
 
 import numpy as np
 
 from npdeep.kernels.arrays import Array, above_zero, below_zero
+from npdeep.kernels.special import finite
 
 
 def relu_forward(z: Array, a: Array) -> Array:
@@ -45,14 +49,16 @@ def leaky_relu_forward(z: Array, a: Array, negative_slope: float) -> Array:
     >>> leaky_relu_forward(np.array([[-2.0, 3.0]]), a=np.empty((1, 2)), negative_slope=0.01)
     array([[-0.02,  3.  ]])
     """
+    if negative_slope == 0:                   # 0 · ∞ is NaN
+        return above_zero(z, out=a)
     np.multiply(z, negative_slope, out=a)
     return np.maximum(z, a, out=a)
 
 
 def leaky_relu_backward(z: Array, a: Array, da: Array, dz: Array, negative_slope: float) -> Array:
     """f'(z) = 1 where z > 0, else α."""
-    np.greater(z, 0, out=dz)                  # 1 or 0
-    np.maximum(dz, negative_slope, out=dz)    # 1 or α: f'(z)
+    np.ceil(z, out=dz)                        # 1 or more where z > 0, else 0 or less
+    np.clip(dz, negative_slope, 1, out=dz)    # 1 or α: f'(z)
     dz *= da
     return dz
 
@@ -119,12 +125,13 @@ def rrelu_backward(z: Array, slopes: Array, t: Array, da: Array, dz: Array) -> A
 
 
 def threshold_forward(z: Array, a: Array, on: Array, threshold: float, value: float) -> Array:
-    """a = z where z > threshold, else the constant value. on (n, units) bool keeps which elements are on.
+    """a = z where z > threshold, else the constant value. on (n, units) bool keeps which elements are on; NaN is one of them.
 
     >>> threshold_forward(np.array([[0.5, 3.0]]), np.empty((1, 2)), np.empty((1, 2), bool), threshold=1.0, value=-9.0)
     array([[-9.,  3.]])
     """
-    np.greater(z, threshold, out=on)
+    np.less_equal(z, threshold, out=on)
+    np.logical_not(on, out=on)
     a.fill(value)
     np.copyto(a, z, where=on)
     return a
@@ -142,13 +149,16 @@ def general_relu_forward(
 ) -> Array:
     """a = maximum where z ≥ maximum; z where threshold ≤ z < maximum; negative_slope · (z − threshold) below.
 
-    on (n, units) bool: scratch. With threshold > 0, f jumps there from 0 to the threshold.
+    on (n, units) bool: scratch. Unless the threshold is 0, f jumps there from 0 to the threshold.
     Source: `relu` of Keras with its arguments negative_slope, max_value and threshold.
 
     >>> general_relu_forward(np.array([[-1.0, 2.0, 9.0]]), np.empty((1, 3)), np.empty((1, 3), bool), 0.5, 6.0, 1.0)
     array([[-1.,  2.,  6.]])
     """
-    np.subtract(z, threshold, out=a)
+    if negative_slope == 0:
+        finite(z, out=a)                      # 0 · ∞ is NaN
+    else:
+        np.subtract(z, threshold, out=a)
     a *= negative_slope
     np.greater_equal(z, threshold, out=on)
     np.copyto(a, z, where=on)
@@ -160,11 +170,15 @@ def general_relu_forward(
 def general_relu_backward(
     z: Array, a: Array, on: Array, da: Array, dz: Array, negative_slope: float, maximum: float, threshold: float
 ) -> Array:
-    """f'(z) = 0 where z ≥ maximum, 1 between, negative_slope where z ≤ threshold."""
+    """f'(z) = 0 where z ≥ maximum, 1 between, negative_slope where z < threshold.
+
+    At a threshold of 0 there is a kink, and the slope is negative_slope; where f jumps it is that of the piece a is on, 1.
+    """
     dz.fill(negative_slope)
-    np.greater(z, threshold, out=on)
+    (np.greater_equal if threshold else np.greater)(z, threshold, out=on)
     np.copyto(dz, 1, where=on)
-    np.greater_equal(z, maximum, out=on)
-    np.copyto(dz, 0, where=on)
+    if maximum < math.inf:
+        np.greater_equal(z, maximum, out=on)
+        np.copyto(dz, 0, where=on)
     dz *= da
     return dz

@@ -6,7 +6,7 @@ z, a, da, dz and the scratch t have the shape (n, units); dz = da · f'(z).
 import numpy as np
 
 from npdeep.kernels.arrays import Array, below_zero
-from npdeep.kernels.special import expm1
+from npdeep.kernels.special import expm1, finite, minus_tanh
 
 
 def sigmoid_into(z: Array, s: Array, t: Array) -> Array:
@@ -94,38 +94,39 @@ def tanh_backward(z: Array, a: Array, da: Array, dz: Array) -> Array:
     return dz
 
 
-def tanh_shrink_forward(z: Array, a: Array) -> Array:
-    """a = z − tanh z.
+def tanh_shrink_forward(z: Array, a: Array, h: Array, t: Array, u: Array) -> Array:
+    """a = z − h with h = tanh z. h is kept. t, u: scratch.
 
-    >>> tanh_shrink_forward(np.array([[0.0, 2.0]]), a=np.empty((1, 2))).round(4)
+    >>> z = np.array([[0.0, 2.0]])
+    >>> tanh_shrink_forward(z, np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2))).round(4)
     array([[0.   , 1.036]])
     """
-    np.tanh(z, out=a)
-    return np.subtract(z, a, out=a)
+    np.tanh(z, out=h)
+    return minus_tanh(z, h, a, t, u)
 
 
-def tanh_shrink_backward(z: Array, a: Array, da: Array, dz: Array) -> Array:
-    """f'(z) = 1 − (1 − tanh² z) = tanh² z = (z − a)²."""
-    np.subtract(z, a, out=dz)
-    dz *= dz
+def tanh_shrink_backward(z: Array, a: Array, h: Array, t: Array, u: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = 1 − (1 − tanh² z) = h²."""
+    np.multiply(h, h, out=dz)
     dz *= da
     return dz
 
 
-def softsign_forward(z: Array, a: Array) -> Array:
-    """a = z/(1 + |z|): saturates too, but as a power, not as an exponential.
+def softsign_forward(z: Array, a: Array, t: Array) -> Array:
+    """a = z/(1 + |z|): saturates too, but as a power, not as an exponential. t: scratch.
 
     Source: Glorot & Bengio (2010), *Understanding the difficulty of training deep feedforward neural networks*.
 
-    >>> softsign_forward(np.array([[-1.0, 3.0]]), a=np.empty((1, 2)))
+    >>> softsign_forward(np.array([[-1.0, 3.0]]), a=np.empty((1, 2)), t=np.empty((1, 2)))
     array([[-0.5 ,  0.75]])
     """
-    np.abs(z, out=a)
+    finite(z, out=t)
+    np.abs(t, out=a)
     a += 1
-    return np.divide(z, a, out=a)
+    return np.divide(t, a, out=a)
 
 
-def softsign_backward(z: Array, a: Array, da: Array, dz: Array) -> Array:
+def softsign_backward(z: Array, a: Array, t: Array, da: Array, dz: Array) -> Array:
     """f'(z) = ((1 + |z|) − z sign z)/(1 + |z|)² = 1/(1 + |z|)²."""
     np.abs(z, out=dz)
     dz += 1

@@ -10,11 +10,11 @@ import numpy as np
 
 from npdeep.kernels.activations.sigmoids import sigmoid_into
 from npdeep.kernels.arrays import Array, above_zero
-from npdeep.kernels.special import expm1, normal_tail
+from npdeep.kernels.special import expm1, finite, gated, normal_tail, root
 
 
 def softplus_forward(z: Array, a: Array, t: Array, beta: float) -> Array:
-    """a = log(1 + e^{βz})/β = (max(u, 0) + log(1 + e^{−|u|}))/β with u = βz: a ReLU with a round corner.
+    """a = log(1 + e^{βz})/β = max(z, 0) + log(1 + e^{−|u|})/β with u = βz: a ReLU with a round corner.
 
     For u > 0 take e^u out of the logarithm: u + log(1 + e^{−u}). |u| joins the two cases, and nothing overflows.
     Source: Dugas et al. (2001).
@@ -23,13 +23,13 @@ def softplus_forward(z: Array, a: Array, t: Array, beta: float) -> Array:
     array([[6.931e-01, 1.000e+04]])
     """
     np.multiply(z, beta, out=t)               # u
-    above_zero(t, out=a)
     np.abs(t, out=t)
     np.negative(t, out=t)
     np.exp(t, out=t)
     np.log1p(t, out=t)
+    t /= beta
+    above_zero(z, out=a)
     a += t
-    a /= beta
     return a
 
 
@@ -52,12 +52,12 @@ def squareplus_forward(z: Array, a: Array, r: Array, t: Array, b: float) -> Arra
     >>> squareplus_forward(np.array([[0.0, -1e4]]), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2)), b=4.0).round(8)
     array([[1.e+00, 1.e-04]])
     """
-    np.multiply(z, z, out=r)
-    r += b
-    np.sqrt(r, out=r)
+    root(z, b, r, t)
     np.abs(z, out=t)
-    t += r
-    np.divide(0.5 * b, t, out=t)              # b/(2(r + |z|))
+    t *= 0.5
+    np.multiply(r, 0.5, out=a)
+    t += a                                    # half of r + |z|, which itself might overflow
+    np.divide(0.25 * b, t, out=t)             # b/(2(r + |z|))
     above_zero(z, out=a)
     a += t
     return a
@@ -65,7 +65,9 @@ def squareplus_forward(z: Array, a: Array, r: Array, t: Array, b: float) -> Arra
 
 def squareplus_backward(z: Array, a: Array, r: Array, t: Array, da: Array, dz: Array, b: float) -> Array:
     """f'(z) = ½(1 + z/r) = (r + z)/(2r) = a/r."""
-    np.divide(a, r, out=dz)
+    finite(a, out=dz)
+    finite(r, out=t)
+    dz /= t
     dz *= da
     return dz
 
@@ -80,15 +82,15 @@ def silu_forward(z: Array, a: Array, s: Array, t: Array, beta: float) -> Array:
     """
     np.multiply(z, beta, out=a)
     sigmoid_into(a, s, t)
-    return np.multiply(z, s, out=a)
+    return gated(z, s, a, closed=-beta)       # z s
 
 
 def silu_backward(z: Array, a: Array, s: Array, t: Array, da: Array, dz: Array, beta: float) -> Array:
     """f'(z) = s + z β s(1 − s) = s + β a (1 − s)."""
     np.subtract(1, s, out=dz)
-    dz *= a
-    dz *= beta
-    dz += s
+    gated(a, dz, t, closed=beta)              # a (1 − s)
+    t *= beta
+    np.add(s, t, out=dz)
     dz *= da
     return dz
 
@@ -105,7 +107,7 @@ def gelu_forward(z: Array, a: Array, q: Array, t: Array) -> Array:
     """
     normal_tail(z, q, a, t)                   # Q
     np.abs(z, out=t)
-    t *= q
+    gated(t, q, t, closed=1)                  # |z| Q
     above_zero(z, out=a)
     a -= t
     return a
@@ -121,8 +123,8 @@ def gelu_backward(z: Array, a: Array, q: Array, t: Array, da: Array, dz: Array) 
     np.exp(dz, out=dz)
     dz *= 1 / math.sqrt(2 * math.pi)          # φ(z)
     np.abs(z, out=t)
-    dz *= t                                   # |z| φ(z)
-    dz -= q
+    gated(t, dz, t, closed=1)                 # |z| φ(z)
+    np.subtract(t, q, out=dz)
     dz += 0.5
     np.sign(z, out=t)
     dz *= t
@@ -131,37 +133,35 @@ def gelu_backward(z: Array, a: Array, q: Array, t: Array, da: Array, dz: Array) 
     return dz
 
 
-def gelu_tanh_forward(z: Array, a: Array, h: Array, t: Array) -> Array:
-    """a = ½ z (1 + h), h = tanh u, u = √(2/π)(z + 0.044715 z³): at most 4.8e-4 off the exact GELU. h is kept.
+def gelu_tanh_forward(z: Array, a: Array, s: Array, t: Array) -> Array:
+    """a = ½ z (1 + tanh u), u = √(2/π)(z + 0.044715 z³): at most 4.8e-4 off the exact GELU.
+
+    Far left 1 + tanh u is the small difference of two numbers near 1; ½(1 + tanh u) = σ(2u) = s, which is kept, is not.
 
     >>> gelu_tanh_forward(np.array([[-1.0, 1.0]]), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2))).round(4)
     array([[-0.1588,  0.8412]])
     """
-    np.multiply(z, z, out=h)
-    h *= 0.044715
-    h += 1
-    h *= z
-    h *= math.sqrt(2 / math.pi)               # u
-    np.tanh(h, out=h)
-    np.add(h, 1, out=a)
+    np.multiply(z, z, out=a)
+    a *= 0.044715
+    a += 1
     a *= z
-    a *= 0.5
-    return a
+    a *= 2 * math.sqrt(2 / math.pi)           # 2u
+    sigmoid_into(a, s, t)
+    return gated(z, s, a, closed=-1)          # z s
 
 
-def gelu_tanh_backward(z: Array, a: Array, h: Array, t: Array, da: Array, dz: Array) -> Array:
-    """f'(z) = ½(1 + h) + ½ z (1 − h²) u'(z), with u'(z) = √(2/π)(1 + 0.134145 z²)."""
-    np.multiply(z, z, out=dz)
+def gelu_tanh_backward(z: Array, a: Array, s: Array, t: Array, da: Array, dz: Array) -> Array:
+    """f'(z) = s + z s(1 − s) · 2u'(z), with u'(z) = √(2/π)(1 + 0.134145 z²). s(1 − s) is 0 beyond ±100: z may stop there."""
+    np.clip(z, -100, 100, out=t)
+    np.multiply(t, t, out=dz)
     dz *= 3 * 0.044715
     dz += 1
-    dz *= math.sqrt(2 / math.pi)              # u'(z)
-    np.multiply(h, h, out=t)
-    np.subtract(1, t, out=t)
+    dz *= 2 * math.sqrt(2 / math.pi)          # 2u'(z)
     dz *= t
-    dz *= z                                   # z (1 − h²) u'(z)
-    dz += h
-    dz += 1
-    dz *= 0.5
+    np.subtract(1, s, out=t)
+    t *= s
+    dz *= t                                   # z s(1 − s) · 2u'(z)
+    dz += s
     dz *= da
     return dz
 
@@ -176,13 +176,13 @@ def mish_forward(z: Array, a: Array, h: Array, t: Array) -> Array:
     """
     softplus_forward(z, h, t, beta=1)
     np.tanh(h, out=h)
-    return np.multiply(z, h, out=a)
+    return gated(z, h, a, closed=-1)          # z h
 
 
 def mish_backward(z: Array, a: Array, h: Array, t: Array, da: Array, dz: Array) -> Array:
     """f'(z) = h + z h'(z), and h'(z) = (1 − h²) σ(z), because the slope of log(1 + e^z) is σ(z)."""
     sigmoid_into(z, dz, t)
-    dz *= z
+    dz *= finite(z, out=t)
     np.multiply(h, h, out=t)
     np.subtract(1, t, out=t)
     dz *= t                                   # z σ(z)(1 − h²)
@@ -201,17 +201,18 @@ def dish_forward(z: Array, a: Array, u: Array, t: Array) -> Array:
     >>> dish_forward(np.array([[0.0, 2.0]]), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2))).round(4)
     array([[0.    , 1.8944]])
     """
-    np.multiply(z, z, out=u)
-    u += 1
-    np.sqrt(u, out=u)                         # r
-    np.abs(z, out=t)
-    np.add(u, t, out=a)
-    a *= u                                    # r(r + |z|)
+    root(z, 1, u, t)                          # r
+    finite(u, out=u)
+    finite(z, out=t)
+    np.abs(t, out=t)
+    np.add(u, t, out=a)                       # r + |z|
     t *= 0.5
+    t /= u
     t /= a                                    # |z| q
     above_zero(z, out=a)
     a -= t
-    np.divide(z, u, out=u)
+    finite(z, out=t)
+    np.divide(t, u, out=u)
     return a
 
 
