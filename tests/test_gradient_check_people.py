@@ -345,13 +345,14 @@ class Squares:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (lambda g: 20 * g, r"all gradients are 20 times .* loss's backward, the number of rows: a mean divides .* by 20 too"),
+        (lambda g: 20 * g, "all gradients are 20 times .* loss's backward, the number of rows: a mean divides its gradient by"),
+        (lambda g: 60 * g, "all gradients are 60 times .* loss's backward, rows times outputs: a mean divides its gradient by"),
         (lambda g: 2 * g, "all gradients are 2 times what they should be: look at the loss's backward$"),
         (lambda g: -g, "all gradients are -1 times what they should be"),
         (lambda g: np.sign(g), "no gradient agrees: look first at what all of them come from, the loss's backward"),
         (lambda g: g, "all gradients agree with central differences"),
     ],
-    ids=["rows forgotten", "a 2 too many", "sign", "something else", "right"],
+    ids=["rows forgotten", "rows and outputs forgotten", "a 2 too many", "sign", "something else", "right"],
 )
 def test_gradients_that_are_all_wrong_by_one_factor_say_so(wrong, sentence):
     x, y = np.random.default_rng(0).standard_normal((20, 4)), np.eye(3)[np.arange(20) % 3]

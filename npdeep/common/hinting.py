@@ -19,7 +19,7 @@ class Hinting(type):
     ...     def __init__(self, units, *, name=None): pass
     >>> Dense(10, activation="relu")
     Traceback (most recent call last):
-    TypeError: Dense: unknown argument 'activation'; put an activation layer behind it: nd.Dense(10), nd.Activation('relu')
+    TypeError: Dense: unknown argument 'activation'; put an activation layer after it: nd.Dense(10), nd.Activation('relu')
     """
 
     @property
@@ -62,6 +62,8 @@ def explain(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwar
         named = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
         others = [with_value(p, value) for p, value in itertools.zip_longest(named, args[len(positional) :]) if p is not None]
         by_name = f"; write the others by name: {', '.join(others)}" if named else ""
+        if positional == ["units"] and all(isinstance(n, int) for n in args):
+            by_name = f"; {KEYWORDS['in_features']}"
         allowed = f"{len(positional)} by position ({', '.join(positional)})" if positional else "no arguments by position"
         return f"{name}: takes {allowed}, got {len(args)}{by_name}"
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]

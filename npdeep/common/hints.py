@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 KEYWORDS = {
-    "activation": "put an activation layer behind it: nd.Dense(10), nd.Activation('relu')",
+    "activation": "put an activation layer after it: nd.Dense(10), nd.Activation('relu')",
     "lr": "the learning rate is called learning_rate, and comes first: nd.optimizers.Adam(1e-3)",
     "alpha": "a learning rate is called learning_rate; a slope is negative_slope",
     "input_shape": "the width of the examples is said to the model: nd.Sequential([...], input_size=784)",
@@ -25,7 +25,7 @@ KEYWORDS = {
     "clipnorm": "clipping is an argument of the Trainer: clipping=nd.clipping.ClipByNorm(1.0)",
     "global_clipnorm": "clipping is an argument of the Trainer: clipping=nd.clipping.ClipByGlobalNorm(1.0)",
     "clipvalue": "clipping is an argument of the Trainer: clipping=nd.clipping.ClipByValue(1.0)",
-    "validation_split": "hand in the examples themselves: validation_data=(x, y)",
+    "validation_split": "pass the examples themselves: validation_data=(x, y)",
     "nb_epoch": "it is called epochs",
     "n_epochs": "it is called epochs",
     "class_weight": "weigh the examples: sample_weight = weights[y]",

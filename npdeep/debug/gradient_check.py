@@ -65,7 +65,8 @@ def gradient_check(
     max_elements = checks.whole("gradient_check", "max_elements", max_elements)
     report = GradientReport(checks.number("gradient_check", "tolerance", tolerance, above=0))
     probe = Probe(model.copy("float64"), copy.deepcopy(losses.get(loss)), x, y, sample_weight, report.tolerance)
-    report.remarks, report.rows = what_is_held(probe.model, len(probe.x)), len(probe.x)
+    report.remarks = what_is_held(probe.model, len(probe.x))
+    report.rows, report.units = len(probe.x), model.output_size
     rng = np.random.default_rng(seeds.check_seed("gradient_check", seed))
     for name, values, grad in probe.targets():
         chosen = rng.choice(values.size, min(max_elements, values.size), replace=False)

@@ -79,13 +79,14 @@ class Comparison:
 class GradientReport:
     """The result of a gradient check, one comparison a parameter. Prints as a table; true where nothing is wrong.
 
-    remarks: what was held fixed and what was computed anew in every evaluation. rows: how many examples there were.
+    remarks: what was held fixed and what was computed anew in every evaluation. rows, units: of the examples and outputs.
     """
 
     tolerance: float
     comparisons: list[Comparison] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     rows: int = 0
+    units: int = 0
 
     @property
     def kinks(self) -> list[Kink]:
@@ -130,13 +131,15 @@ class GradientReport:
 
     def summary(self) -> str:
         """One sentence."""
-        told = [c for c in self.comparisons if c.verdict != "too small to tell"]
-        if len(self.wrong) > 1 and len(self.wrong) == len(told):
+        telling = [c for c in self.comparisons if c.verdict != "too small to tell"]
+        if len(self.wrong) > 1 and len(self.wrong) == len(telling):
             factor = self.factor()
             if factor is None:
                 return "no gradient agrees: look first at what all of them come from, the loss's backward and the last layer"
-            rows = f", the number of rows: a mean divides its gradient by {self.rows} too" if factor == self.rows else ""
-            return f"all gradients are {factor:g} times what they should be: look at the loss's backward{rows}"
+            counts = {self.rows: "the number of rows", self.rows * self.units: "rows times outputs"}
+            of = counts.get(int(factor), "") if factor == int(factor) else ""
+            told = f", {of}: a mean divides its gradient by it too" if of else ""
+            return f"all gradients are {factor:g} times what they should be: look at the loss's backward{told}"
         if self.wrong:
             return f"{self.worst.name} does not agree: {self.worst.error:.1e} is above {self.tolerance:g}"
         small = sum(c.verdict == "too small to tell" for c in self.comparisons)
