@@ -176,7 +176,7 @@ def test_every_metric_goes_by_its_name(name):
         (lambda: trainer_with(Accuracy), TypeError, r"functions of outputs and targets, got the class Accuracy itself"),
         (lambda: trainer_with(3), TypeError, r"metrics must be names, objects of nd\.metrics or functions"),
         (lambda: nd.Trainer(nd.Sequential([nd.Dense(3)], 2), "softmax_cross_entropy", metrics="accuracy"), TypeError,
-         r"metrics must be a list, for example metrics=\['accuracy'\], got the string 'accuracy'"),
+         r"metrics must be a list of metrics, for example metrics=\['accuracy'\], got the string 'accuracy'"),
         (lambda: nd.metrics.get(lambda z, y: z)(SCORES, LABELS), TypeError, "must return one number, got an array"),
     ],
 )

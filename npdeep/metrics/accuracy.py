@@ -1,5 +1,6 @@
 """How many are right."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -48,15 +49,15 @@ class Accuracy(Thresholded):
 
     def compute(self, outputs: Array, targets: Array) -> float:
         """Share of hits."""
+        hits: Any
         labels = as_labels(targets)
         if outputs.shape[1] == 1:
             hits = self.says_yes(outputs[:, 0], labels) == (labels > 0.5)
-            largest = outputs[:, 0]
         else:
-            chosen = outputs.argmax(axis=1)
-            hits = chosen == labels
-            largest = outputs[np.arange(len(outputs)), chosen]    # NaN where the row has one
-        return float(np.count_nonzero(hits & ~np.isnan(largest)) / len(hits))
+            hits = outputs.argmax(axis=1) == labels
+        if math.isnan(outputs.max()):
+            hits &= ~np.isnan(outputs).any(axis=1)
+        return float(np.count_nonzero(hits) / len(hits))
 
 
 class BinaryAccuracy(Thresholded):
