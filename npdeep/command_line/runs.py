@@ -230,12 +230,12 @@ def diagnose_run(path: Path | None, source: str, fault: str | None) -> Diagnosis
         raise ValueError("name a checkpoint file or a planted fault: npdeep diagnose FILE, or npdeep diagnose --fault NAME")
     if path is None:
         return diagnose(*plant(str(fault)))
-    x, y = load_data(source)[0]
     network = opened(path)
-    model = network.model if isinstance(network, Trainer) else network
-    known = y < model.output_size             # a network for digits 0 to 4 is asked about those
-    trainer, y = judged(network, y[known])
-    return diagnose(trainer, x[known], y)
+    size = (network.model if isinstance(network, Trainer) else network).output_size
+    # a network for digits 0 to 4 is asked about those
+    (x, y), (x_other, y_other) = ((x[y < size], y[y < size]) for x, y in load_data(source)[:2])
+    trainer, targets = judged(network, np.concatenate([y, y_other]))
+    return diagnose(trainer, x, targets[: len(y)], validation_data=(x_other, targets[len(y) :]))
 
 
 def unroll_file(path: Path, to: Path, source: str, epochs: int, batch_size: int) -> Path:

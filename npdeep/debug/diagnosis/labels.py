@@ -125,6 +125,8 @@ def told_by_neighbours(probe: Probe, y: Any) -> tuple[Kinship | None, list[Findi
         yes = (values > 0.5).astype(np.float64)
         values = np.concatenate([1 - yes, yes], axis=1)
     near, rows = closest(probe.batch.x), probe.places
+    if not np.ptp(values[rows], axis=0).any():
+        return None, []
     here = kinship(near, values[rows], values[rows], of_classes)
     if probe.n < ROWS or here.told:
         return here, []
