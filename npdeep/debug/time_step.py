@@ -83,6 +83,7 @@ class _Clock:
         self.put_back = _memory(twin)
         self.step()                           # plans, and raises where no step can be made
         self.events = walked(twin, batch)[0]
+        self.formulas = [event.formula for event in self.events]    # a single row is normalized by another one
         self.products = matrix_products(twin.model, len(batch[0]))
         self.single_products = matrix_products(twin.model, 1)
         self.walks: list[list[float]] = []
@@ -128,10 +129,10 @@ class _Clock:
         medians = [statistics.median(column) for column in zip(*self.walks, strict=True)]
         floors = dict(zip(self.products, map(statistics.median, zip(*self.floors, strict=True)), strict=False))
         operations = []
-        for event, seconds in zip(self.events, medians, strict=True):
+        for event, formula, seconds in zip(self.events, self.formulas, medians, strict=True):
             kind, group = described(self.twin, event.stage, event.layer)
             floor, share = floors.get((event.stage, event.name), 0.0), seconds / sum(medians)
-            operations.append(TimedOperation(event.stage, event.name, kind, group, event.formula, seconds, share, floor))
+            operations.append(TimedOperation(event.stage, event.name, kind, group, formula, seconds, share, floor))
         return StepTiming(
             operations=operations,
             network=repr(self.twin.model).strip("<>"),
