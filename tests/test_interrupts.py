@@ -375,6 +375,7 @@ CALLS = {
     "fit": lambda trainer: trainer.fit(X, Y, verbose=False),
     "step": lambda trainer: trainer.step(X, Y),
     "walk": lambda trainer: list(trainer.walk(X, Y)),
+    "evaluate": lambda trainer: trainer.evaluate(X, Y),
 }
 
 
@@ -420,6 +421,8 @@ def test_steps_and_walks_that_diverge_warn_of_nothing():
         trainer.step(X, np.eye(3)[Y])
     assert len(list(trainer.walk(X, np.eye(3)[Y]))) == 11
     assert not np.isfinite(trainer.last_loss)
+    assert not np.isfinite(trainer.evaluate(X, np.eye(3)[Y])["loss"])
+    assert not np.isfinite(trainer.model.predict(X)).all()
 
 
 def test_who_asks_numpy_to_raise_is_heard():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from npdeep.common import checks, seeds
+from npdeep.common.guards import quiet
 from npdeep.common.hinting import Hinted, settle
 from npdeep.common.hints import MODEL, by_name
 from npdeep.common.tables import Table
@@ -155,9 +156,10 @@ class Sequential(Hinted):
         checks.finite("predict", "x", x)
         factor = self.scale_for("predict", x, scale)
         outputs = np.empty((len(x), self.output_size), self.dtype)
-        for start in range(0, len(x), batch_size):
-            rows = checks.cast_scaled("predict", x[start : start + batch_size], factor, self.dtype)
-            outputs[start : start + len(rows)] = self.run(rows)
+        with quiet():                         # weights of a run that has diverged
+            for start in range(0, len(x), batch_size):
+                rows = checks.cast_scaled("predict", x[start : start + batch_size], factor, self.dtype)
+                outputs[start : start + len(rows)] = self.run(rows)
         return outputs
 
     def scale_for(self, owner: str, x: Array, scale: float | None) -> Any:

@@ -475,6 +475,7 @@ class Trainer(Hinted):
         Keras. Metrics do not depend on batch_size: functions and others that are no means over rows are computed on all rows
         at once, for which all outputs are kept in memory. Raises ValueError or TypeError for unfit arguments.
         """
+        self.turn.check("evaluate")
         x = checks.examples("evaluate", "x", x, self.model.input_size)
         checks.finite("evaluate", "x", x)
         y = self._check_targets("evaluate", y, len(x))
@@ -485,12 +486,14 @@ class Trainer(Hinted):
                              "give at least one row a weight above 0")  # fmt: skip
         factor = self.model.scale_for("evaluate", x, scale)
         totals = Totals(self.metrics)
-        for index in pieces(len(x), checks.whole("evaluate", "batch_size", batch_size), None):
-            outputs = self.model.run(checks.cast_scaled("evaluate", x[index], factor, self.model.dtype))
-            w = None if weight is None else weight[index]
-            totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index], self.loss.share())
-        result = Results(totals.means())
-        result["loss"] += self.penalty()
+        batch_size = checks.whole("evaluate", "batch_size", batch_size)
+        with self.turn.lock, quiet():
+            for index in pieces(len(x), batch_size, None):
+                outputs = self.model.run(checks.cast_scaled("evaluate", x[index], factor, self.model.dtype))
+                w = None if weight is None else weight[index]
+                totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index], self.loss.share())
+            result = Results(totals.means())
+            result["loss"] += self.penalty()
         return result
 
     def penalty(self) -> float:
