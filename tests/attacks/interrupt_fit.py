@@ -1,9 +1,9 @@
 """Ctrl-C in fit at many moments: python tests/attacks/interrupt_fit.py [--moments 200] [--seed 0]
 
-Every kind of run is interrupted by the signal before lines of npdeep's code that are spread over all of fit; by the signal from
+Every kind of run is interrupted by the signal before lines of code that are spread over all of fit; by the signal from
 another thread, at whatever instruction that finds it; and by errors in every moment of a callback. It is resumed in the same
-process with the same callbacks, with new ones, or from a file, and must end with the same bits, history, files and states of the
-callbacks as the run that was never stopped. tests/test_interrupts.py runs a short form.
+process with the same callbacks, with new ones, or from a file, and must end with the same bits, history, files and states of
+the callbacks as the run that was never stopped. tests/test_interrupts.py runs a short form.
 """
 
 import argparse
