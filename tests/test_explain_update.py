@@ -118,7 +118,7 @@ def test_before_the_update_it_follows_the_gradient_through_penalty_and_clipping(
     trainer = every_trainer("adam")
     explained, after = {}, None
     for event in trainer.walk(*examples(10)):
-        last_backward = event.stage == "backward" and event.layer is trainer.model.backward_layers[-1]
+        last_backward = event.stage == "backward" and event.layer is trainer.model.layers.backward_layers[-1]
         if last_backward or event.stage in ("penalty", "clip"):
             explained[event.stage] = nd.debug.explain_update(trainer, "hidden1/kernel", (0, 0))
         if event.stage == "update":

@@ -28,6 +28,14 @@ LAYERS = {
     "maxout": lambda: nd.Maxout(4, pieces=3, bias_initializer="random_normal"),
     "maxout without bias": lambda: nd.Maxout(4, use_bias=False),
     "glu": lambda: nd.GLU(),
+    "layer normalization": lambda: nd.LayerNormalization(epsilon=0.1),
+    "layer normalization without beta": lambda: nd.LayerNormalization(epsilon=0.1, center=False),
+    "layer normalization without gamma": lambda: nd.LayerNormalization(epsilon=0.1, scale=False),
+    "residual": lambda: nd.Residual([nd.PReLU(nd.initializers.Constant(0.25)), nd.LayerNormalization(0.1), nd.Dropout(0.3)]),
+    "residual with projection": lambda: nd.Residual([nd.Dense(4), nd.Activation("tanh"), nd.Dense(4)], projection=True),
+    "residual in residual": lambda: nd.Residual([nd.Residual([nd.Activation("tanh"), nd.LayerNormalization(0.1)])]),
+    "parallel": lambda: nd.Parallel([[nd.Dense(4), nd.Activation("tanh")], nd.Dense(2), []]),
+    "parallel, added": lambda: nd.Parallel([[], nd.LayerNormalization(0.1), nd.Dropout(0.3)], merge="add"),
 }
 ACTIVATIONS = {
     name: lambda rule=rule: nd.Activation(rule.name, **{p: 0.1 for p, v in rule.parameters.items() if v is REQUIRED})
@@ -53,7 +61,7 @@ def batch(rng):
 
 def gradients(model, x, upstream, states=None):
     """Gradients of all parameters and of the input, as copies, after a training pass with the given states of noise."""
-    for layer, state in zip(model.layers, states or [], strict=states is not None):
+    for layer, state in zip(model.everything(), states or [], strict=states is not None):
         layer.rng.bit_generator.state = state
     model.forward(x, training=True)
     grad_x = model.backward(upstream, input_gradient=True).copy()
@@ -61,7 +69,7 @@ def gradients(model, x, upstream, states=None):
 
 
 def noise(model):
-    return [layer.rng.bit_generator.state for layer in model.layers]
+    return [layer.rng.bit_generator.state for layer in model.everything()]
 
 
 def same_bits(first, second):
@@ -97,7 +105,7 @@ def test_the_input_gradient_is_that_of_the_outputs_under_random_gradients_from_a
     upstream, states = rng.normal(size=(ROWS, 3)), noise(model)
 
     def outputs():
-        for layer, state in zip(model.layers, states, strict=True):
+        for layer, state in zip(model.everything(), states, strict=True):
             layer.rng.bit_generator.state = state
         return model.forward(x, training=True)
 
@@ -229,7 +237,7 @@ def test_asking_for_the_input_gradient_changes_no_other(make, batch, rng):
     model, upstream = network(make()), rng.normal(size=(ROWS, 3))
     states = noise(model)
     with_input = gradients(model, batch[0], upstream, states)
-    for layer, state in zip(model.layers, states, strict=True):
+    for layer, state in zip(model.everything(), states, strict=True):
         layer.rng.bit_generator.state = state
     model.forward(batch[0], training=True)
     assert model.backward(upstream) is None
@@ -336,7 +344,7 @@ def test_a_network_that_has_learnt_everything_still_passes(batch):
 def state(model):
     """Every bit that a model remembers."""
     arrays = [model.arena.values, model.arena.grads, *(b for layer in model.layers for b in layer.blocks.values())]
-    return [array.tobytes() for array in arrays], [str(layer.rng.bit_generator.state) for layer in model.layers], model.dtype
+    return [array.tobytes() for array in arrays], [str(state) for state in noise(model)], model.dtype
 
 
 def test_a_check_leaves_no_trace(batch, rng):

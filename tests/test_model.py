@@ -49,7 +49,7 @@ class HalfBuilt(nd.layers.Layer):
     ],
 )
 def test_layers_without_a_name_are_numbered(layers, names):
-    assert nd.models.names.name_layers(layers) == names
+    assert nd.layers.names.name_layers(layers) == names
 
 
 @given(st.lists(st.none() | st.sampled_from(["dense", "dense_1", "dense_2", "out"]), max_size=8))
@@ -57,9 +57,9 @@ def test_names_given_are_kept_and_all_names_differ(given_names):
     layers = [nd.Dense(1, name=name) for name in given_names]
     if len({n for n in given_names if n}) < sum(n is not None for n in given_names):
         with pytest.raises(ValueError, match="two layers have the name"):
-            nd.models.names.name_layers(layers)
+            nd.layers.names.name_layers(layers)
     else:
-        names = nd.models.names.name_layers(layers)
+        names = nd.layers.names.name_layers(layers)
         assert len(set(names)) == len(layers)
         assert all(name == given for name, given in zip(names, given_names, strict=True) if given)
 
@@ -513,7 +513,7 @@ def test_given_names_are_left_out_of_the_numbering_whatever_class_they_are_of():
 
 def test_the_work_of_naming_grows_with_the_number_of_layers_alone(monkeypatch):
     """Counted, not timed: how often a name is looked up."""
-    from npdeep.models import names
+    from npdeep.layers import names
 
     looked_up = []
 

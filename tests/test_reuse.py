@@ -53,6 +53,9 @@ EVERY_ARGUMENT = {
     "GaussianDropout": lambda: nd.GaussianDropout(0.125, name="gd"),
     "AlphaDropout": lambda: nd.AlphaDropout(0.0625, name="ad"),
     "GaussianNoise": lambda: nd.GaussianNoise(0.75, name="gn"),
+    "LayerNormalization": lambda: nd.LayerNormalization(1e-2, center=False, scale=False, name="ln"),
+    "Residual": lambda: nd.Residual([Dense(7, name="inner"), nd.Dropout(0.5)], projection=True, name="res"),
+    "Parallel": lambda: nd.Parallel([Dense(3), [Dense(3, name="b"), nd.PReLU()]], (2, 4), "add", name="par"),
 }
 
 

@@ -218,7 +218,7 @@ def test_the_networks_leave_nothing_out():
 
 def test_everything_that_npdeep_has_can_be_unrolled():
     layers = {kind for kind in vars(N).values() if isinstance(kind, type) and issubclass(kind, N.Layer)} - {N.Layer}
-    assert layers == set(LAYERS)
+    assert layers - {N.Residual, N.Parallel, N.LayerNormalization} == set(LAYERS)
     assert set(nd.losses.KNOWN.values()) == set(LOSSES)
 
 

@@ -284,11 +284,11 @@ class TerminateOnNaN(Callback):
 def first_bad_array(trainer: Any) -> str:
     """The first array of the last step that holds NaN or inf, in the order of computation; "" where none does."""
     candidates: list[Candidate] = []
-    for layer in trainer.model.layers:
+    for layer in trainer.model.everything():
         candidates += [("forward", p.name, p.value) for p in layer.parameters if not p.has_grad]
         candidates.append(("forward", f"the output of {layer.name}", layer.output))
     candidates.append(("loss", "the loss", np.array(trainer.loss.value)))
-    for layer in trainer.model.backward_layers:
+    for layer in (event.layer for event in trainer.model.layers.operations("backward")):
         candidates.append(("backward", f"the gradient that came down to {layer.name}", layer.grad_output))
         candidates += [("backward", f"the gradient of {p.name}", p.wanted) for p in layer.parameters]
     candidates += [("update", p.name, p.value) for p in trainer.model.parameters]

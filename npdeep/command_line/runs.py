@@ -191,7 +191,7 @@ def describe_file(path: Path) -> list[str]:
         parts, state, history = header["trainer"], header["state"], saving.restored_history(header)
         loss = parts["loss"].get("own") or encoding.as_text(parts["loss"])
         progress = f"{state['iteration']:,} updates, {state['epoch']} epochs, {state['seconds']:.1f} seconds of training"
-        slots = [name for name in arrays if name.count("/") == 2]
+        slots = [name for name in arrays if name.rpartition("/")[0] in arrays]
         texts += ["", loss, encoding.as_text(parts["optimizer"]), progress, f"slots: {', '.join(slots) or 'none'}"]
         if len(history):
             texts += ["", str(history)]

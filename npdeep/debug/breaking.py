@@ -102,7 +102,7 @@ def condition_of(trainer: Trainer, condition: Any, share: float) -> Condition:
         "dead": lambda event: flat_units(event, 0.0) > share,
         "saturated": lambda event: flat_units(event, SATURATED) > share,
     }
-    names = [str(layer.name) for layer in trainer.model.layers]
+    names = [str(layer.name) for layer in trainer.model.everything()]
     chosen = checks.choice("break_when", "condition or layer", condition, [*words, *names])
     return words.get(chosen) or (lambda event: event.name == chosen)
 

@@ -25,6 +25,7 @@ from npdeep.layers import (
     PReLU,
     RReLU,
 )
+from npdeep.layers.chain import Chain
 from npdeep.losses import Loss
 
 Explain = Callable[[Any, Place], layers.Parts]
@@ -124,9 +125,11 @@ def as_of_now(layer: Layer) -> tuple[Layer, list[str]]:
     if isinstance(layer, BatchNormalization) and isinstance(twin, BatchNormalization):
         twin.use_moving_statistics = layer.used_moving_statistics
     twin.allocate(len(layer.input), True, layer.input.dtype)
-    twin.forward(layer.input.copy(), training=True)
+    alone = Chain([twin])
+    alone.backward_layers = [twin]
+    alone.forward(layer.input.copy(), training=True)
     if layer.grad_output is not None:
-        twin.backward(layer.grad_output.copy())
+        alone.backward(layer.grad_output.copy())
     if isinstance(twin, BatchNormalization) and isinstance(layer, BatchNormalization):
         for p, q in zip(twin.parameters, layer.parameters, strict=True):
             p.value = q.value                 # the moving statistics, which the second pass has moved again

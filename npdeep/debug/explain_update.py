@@ -112,7 +112,7 @@ def what_is_left(trainer: Trainer) -> tuple[tuple[str, ...], list[str]]:
         return (), [NEXT] if trainer.iteration else []
     if event.stage in ("update", "constrain"):
         return (), [USED]
-    last = trainer.model.backward_layers[-1]
+    last = trainer.model.layers.backward_layers[-1]
     if event.stage in ("forward", "loss") or (event.stage == "backward" and event.layer is not last):
         raise ValueError(
             f"explain_update: the backward pass of this step is not through yet (now: {event.stage} {event.name!r}); "

@@ -85,8 +85,8 @@ def check_trainable(owner: str, model: Any) -> None:
 
 def what_is_held(model: Sequential, rows: int) -> list[str]:
     """In words: which noise and which statistics are the same in every evaluation, and which are computed anew."""
-    noise = [str(layer.name) for layer in model.layers if layer.draws]
-    normalizing = [layer for layer in model.layers if isinstance(layer, BatchNormalization)]
+    noise = [str(layer.name) for layer in model.everything() if layer.draws]
+    normalizing = [layer for layer in model.everything() if isinstance(layer, BatchNormalization)]
     by_moving = {str(layer.name): rows == 1 or layer.use_moving_statistics for layer in normalizing}
     anew, held = ([name for name, moving in by_moving.items() if moving is wanted] for wanted in (False, True))
     return [
@@ -106,13 +106,13 @@ class Probe:
         self.x = model.check_examples("gradient_check", "x", x).copy()
         self.y = loss.check_targets(y, len(self.x), model.output_size, model.dtype)
         self.weight = losses.check_weights("gradient_check", sample_weight, len(self.x), model.dtype)
-        self.states = [layer.rng.bit_generator.state for layer in model.layers]
+        self.states = [layer.rng.bit_generator.state for layer in model.everything()]
         self.asides: list[Probe] = []
         self.statistics = [(p, p.value.copy()) for p in model.parameters if not p.has_grad]
 
     def value(self) -> float:
         """Loss and penalties, with the same noise and the same moving statistics every time."""
-        for layer, state in zip(self.model.layers, self.states, strict=True):
+        for layer, state in zip(self.model.everything(), self.states, strict=True):
             layer.rng.bit_generator.state = state
         for statistic, before in self.statistics:
             statistic.value = before

@@ -222,7 +222,8 @@ def matrix_products(model: Sequential, rows: int) -> dict[Place, list[Product]]:
 
     forward: dict[Place, list[Product]] = {}
     backward: dict[Place, list[Product]] = {}
-    for layer in model.layers:
+    trained = [event.layer for event in model.layers.operations("backward")]
+    for layer in model.everything():
         place = str(layer.name)
         for p in layer.parameters:
             if len(p.shape) != 2 or p.shape[0] != layer.input_size:
@@ -230,9 +231,9 @@ def matrix_products(model: Sequential, rows: int) -> dict[Place, list[Product]]:
             inputs, units = p.shape
             x, w, dz = random(rows, inputs), random(inputs, units), random(rows, units)
             forward.setdefault(("forward", place), []).append((x, w, np.empty_like(dz)))
-            if layer in model.backward_layers and p.wanted is not None:
+            if layer in trained and p.wanted is not None:
                 backward.setdefault(("backward", place), []).append((x.T, dz, np.empty_like(w)))
-            if layer in model.backward_layers and layer.passes_gradient:
+            if layer in trained and layer.passes_gradient:
                 backward.setdefault(("backward", place), []).append((dz, w.T, np.empty_like(x)))
     return forward | dict(reversed(backward.items()))
 

@@ -1,7 +1,7 @@
 """Restoring weights from a file: all or some of them, under other names, and a report of what happened."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,26 +54,24 @@ def restore_weights(
 ) -> LoadReport:
     """Copy arrays of a checkpoint into parameters of the same name; `scope` selects names in the file.
 
-    A layer that another one is renamed to is spoken for: the layer of that name in the file is skipped. Raises ValueError where
+    Where another layer is renamed to a name, the layer of that name in the file is skipped. Raises ValueError where
     neither scope nor rename is given and file and model differ; listing the candidates, where nothing is selected or restored;
     where numbers are not finite, or no numbers at all. Then nothing has changed.
     """
     owner = "load_weights"
     targets = {p.name: p for p in parameters}
-    stored = {name: array for name, array in arrays.items() if name.count("/") == 1}    # slots have two
+    stored = {name: arrays[name] for name in schema.variables_among(arrays)}
     names = selected(owner, list(stored), scope, path)
-    layer_names = check_rename(owner, rename, {n.partition("/")[0] for n in stored}, {n.partition("/")[0] for n in targets})
-    chosen_layers = {name.partition("/")[0] for name in names}
-    for old in layer_names:
-        if old not in chosen_layers:
+    new_names = check_rename(owner, rename, layers_of(stored), layers_of(targets))
+    for old in new_names:
+        if old not in layers_of(names):
             raise ValueError(f"{owner}: rename names layer {old!r}, but scope {scope!r} selects nothing of it; widen the scope")
-    spoken_for = set(layer_names.values())
     report = LoadReport()
     changes: list[tuple[Parameter, Array]] = []
     for name in names:
-        layer, _, kind = name.partition("/")
-        target = targets.get(f"{layer_names.get(layer, layer)}/{kind}")
-        if target is None or (layer in spoken_for and layer not in layer_names):
+        old = next((layer for layer in around(name) if layer in new_names), "")
+        target = targets.get(new_names[old] + name[len(old) :] if old else name)
+        if target is None or (not old and any(layer in new_names.values() for layer in around(name))):
             report.skipped.append(name)
         elif target.shape != stored[name].shape:
             report.mismatched.append((name, target.name, stored[name].shape, target.shape))
@@ -93,6 +91,21 @@ def restore_weights(
     for target, array in changes:
         target.value = array
     return report
+
+
+def around(name: str) -> list[str]:
+    """The layers that a variable is in, the innermost first.
+
+    >>> around("block1/hidden/kernel")
+    ['block1/hidden', 'block1']
+    """
+    parts = name.split("/")
+    return ["/".join(parts[:i]) for i in range(len(parts) - 1, 0, -1)]
+
+
+def layers_of(names: Iterable[str]) -> set[str]:
+    """All layers that these variables are in."""
+    return {layer for name in names for layer in around(name)}
 
 
 def check_complete(report: LoadReport, path: Path) -> None:

@@ -36,9 +36,11 @@ from npdeep.parameters import Parameter
 
 # ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 PART = r"[A-Za-z0-9_.\-]{1,100}"
-LAYER_NAME = text(PART, "the name of a layer")
-VARIABLE_NAME = text(f"{PART}/{PART}", "the name of a variable, such as hidden1/kernel")
-ARRAY_NAME = re.compile(rf"{PART}/{PART}(/{PART})?|(callbacks/\d+|unfinished)/.+", re.DOTALL)
+LAYER = rf"{PART}(/{PART}){{0,30}}"
+LAYER_NAME = text(LAYER, "the name of a layer")
+VARIABLE_NAME = text(f"{LAYER}/{PART}", "the name of a variable, such as hidden1/kernel")
+OF_A_CALLBACK = r"(callbacks/\d+|unfinished)/.+"
+ARRAY_NAME = re.compile(rf"{LAYER}/{PART}(/{PART})?|{OF_A_CALLBACK}", re.DOTALL)
 SEED = whole(0, 2**1024)
 
 
@@ -179,6 +181,17 @@ def checked(content: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, A
         if stored is not None and "own" not in stored:
             encoding.decode(stored, None, f"trainer.{name}")
     return joined
+
+
+def variables_among(arrays: Iterable[str]) -> list[str]:
+    """The names of parameters and moving statistics among those of all arrays of a file.
+
+    >>> variables_among(["hidden1/kernel", "hidden1/kernel/Momentum", "block1/out/bias", "callbacks/0/EarlyStopping/best"])
+    ['hidden1/kernel', 'block1/out/bias']
+    """
+    names = set(arrays)
+    slots = {name for name in names if name.rpartition("/")[0] in names}
+    return [name for name in arrays if name not in slots and not re.match(OF_A_CALLBACK, name, re.DOTALL)]
 
 
 def check_numbers(

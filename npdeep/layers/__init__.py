@@ -7,10 +7,12 @@ from npdeep.common.hints import LAYERS, expanded
 from npdeep.layers.activation import Activation
 from npdeep.layers.base import Layer
 from npdeep.layers.batch_normalization import BatchNormalization
+from npdeep.layers.composite import Parallel, Residual
 from npdeep.layers.dense import Dense
 from npdeep.layers.dropout import AlphaDropout, Dropout, GaussianDropout
 from npdeep.layers.gaussian_noise import GaussianNoise
 from npdeep.layers.glu import GLU
+from npdeep.layers.layer_normalization import LayerNormalization
 from npdeep.layers.maxout import Maxout
 from npdeep.layers.prelu import PReLU
 from npdeep.layers.rrelu import RReLU
@@ -25,9 +27,12 @@ __all__ = [
     "GaussianDropout",
     "GaussianNoise",
     "Layer",
+    "LayerNormalization",
     "Maxout",
     "PReLU",
+    "Parallel",
     "RReLU",
+    "Residual",
 ]
 
 if not TYPE_CHECKING:

@@ -43,7 +43,7 @@ class Activation(Layer):
 
     def arguments(self) -> dict[str, Any]:
         """The name of the activation, the parameters that were given, and the name of the layer."""
-        return {"activation": self.activation, **self.given, "name": self.name}
+        return {"activation": self.activation, **self.given, "name": self.short_name}
 
     def _with_numbers(self, formula: Formula) -> Formula:
         """The formula, and behind it the numbers of its parameters."""
@@ -85,12 +85,10 @@ class Activation(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = f(x)."""
-        self.input = x
         return self.rule.forward(x, self.output, *self.workspace, *self.values)
 
     def backward(self, grad_output: Array) -> Array | None:
         """grad_input = grad_output · f'(input)."""
-        self.grad_output = grad_output
         if self.grad_input is None:           # nothing to train below
             return None
         return self.rule.backward(self.input, self.output, *self.workspace, grad_output, self.grad_input, *self.values)

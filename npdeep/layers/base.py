@@ -2,13 +2,14 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from npdeep import constraints, initializers, regularizers
 from npdeep.common import checks, seeds
 from npdeep.common.described import Described
 from npdeep.common.events import Formula, StepEvent
@@ -16,40 +17,38 @@ from npdeep.common.hinting import assigned_by_itself, settle, title
 from npdeep.common.hints import LAYER, by_name
 from npdeep.initializers import Initializer
 from npdeep.kernels.arrays import Array
+from npdeep.layers.chain import NOTHING_YET as NOTHING_YET
+from npdeep.layers.chain import Chain, Steps
+from npdeep.layers.names import check_layer_name
 from npdeep.parameters import Parameter
 
-NOTHING_YET: Any = None
 BUILT_IN = r"^(units|pieces|use_bias|center|scale|activation|name|.*_(initializer|regularizer|constraint))$"
 """Arguments that have done their work once a layer is in a model."""
+UNWRITTEN = {4: 0x7FC0DEAD, 8: 0x7FF8DEADDEADDEAD}
+"""The bits of a NaN, by the size of a number in bytes: what stands in a gradient that was never written."""
 HELD = "_parameter_"
 """Where a layer keeps the parameter that its attribute `kernel` gives: under _parameter_kernel."""
 
 
 class Layer(Described, base=True):
-    """Base of all layers.
+    """Base of all layers. A layer is `forward` and `backward`; whoever drives it keeps the arrays.
 
     Attributes, each an array or None before the first pass that makes it:
         input, output: (n, input_size) and (n, output_size), from the last forward pass.
         grad_output, grad_input: ∂loss/∂output and ∂loss/∂input, from the last backward pass; a new forward pass sets
-            grad_output to None. grad_input is None where nobody wants it: in the lowest layer with something to train, and
-            below.
+            grad_output to None. grad_input is None where the gradient is not needed: in the lowest layer with something to
+            train, and below.
 
-    An own layer defines `build`, `forward` and `backward`, and names its buffers in `buffers`:
+    A custom layer defines `forward` and `backward`:
 
     >>> import npdeep as nd
-    >>> class Half(nd.layers.Layer):
-    ...     def buffers(self, training):
-    ...         yield "output", self.output_size
-    ...         if training and self.passes_gradient:
-    ...             yield "grad_input", self.input_size
+    >>> class Double(nd.layers.Layer):
     ...     def forward(self, x, training=False):
-    ...         self.input = x
-    ...         return np.multiply(x, 0.5, out=self.output)
+    ...         return 2 * x
     ...     def backward(self, grad_output):
-    ...         self.grad_output = grad_output
-    ...         return np.multiply(grad_output, 0.5, out=self.grad_input)
-    >>> nd.Sequential([Half()], input_size=2).predict([[2.0, 4.0]])
-    array([[1., 2.]], dtype=float32)
+    ...         return 2 * grad_output
+    >>> nd.Sequential([Double()], input_size=2).predict([[2.0, 4.0]])
+    array([[4., 8.]], dtype=float32)
     """
 
     foreign = by_name(LAYER)
@@ -79,6 +78,9 @@ class Layer(Described, base=True):
         self.fans: tuple[int, int] = (0, 0)
         self.passes_gradient = True
         self.rng: np.random.Generator = NOTHING_YET
+        self.chains: list[Chain] = []
+        self.held = False
+        self.unproven = not type(self).__module__.startswith("npdeep.")
         self.forget()
 
     # ── what a kind of layer defines ──────────────────────────────────────────────────────────────────────────────────
@@ -87,18 +89,44 @@ class Layer(Described, base=True):
         return input_size
 
     def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
-        """The arrays of n rows that a pass writes: (attribute, width) or (attribute, width, dtype)."""
+        """Arrays of n rows that a pass may write into, made once: (attribute, width) or (attribute, width, dtype)."""
         yield "output", self.output_size
         if training and self.passes_gradient:
             yield "grad_input", self.input_size
 
     def forward(self, x: Array, training: bool = False) -> Array:
-        """Keep x as `input`, write and return `output`. Called by the model, which has checked x and made the buffers."""
+        """Return the outputs (n, output_size) for the rows x (n, input_size), which are checked and kept as `input`."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(x, training)")
 
     def backward(self, grad_output: Array) -> Array | None:
-        """Keep grad_output, assign the parameters' gradients, write and return `grad_input` (or return None)."""
+        """Assign the parameters' gradients; return ∂loss/∂input, or None where `passes_gradient` is False."""
         raise NotImplementedError(f"{type(self).__name__} must define backward(grad_output)")
+
+    def hold(self, layers: Iterable["Layer"]) -> Chain:
+        """Take layers into this one, in `__init__`: their names, parameters, noise and files are looked after from then on.
+
+        Returns the chain of them: call its `build` in build, its `forward` in forward, its `backward` in backward.
+        Raises ValueError or TypeError where one of them is no layer or belongs somewhere already.
+        """
+        chain = Chain(check_layers(type(self).__name__, layers), self)
+        for layer in chain:
+            layer.held = True
+        self.chains.append(chain)
+        return chain
+
+    def forward_steps(self, x: Array, training: bool) -> Steps:
+        """`forward` of a layer that holds layers, one operation at a time; the events of plain code come when it is done."""
+        output = self.forward(x, training)
+        for chain in self.chains:
+            yield from chain.operations("forward")
+        return output
+
+    def backward_steps(self, grad_output: Array) -> Steps:
+        """`backward` of a layer that holds layers, one operation at a time."""
+        grad_input = self.backward(grad_output)
+        for chain in self.chains:
+            yield from chain.operations("backward")
+        return grad_input
 
     def forward_operation(self) -> tuple[Formula, Any]:
         """The formula of the last forward pass, and the kernel that computed it."""
@@ -118,11 +146,34 @@ class Layer(Described, base=True):
         grads = {f"grad_{p.name.rpartition('/')[2]}": p.wanted for p in self.parameters if p.has_grad}
         return {"grad_output": self.grad_output, **grads, "grad_input": self.grad_input}
 
+    # ── what is inside ────────────────────────────────────────────────────────────────────────────────────────────────
+    @property
+    def short_name(self) -> str | None:
+        """The name without those of the layers around it."""
+        return self.name and self.name.rpartition("/")[2]
+
+    @property
+    def trains(self) -> bool:
+        """Is there something to train in this layer, or in one that it holds?"""
+        return any(p.trainable for p in self.parameters) or any(layer.trains for chain in self.chains for layer in chain)
+
+    def everything(self) -> Iterator["Layer"]:
+        """The layers that it holds, and those inside them, in the order of the forward pass; itself last."""
+        for chain in self.chains:
+            yield from chain.everything()
+        yield self
+
+    def arguments(self) -> dict[str, Any]:
+        """What to pass to the class to make an equal layer."""
+        arguments = super().arguments()
+        return {**arguments, "name": self.short_name} if "name" in arguments else arguments
+
     # ── what the model calls ──────────────────────────────────────────────────────────────────────────────────────────
     def attach(self, name: str, input_size: int) -> None:
         """Take a name and a place in a model: declare the parameters, make the events."""
         self.name, self.input_size = name, input_size
-        self.output_size = self.build(input_size)
+        self.refuse_loose_layers()
+        self.output_size = checks.whole(f"{type(self).__name__} {name!r}", "what build returns", self.build(input_size))
         hold_parameters(self)
         self.built = True
         self.forward_event = StepEvent("forward", name, self, self.forward_operation, self.forward_arrays)
@@ -131,31 +182,69 @@ class Layer(Described, base=True):
     def detach(self) -> None:
         """Undo `attach`, so that the layer can go into another model after an error."""
         self.built, self.name, self.parameters, self.initializers = False, self.given_name, [], {}
+        for chain in self.chains:
+            for layer in chain:
+                layer.detach()
 
-    def initialize(self, seed: int, index: int) -> None:
-        """Give every parameter its first value and the layer its generator of noise."""
-        rng = seeds.generator(seed, seeds.INITIAL, index)
-        self.start_noise(seed, index)
+    def refuse_loose_layers(self) -> None:
+        """Raise where an attribute holds layers that `hold` does not know of: they would not be trained, saved or copied."""
+        known = {id(layer) for chain in self.chains for layer in chain}
+        for attribute, value in vars(self).items():
+            for inside in value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else [value]:
+                if hasattr(type(inside), "with_layers") or (isinstance(inside, Layer) and id(inside) not in known):
+                    raise TypeError(
+                        f"{type(self).__name__} {self.name!r}: its attribute {attribute!r} holds {checks.describe(inside)}, "
+                        "which would not be trained or saved; take layers in with self.hold([...]) in __init__"
+                    )
+
+    def plan(self, passes_gradient: bool) -> None:
+        """Take note whether the gradient of the input is needed; the layers that it holds pass theirs on to it."""
+        self.passes_gradient = passes_gradient
+        for chain in self.chains:
+            chain.plan(input_gradient=True)
+
+    def initialize(self, seed: int, *place: int) -> None:
+        """Give every parameter its first value and the layer its generator of noise, by its place among the layers."""
+        rng = seeds.generator(seed, seeds.INITIAL, *place)
+        self.start_noise(seed, *place)
         for parameter in self.parameters:
             kind = parameter.name.rpartition("/")[2]
-            parameter.value = self.initializers[kind](parameter.shape, *self.fans, rng)
+            fans = self.fans if any(self.fans) else (parameter.shape[0], parameter.shape[-1])
+            parameter.value = self.initializers[kind](parameter.shape, *fans, rng)
+        for index, layer in enumerate(layer for chain in self.chains for layer in chain):
+            layer.initialize(seed, *place, index)
 
-    def start_noise(self, seed: int, index: int) -> None:
+    def start_noise(self, seed: int, *place: int) -> None:
         """Give the layer its generator of noise."""
-        self.rng = seeds.generator(seed, seeds.NOISE, index)
+        self.rng = seeds.generator(seed, seeds.NOISE, *place)
+        for index, layer in enumerate(layer for chain in self.chains for layer in chain):
+            layer.start_noise(seed, *place, index)
 
     def add_parameter(
         self,
         kind: str,
         shape: tuple[int, ...],
-        initializer: Initializer,
+        initializer: Any = "glorot_uniform",
         *,
         has_grad: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
     ) -> Parameter:
-        """Declare a parameter; the model finds the memory for it."""
+        """Declare a parameter, in `build`; the model finds the memory for it.
+
+        Args:
+            kind: its name within the layer, for example "kernel".
+            shape: its shape, for example (input_size, units).
+            initializer: a name or an object of nd.initializers; fan in and fan out are `self.fans` where `build` has set them,
+                else the first and the last number of the shape.
+            has_grad: False for what is counted and never trained, such as moving statistics.
+            regularizer, constraint: None, a name or an object.
+        """
         check_layer_name(type(self).__name__, kind, "kind of a parameter")
+        owner = f"{type(self).__name__} {self.name!r}"
+        initializer = initializers.get(owner, "initializer", initializer)
+        regularizer = regularizers.get(owner, "regularizer", regularizer)
+        constraint = constraints.get(owner, "constraint", constraint)
         parameter = Parameter(f"{self.name}/{kind}", shape, has_grad, regularizer, constraint)
         self.parameters.append(parameter)
         self.initializers[kind] = initializer
@@ -170,6 +259,48 @@ class Layer(Described, base=True):
             if block is None or len(block) < rows:
                 block = self.blocks[name] = np.empty((rows, width), kind[0] if kind else dtype)
             setattr(self, name, block[:rows])
+        for chain in self.chains:
+            for layer in chain:
+                layer.allocate(rows, training, dtype)
+
+    # ── a custom layer is checked at its first use ────────────────────────────────────────────────────────────────────
+    def check_forward(self) -> None:
+        """Raise where `forward` did not return what it should, or what it holds was not driven by its chain."""
+        self.check_returned("forward", self.output, (len(self.input), self.output_size))
+        for chain in self.chains:
+            for layer in chain:
+                if layer.input is None:
+                    raise TypeError(f"{self}: forward must call the chain that hold returned, not layer {layer.name!r} itself")
+
+    def forget_gradients(self) -> None:
+        """Before the first backward pass: mark every gradient that it is to write, by a NaN that no sum gives."""
+        for parameter in self.parameters:
+            if parameter.wanted is not None:
+                bits(parameter.wanted).fill(UNWRITTEN[parameter.wanted.itemsize])
+
+    def check_backward(self) -> None:
+        """Raise where `backward` did not return what it should or left a gradient unwritten; else it is proven."""
+        if self.passes_gradient:
+            self.check_returned("backward", self.grad_input, self.input.shape)
+        for parameter in self.parameters:
+            written = parameter.wanted is None or (bits(parameter.wanted) != UNWRITTEN[parameter.wanted.itemsize]).all()
+            if not written:
+                bits(parameter.wanted).fill(0)
+                raise ValueError(
+                    f"{type(self).__name__} {self.name!r}: backward did not write all of the gradient of {parameter.name}; "
+                    "assign it, for example self.scale.grad = (grad_output * self.input).sum(axis=0)"
+                )
+        self.unproven = False
+
+    def check_returned(self, method: str, array: Any, shape: tuple[int, ...]) -> None:
+        """Raise where a method of a custom layer returned something else than rows of the right shape and dtype."""
+        what = f"{type(self).__name__} {self.name!r}: {method} must return an array of shape {shape}"
+        if array is None:
+            raise TypeError(f"{what}, it returned None; is the line `return ...` missing?")
+        if not isinstance(array, np.ndarray) or array.shape != shape:
+            raise ValueError(f"{what}, it returned {checks.describe(array)}")
+        if array.dtype != self.input.dtype:
+            raise TypeError(f"{what} and dtype {self.input.dtype}, it returned {array.dtype}; end with .astype(x.dtype)")
 
     def forget(self) -> None:
         """Drop the buffers and all arrays of the last step."""
@@ -215,20 +346,6 @@ class Layer(Described, base=True):
             )
 
 
-def check_layer_name(owner: str, name: Any, what: str = "name") -> str:
-    """A part of the names of variables, the layer's or its own: at most 100 letters, digits, _ . -
-
-    >>> check_layer_name("Dense", "hidden 1")
-    Traceback (most recent call last):
-    ValueError: Dense: name may have letters, digits, _ . - and nothing else, at most 100 of them, got 'hidden 1'
-    """
-    if not (isinstance(name, str) and re.fullmatch(rf"[A-Za-z0-9_.\-]{{1,{checks.LONGEST_NAME}}}", name)):
-        raise ValueError(
-            f"{owner}: {what} may have letters, digits, _ . - and nothing else, at most {checks.LONGEST_NAME} of them, "
-            f"got {checks.shortened(repr(name))}"
-        )
-    return name
-
 def hold_parameters(layer: Layer) -> None:
     """Make the attributes that hold parameters refuse to be replaced: the model would go on with the old ones.
 
@@ -248,3 +365,37 @@ def replace_parameter(name: str, layer: Layer, value: Any) -> None:
             f"{title(layer)}: {name} is a parameter of the model and cannot be replaced; write layer.{name}.value = array"
         )
     vars(layer)[HELD + name] = value
+
+
+def bits(array: Any) -> Any:
+    """The same memory as whole numbers."""
+    return array.view(f"u{array.itemsize}")
+
+
+def check_layers(owner: str, layers: Any) -> list[Layer]:
+    """A list of layer objects, none of them used before; the error says which is not."""
+    if isinstance(layers, Layer):
+        raise TypeError(f"{owner}: layers must be a list of layers; put the layer in brackets: {owner}([...])")
+    try:
+        result = list(layers)
+    except TypeError:
+        raise TypeError(f"{owner}: layers must be a list of layers, got {checks.describe(layers)}") from None
+    seen: set[int] = set()
+    for index, layer in enumerate(result):
+        if not isinstance(layer, Layer):
+            hint = f'; for an activation write nd.Activation("{layer}")' if isinstance(layer, str) else ""
+            hint = "; list its layers, made anew, in its place" if hasattr(type(layer), "with_layers") else hint
+            raise TypeError(f"{owner}: layers[{index}] must be a layer, got {checks.describe(layer)}{hint}")
+        kind = type(layer).__name__
+        if "built" not in vars(layer):
+            raise TypeError(f"{owner}: layers[{index}]: the __init__ of {kind} must begin with super().__init__(name)")
+        if id(layer) in seen:
+            raise ValueError(f"{owner}: layers[{index}] ({kind}) is in the list twice; each place needs a layer of its own")
+        seen.add(id(layer))
+        if layer.built or layer.held:
+            where = f"{layer.name!r} already belongs to a model" if layer.built else f"{kind} is already inside another layer"
+            raise ValueError(
+                f"{owner}: layer {where}; a layer serves one model: make a new {kind}(...), in the same cell as the model that "
+                "is to hold it"
+            )
+    return result

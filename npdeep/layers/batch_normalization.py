@@ -152,7 +152,6 @@ class BatchNormalization(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = γ x̂ + β, by the batch's statistics in training, by the moving ones otherwise and for a single row."""
-        self.input = x
         gamma = self.gamma.value if self.scale else None
         beta = self.beta.value if self.center else None
         moving_mean, moving_variance = self.moving_mean.value, self.moving_variance.value
@@ -171,7 +170,6 @@ class BatchNormalization(Layer):
 
     def backward(self, grad_output: Array) -> Array | None:
         """The gradients of gamma, beta and input."""
-        self.grad_output = grad_output
         gamma = self.gamma.value if self.scale else None
         grad_gamma = self.gamma.wanted if self.scale else None
         grad_beta = self.beta.wanted if self.center else None
@@ -187,8 +185,7 @@ class BatchNormalization(Layer):
             self.row,
             self.ones,
         )
-        self.grad_input = self.grad_buffer if self.passes_gradient else None
-        return self.grad_input
+        return self.grad_buffer if self.passes_gradient else None
 
     def forward_operation(self) -> tuple[Formula, Any]:
         """By the batch's statistics, or by the moving ones."""

@@ -85,12 +85,10 @@ class Dense(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = x · kernel + bias."""
-        self.input = x
         bias = self.bias.value if self.use_bias else None
         return affine_forward(x, self.kernel.value, bias, self.output)
 
     def backward(self, grad_output: Array) -> Array | None:
         """The gradients of kernel, bias and input; a frozen parameter and an unwanted input get none."""
-        self.grad_output = grad_output
         grad_bias = self.bias.wanted if self.use_bias else None
         return affine_backward(self.input, self.kernel.value, grad_output, self.kernel.wanted, grad_bias, self.grad_input)

@@ -71,25 +71,19 @@ class Dropout(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = input · mask in training, the input itself otherwise."""
-        self.input = x
         if not training or self.rate == 0:
-            self.output = x
             return x
         words = kernels.random_words(self.rng, x.size, self.bits)
         kernels.dropout_mask(words, kernels.keep_steps(self.rate, self.bits), 1 / (1 - self.rate), self.mask)
-        self.output = kernels.dropout_forward(x, self.mask, self.output_buffer)
-        return self.output
+        return kernels.dropout_forward(x, self.mask, self.output_buffer)
 
     def backward(self, grad_output: Array) -> Array | None:
         """grad_input = grad_output · mask."""
-        self.grad_output = grad_output
         if not self.passes_gradient:
             return None
         if self.rate == 0:
-            self.grad_input = grad_output
-        else:
-            self.grad_input = kernels.dropout_backward(self.mask, grad_output, self.grad_buffer)
-        return self.grad_input
+            return grad_output
+        return kernels.dropout_backward(self.mask, grad_output, self.grad_buffer)
 
     def forward_arrays(self) -> dict[str, Array]:
         """Input, mask, output."""
@@ -117,13 +111,10 @@ class GaussianDropout(Dropout):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = input · mask in training, the input itself otherwise."""
-        self.input = x
         if not training or self.rate == 0:
-            self.output = x
             return x
         kernels.gaussian_mask(self.rng, self.stddev, self.mask)
-        self.output = kernels.dropout_forward(x, self.mask, self.output_buffer)
-        return self.output
+        return kernels.dropout_forward(x, self.mask, self.output_buffer)
 
 
 class AlphaDropout(Dropout):
@@ -159,22 +150,16 @@ class AlphaDropout(Dropout):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = a · (input where kept, else −λα) + b in training, the input itself otherwise."""
-        self.input = x
         if not training or self.rate == 0:
-            self.output = x
             return x
         words = kernels.random_words(self.rng, x.size, self.bits)
         kernels.dropout_mask(words, kernels.keep_steps(self.rate, self.bits), 1.0, self.mask)
-        self.output = kernels.alpha_dropout_forward(x, self.mask, self.output_buffer, self.a, self.b, self.floor)
-        return self.output
+        return kernels.alpha_dropout_forward(x, self.mask, self.output_buffer, self.a, self.b, self.floor)
 
     def backward(self, grad_output: Array) -> Array | None:
         """grad_input = a · grad_output where the unit was kept."""
-        self.grad_output = grad_output
         if not self.passes_gradient:
             return None
         if self.rate == 0:
-            self.grad_input = grad_output
-        else:
-            self.grad_input = kernels.alpha_dropout_backward(self.mask, grad_output, self.grad_buffer, self.a)
-        return self.grad_input
+            return grad_output
+        return kernels.alpha_dropout_backward(self.mask, grad_output, self.grad_buffer, self.a)

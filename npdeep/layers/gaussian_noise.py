@@ -41,14 +41,10 @@ class GaussianNoise(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = input + noise in training, the input itself otherwise."""
-        self.input = x
         if not training:
-            self.output = x
             return x
         return gaussian_noise_forward(x, self.rng, self.stddev, self.output)
 
     def backward(self, grad_output: Array) -> Array | None:
         """The gradient passes as it is: ∂output/∂input = 1."""
-        self.grad_output = grad_output
-        self.grad_input = grad_output if self.passes_gradient else None
-        return self.grad_input
+        return grad_output if self.passes_gradient else None

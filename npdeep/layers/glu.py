@@ -45,12 +45,10 @@ class GLU(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = left half · σ(right half)."""
-        self.input = x
         return glu_forward(x, self.output, self.gate, self.scratch)
 
     def backward(self, grad_output: Array) -> Array | None:
         """The gradient of both halves."""
-        self.grad_output = grad_output
         if self.grad_input is None:
             return None
         return glu_backward(self.input, self.output, self.gate, grad_output, self.grad_input)

@@ -89,14 +89,12 @@ class Maxout(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = the largest of the pieces."""
-        self.input = x
         bias = self.bias.value if self.use_bias else None
         z = affine_forward(x, self.kernel.value, bias, self.pre_activation)
         return maxout_forward(z.reshape(len(x), self.pieces, self.units), self.output, self.winner)
 
     def backward(self, grad_output: Array) -> Array | None:
         """The winners pass the gradient to the affine map, and that to kernel, bias and input."""
-        self.grad_output = grad_output
         pieces = (len(grad_output), self.pieces, self.units)
         dz = self.grad_pre_activation
         maxout_backward(self.pre_activation.reshape(pieces), self.winner, grad_output, dz.reshape(pieces))

@@ -52,12 +52,10 @@ class PReLU(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = max(x, 0) + alpha · min(x, 0)."""
-        self.input = x
         return prelu_forward(x, self.alpha.value, self.output, self.scratch)
 
     def backward(self, grad_output: Array) -> Array | None:
         """The gradients of alpha and input."""
-        self.grad_output = grad_output
         return prelu_backward(
             self.input, self.alpha.value, self.scratch, grad_output, self.alpha.wanted, self.grad_input
         )

@@ -49,7 +49,6 @@ class RReLU(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = max(x, 0) + slopes · min(x, 0)."""
-        self.input = x
         if training:
             self.slopes = self.rng.random(out=self.drawn, dtype=self.drawn.dtype.type)
             self.slopes *= self.upper - self.lower
@@ -60,7 +59,6 @@ class RReLU(Layer):
 
     def backward(self, grad_output: Array) -> Array | None:
         """The gradient of the input, with the slopes of the forward pass."""
-        self.grad_output = grad_output
         if self.grad_input is None:
             return None
         return rrelu_backward(self.input, self.slopes, self.scratch, grad_output, self.grad_input)

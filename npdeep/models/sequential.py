@@ -1,7 +1,7 @@
 """A network: layers one behind the other, all their numbers in one arena."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from npdeep.common.tables import Table
 from npdeep.files import encoding, npz, schema
 from npdeep.files.load_weights import LoadReport, restore_weights
 from npdeep.kernels.arrays import Array
-from npdeep.layers.base import NOTHING_YET, Layer
+from npdeep.layers.base import Layer, check_layers
 from npdeep.layers.batch_normalization import BatchNormalization
-from npdeep.models.names import check_names, name_layers, select
+from npdeep.layers.chain import Chain
+from npdeep.models.names import check_names, select
 from npdeep.parameters import Arena, Parameter, allocate
 
 
@@ -65,14 +66,15 @@ class Sequential(Hinted):
         self, layers: Any, input_size: Any, seed: Any, dtype: Any, name: Any, stored: Mapping[str, Array] | None = None
     ) -> None:
         """Check the arguments and make everything; stored: numbers to begin with, in the place of initial weights."""
-        self.layers = check_layers(layers)
+        self.layers = Chain(check_layers("Sequential", layers))
+        if not self.layers:
+            raise ValueError("Sequential: the list of layers is empty")
         self.input_size = checks.whole("Sequential", "input_size", input_size)
         self.seed = seeds.check_seed("Sequential", seed)
         self.dtype = check_dtype(dtype)
         self.name = checks.label("Sequential", "name", "sequential" if name is None else name)
-        names = name_layers(self.layers)
         try:
-            self._build(names, stored)
+            self._build(stored)
         except Exception:
             for layer in self.layers:         # they stay free for the next try
                 layer.detach()
@@ -80,24 +82,20 @@ class Sequential(Hinted):
         self.passes = 0
         self.prepared: tuple[int, bool] | None = None
         self.planned: tuple[int, bool] | None = None
-        self.backward_layers: list[Layer] = []
 
-    def _build(self, names: list[str], stored: Mapping[str, Array] | None) -> None:
-        width = self.input_size
-        for layer, name in zip(self.layers, names, strict=True):
-            layer.attach(name, width)
-            width = layer.output_size
-        self.output_size = width
-        self.parameters: list[Parameter] = [p for layer in self.layers for p in layer.parameters]
+    def _build(self, stored: Mapping[str, Array] | None) -> None:
+        self.output_size = self.layers.build(self.input_size)
+        self.parameters: list[Parameter] = [p for layer in self.everything() for p in layer.parameters]
         if stored is not None:                # before memory is taken for them: they come out of a file
             schema.check_variables(self.parameters, stored)
         self.arena: Arena = allocate(self.parameters, self.dtype)
         for index, layer in enumerate(self.layers):
             if stored is None:
                 layer.initialize(self.seed, index)
-                continue
-            layer.start_noise(self.seed, index)
-            for p in layer.parameters:
+            else:
+                layer.start_noise(self.seed, index)
+        if stored is not None:
+            for p in self.parameters:
                 p.value = stored[p.name]
 
     # ── passes ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,10 +111,7 @@ class Sequential(Hinted):
         """`forward` on rows that are checked and in the model's dtype."""
         self.prepare(len(x), training)
         self.passes += 1
-        for layer in self.layers:
-            layer.grad_output = NOTHING_YET   # that of an earlier pass does not belong to this one
-            x = layer.forward(x, training)
-        return x
+        return self.layers.forward(x, training)
 
     def backward(self, grad_output: Any, input_gradient: bool = False) -> Array | None:
         """Assign the gradients of all trainable parameters, given ∂loss/∂outputs of the last training forward.
@@ -135,8 +130,7 @@ class Sequential(Hinted):
         gradient: Any = checks.cast("backward", "grad_output", grad, self.dtype)
         self.plan(checks.flag("backward", "input_gradient", input_gradient))
         self.prepare(len(grad), training=True)
-        for layer in self.backward_layers:
-            gradient = layer.backward(gradient)
+        gradient = self.layers.backward(gradient)
         return gradient if input_gradient else None
 
     def predict(self, x: Any, batch_size: int = 1000, scale: float | None = None) -> Array:
@@ -192,29 +186,24 @@ class Sequential(Hinted):
         """Decide how far down a backward pass goes: to the lowest layer with something to train, or to the input."""
         if self.planned == (self.arena.version, input_gradient):
             return
-        trained = self.trained_layers()
-        lowest = len(self.layers) - len(trained)
-        for index, layer in enumerate(self.layers):
-            layer.passes_gradient = input_gradient or index > lowest
-        self.backward_layers = list(reversed(self.layers)) if input_gradient else trained
+        self.layers.plan(input_gradient)
         self.planned = (self.arena.version, input_gradient)
         self.prepared = None
 
-    def trained_layers(self) -> list[Layer]:
-        """The layers that a backward pass goes through: from the top down to the lowest one with something to train.
+    def everything(self) -> Iterator[Layer]:
+        """Every layer, those inside others too, in the order of the forward pass: what a layer holds comes before it.
 
         >>> import npdeep as nd
-        >>> model = nd.Sequential([nd.Activation("relu", name="first"), nd.Dense(1, name="out")], input_size=1)
-        >>> [layer.name for layer in model.trained_layers()]
-        ['out']
+        >>> model = nd.Sequential([nd.Residual([nd.Dense(2)], name="block1"), nd.Dense(1, name="out")], input_size=2)
+        >>> [layer.name for layer in model.everything()]
+        ['block1/dense', 'block1', 'out']
         """
-        trainable = [any(p.trainable for p in layer.parameters) for layer in self.layers]
-        return list(reversed(self.layers[trainable.index(True) :])) if any(trainable) else []
+        return self.layers.everything()
 
     # ── parameters ────────────────────────────────────────────────────────────────────────────────────────────────────
     def layer(self, name: str) -> Any:
         """The layer of this name. Raises ValueError, with the nearest name, where there is none."""
-        names = {layer.name: layer for layer in self.layers}
+        names = {layer.name: layer for layer in self.everything()}
         return names[checks.choice("Sequential", "layer", name, [str(n) for n in names])]
 
     def variables(self, scope: str | None = None) -> list[Parameter]:
@@ -268,7 +257,7 @@ class Sequential(Hinted):
             if parameter.has_grad:
                 parameter.trainable = trainable
         changed = {id(p) for p in chosen}
-        for layer in self.layers:
+        for layer in self.everything():
             if isinstance(layer, BatchNormalization) and any(id(p) in changed for p in layer.parameters):
                 layer.use_moving_statistics = None if layer.center or layer.scale else not trainable
         self.arena.version += 1
@@ -276,7 +265,7 @@ class Sequential(Hinted):
 
     def frozen(self) -> dict[str, list[str]]:
         """What is frozen: names of parameters, and of the batch normalizations that use their moving statistics."""
-        normalizations = [layer for layer in self.layers if isinstance(layer, BatchNormalization)]
+        normalizations = [layer for layer in self.everything() if isinstance(layer, BatchNormalization)]
         return {
             "parameters": [p.name for p in self.parameters if p.has_grad and not p.trainable],
             "statistics": [str(layer.name) for layer in normalizations if layer.use_moving_statistics],
@@ -285,7 +274,7 @@ class Sequential(Hinted):
     def set_frozen(self, frozen: Mapping[str, Any]) -> None:
         """Freeze exactly what `frozen` gave. Raises ValueError, before anything changes, for names that are not there."""
         trained = {p.name: p for p in self.parameters if p.has_grad}
-        normalizations = {str(layer.name): layer for layer in self.layers if isinstance(layer, BatchNormalization)}
+        normalizations = {str(layer.name): layer for layer in self.everything() if isinstance(layer, BatchNormalization)}
         for kind, known in (("parameters", trained), ("statistics", normalizations)):
             check_names(f"frozen.{kind}", frozen[kind], known)
         parameters, statistics = set(frozen["parameters"]), set(frozen["statistics"])
@@ -299,11 +288,11 @@ class Sequential(Hinted):
 
     def generators(self) -> dict[str, Any]:
         """The states of the generators of all layers that draw random numbers, by layer."""
-        return {str(layer.name): layer.rng.bit_generator.state for layer in self.layers if layer.draws}
+        return {str(layer.name): layer.rng.bit_generator.state for layer in self.everything() if layer.draws}
 
     def set_generators(self, states: Mapping[str, Any]) -> None:
         """Put the states of `generators` back. Raises ValueError for a layer that draws no random numbers."""
-        drawing = {str(layer.name): layer for layer in self.layers if layer.draws}
+        drawing = {str(layer.name): layer for layer in self.everything() if layer.draws}
         check_names("generators", states, drawing)
         for name, state in states.items():
             drawing[name].rng.bit_generator.state = state
@@ -378,7 +367,7 @@ class Sequential(Hinted):
         model.scale = description.get("scale")    # files that earlier versions wrote have none
         model.set_frozen(description["frozen"])
         model.set_generators(description["generators"])
-        for layer in model.layers:
+        for layer in model.everything():
             if layer.draws and layer.name not in description["generators"]:
                 raise ValueError(f"model.generators lacks {layer.name!r}")
         return model
@@ -429,12 +418,13 @@ class Sequential(Hinted):
         layers = checks.items("with_layers", "layers", layers, "layers")
         there = [str(layer.name) for layer in self.layers]
         kept = self.layers[: there.index(checks.choice("with_layers", "keep", keep, there)) + 1]
-        copies = [type(layer)(**layer.arguments()) for layer in kept]
+        copies = [layer.clone() for layer in kept]
         seed = seeds.derived(self.seed) if seed is None else seed
         model = Sequential([*copies, *layers], self.input_size, seed, self.dtype, name)
         model.scale = self.scale
-        names = {layer.name for layer in kept}
-        values = {p.name: p.value for layer in kept for p in layer.parameters}
+        inside = [part for layer in kept for part in layer.everything()]
+        names = {layer.name for layer in inside}
+        values = {p.name: p.value for layer in inside for p in layer.parameters}
         for p in model.parameters:
             if p.name in values:
                 p.value = values[p.name]
@@ -447,8 +437,8 @@ class Sequential(Hinted):
         return model
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles plan and prepare anew: the layers leave their buffers behind."""
-        return {**vars(self), "prepared": None, "planned": None, "backward_layers": []}
+        """Copies and pickles plan and prepare again: the layers leave their buffers behind."""
+        return {**vars(self), "prepared": None, "planned": None}
 
     # ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
     def summary(self) -> Table:
@@ -464,7 +454,7 @@ class Sequential(Hinted):
         8 parameters: 8 trainable, 0 frozen, 0 moving statistics
         """
         rows = []
-        for layer in self.layers:
+        for layer in self.everything():
             kind = type(layer).__name__ + (f" {layer.activation}" if hasattr(layer, "activation") else "")
             total = sum(p.size for p in layer.parameters)
             trainable = sum(p.size for p in layer.parameters if p.trainable)
@@ -489,7 +479,8 @@ class Sequential(Hinted):
 
     def __repr__(self) -> str:
         """One line."""
-        widths = "-".join(str(w) for w in [self.input_size, *(layer.output_size for layer in self.layers if layer.parameters)])
+        shown = [layer.output_size for layer in self.layers if layer.parameters or layer.chains]
+        widths = "-".join(map(str, [self.input_size, *shown]))
         return f"<Sequential {self.name} {widths} {self.dtype}>"
 
     def _repr_html_(self) -> str:
@@ -537,32 +528,3 @@ def check_dtype(dtype: Any) -> Any:
     if name not in ("float32", "float64"):
         raise ValueError(f'Sequential: dtype must be "float32" or "float64", got {checks.shortened(repr(dtype))}')
     return np.dtype(name)
-
-
-def check_layers(layers: Any) -> list[Layer]:
-    """A list of layer objects, none of them used before; the error says which is not."""
-    if isinstance(layers, Layer):
-        raise TypeError("Sequential: layers must be a list of layers; put the layer in brackets: Sequential([...], ...)")
-    try:
-        result = list(layers)
-    except TypeError:
-        raise TypeError(f"Sequential: layers must be a list of layers, got {checks.describe(layers)}") from None
-    if not result:
-        raise ValueError("Sequential: the list of layers is empty")
-    seen: set[int] = set()
-    for index, layer in enumerate(result):
-        if not isinstance(layer, Layer):
-            hint = f'; for an activation write nd.Activation("{layer}")' if isinstance(layer, str) else ""
-            raise TypeError(f"Sequential: layers[{index}] must be a layer, got {checks.describe(layer)}{hint}")
-        if id(layer) in seen:
-            raise ValueError(
-                f"Sequential: layers[{index}] ({type(layer).__name__}) stands in the list twice; "
-                "each place needs a layer of its own"
-            )
-        seen.add(id(layer))
-        if layer.built:
-            raise ValueError(
-                f"Sequential: layer {layer.name!r} already belongs to a model; a layer serves one model: "
-                f"make a new {type(layer).__name__}(...), in the same cell as the model that is to hold it"
-            )
-    return result

@@ -53,4 +53,4 @@ def hidden_activations(model: Sequential) -> list[Activation]:
     >>> [a.name for a in hidden_activations(nd.Sequential([nd.Dense(2), nd.Activation("elu")], input_size=1))]
     ['activation']
     """
-    return [layer for layer in model.layers if isinstance(layer, Activation) and not layer.rule.whole_row]
+    return [layer for layer in model.everything() if isinstance(layer, Activation) and not layer.rule.whole_row]

@@ -31,15 +31,15 @@ def network(model: Sequential, ax: Axes | None = None) -> Axes:
     kernels = [layer for layer in model.layers if isinstance(layer, Dense)]
     between = [layer for layer in model.layers if not isinstance(layer, Dense)]
     widths = [model.input_size, *(layer.output_size for layer in model.layers)]
-    plain = not any(hasattr(layer, "kernel") or layer.input_size != layer.output_size for layer in between)
+    plain = not any(layer.chains or hasattr(layer, "kernel") or layer.input_size != layer.output_size for layer in between)
     if kernels and plain and max(widths) <= SMALL:
         return _units(model, kernels, ax)
-    return _boxes(model, new_axes(ax, (9, 0.75 * len(model.layers) + 1.5)))
+    return _boxes(model, new_axes(ax, (9, 0.75 * len(list(model.everything())) + 1.5)))
 
 
 def _boxes(model: Sequential, ax: Axes) -> Axes:
-    widest = max(model.input_size, *(layer.output_size for layer in model.layers))
-    rows = [("input", "", model.input_size, "#dddddd", False), *(_row(layer) for layer in model.layers)]
+    widest = max(model.input_size, *(layer.output_size for layer in model.everything()))
+    rows = [("input", "", model.input_size, "#dddddd", False), *(_row(layer) for layer in model.everything())]
     for i, (name, text, width, color, frozen) in enumerate(rows):
         share = 0.25 + 0.75 * width / widest
         box = FancyBboxPatch((-share / 2, i - 0.36), share, 0.72, boxstyle="round,pad=0,rounding_size=0.03")

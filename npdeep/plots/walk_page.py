@@ -98,7 +98,7 @@ def page_data(trainer: Trainer, content: "Content", batch: int, title: str | Non
     """All that the page shows, as lists, dicts, strings and numbers."""
     model = trainer.model
     kernels = {p.name.rpartition("/")[0] for p in model.parameters if p.name.endswith("/kernel")}
-    widths = "-".join(str(n) for n in [model.input_size, *(a.output_size for a in model.layers if a.name in kernels)])
+    widths = "-".join(str(n) for n in [model.input_size, *(a.output_size for a in model.everything() if a.name in kernels)])
     place = {(operation["stage"], operation["name"]): i for i, operation in enumerate(content.operations)}
     layers = [
         {
@@ -108,7 +108,7 @@ def page_data(trainer: Trainer, content: "Content", batch: int, title: str | Non
             "forward": place.get(("forward", layer.name)),
             "backward": place.get(("backward", layer.name)),
         }
-        for layer in model.layers
+        for layer in model.everything()
     ]
     return {
         "title": f"One training step of {widths}, {batch} example{'s' * (batch > 1)}" if title is None else str(title),

@@ -6,7 +6,8 @@ import numpy as np
 
 from npdeep.common import checks
 from npdeep.kernels.arrays import Array
-from npdeep.layers.batch_normalization import BatchNormalization
+from npdeep.layers import BatchNormalization, Layer
+from npdeep.layers.chain import Chain
 from npdeep.models.sequential import Sequential
 
 ROWS = 1000
@@ -25,15 +26,15 @@ def frozen_depth(model: Sequential) -> int:
     >>> frozen_depth(model)
     2
     """
-    trainable = [any(p.trainable for p in layer.parameters) for layer in model.layers]
+    trainable = [layer.trains for layer in model.layers]
     if not any(trainable):
         raise ValueError("fit: cache_frozen: every parameter is frozen, there is nothing to train; see model.unfreeze(...)")
     depth = trainable.index(True)
-    while depth and not model.layers[depth - 1].parameters:
+    while depth and not has_parameters(model.layers[depth - 1]):
         depth -= 1                            # down to the highest frozen layer, and up again as far as nothing is drawn
-    while depth and not model.layers[depth].draws and depth < trainable.index(True):
+    while depth and not any(part.draws for part in model.layers[depth].everything()) and depth < trainable.index(True):
         depth += 1
-    frozen = model.layers[:depth]
+    frozen = list(Chain(model.layers[:depth]).everything())
     for layer in frozen:
         if layer.draws:
             raise ValueError(
@@ -48,6 +49,11 @@ def frozen_depth(model: Sequential) -> int:
     if not any(layer.parameters for layer in frozen):
         raise ValueError("fit: cache_frozen: no lower layer is frozen; freeze some first: model.freeze('hidden1')")
     return depth
+
+
+def has_parameters(layer: Layer) -> bool:
+    """Does the layer, or one that it holds, have any?"""
+    return any(part.parameters for part in layer.everything())
 
 
 def check_still_frozen(model: Sequential, depth: int) -> None:
@@ -68,11 +74,10 @@ def frozen_outputs(model: Sequential, x: Any, depth: int, scale: Any = None) -> 
     x = checks.examples("fit", "x", x, model.input_size)
     checks.finite("fit", "x", x)
     outputs = np.empty((len(x), model.layers[depth - 1].output_size), model.dtype)
+    lower = Chain(model.layers[:depth])
     for start in range(0, len(x), ROWS):
         rows = checks.cast_scaled("fit", x[start : start + ROWS], scale, model.dtype)
         model.prepare(len(rows), training=False)
-        for layer in model.layers[:depth]:
-            rows = layer.forward(rows, training=False)
-        outputs[start : start + len(rows)] = rows
+        outputs[start : start + len(rows)] = lower.forward(rows)
     checks.finite("fit: cache_frozen", "output of the frozen layers", outputs)
     return outputs

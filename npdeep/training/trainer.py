@@ -24,7 +24,7 @@ from npdeep.datasets.batches import check_augment, pieces
 from npdeep.history import History, Results
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Activation, BatchNormalization, Dense
-from npdeep.layers.base import NOTHING_YET
+from npdeep.layers.chain import Chain
 from npdeep.losses import Loss, check_weights
 from npdeep.metrics import Metric, Outputs, Totals
 from npdeep.models.names import select_names
@@ -193,18 +193,13 @@ class Trainer(Hinted):
             self.prepare(len(x))              # another number of rows, or what is frozen has changed
         model.passes += 1
 
-        for layer in self.forward_layers:     # all of them, unless the lower ones were computed once (cache_frozen)
-            layer.grad_output = NOTHING_YET   # that of an earlier step does not belong to this one
-            x = layer.forward(x, training=True)
-            yield layer.forward_event
+        outputs = yield from self.chain.forward_steps(x, training=True)    # with cache_frozen: the upper layers alone
 
-        loss = self.loss.compute(x, y, sample_weight)
-        grad: Any = self.loss.compute_gradient()
+        loss = self.loss.compute(outputs, y, sample_weight)
+        grad = self.loss.compute_gradient()
         yield self.loss_event
 
-        for layer in model.backward_layers:   # from the top down to the lowest layer with something to train
-            grad = layer.backward(grad)
-            yield layer.backward_event
+        yield from model.layers.backward_steps(grad)                        # down to the lowest layer with something to train
 
         if self.penalized:
             loss += self.penalize()
@@ -262,7 +257,7 @@ class Trainer(Hinted):
         self.constrain_event = parameter_event("constrain", self.constrained, "constraint")
         if self.first_layer > 0:
             check_still_frozen(model, self.first_layer)
-        self.forward_layers = model.layers[self.first_layer :]
+        self.chain = Chain(model.layers[self.first_layer :])
         self.planned_version = model.arena.version
 
     # ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -564,12 +559,11 @@ class Trainer(Hinted):
         """The operations of one training step, in order, without running them."""
         if self.planned_version != self.model.arena.version:
             self.plan()
-        forward = [layer.forward_event for layer in self.forward_layers]
-        backward = [layer.backward_event for layer in self.model.trained_layers()]
+        self.model.plan()
         return [
-            *forward,
+            *self.chain.operations("forward"),
             self.loss_event,
-            *backward,
+            *self.model.layers.operations("backward"),
             *([self.penalty_event] if self.penalized else []),
             *([self.clip_event] if self.clipping is not None else []),
             self.update_event,
@@ -681,7 +675,7 @@ def check_rows(model: Sequential, rows: int, came: str) -> None:
     ValueError: fit: batch_size=1, but 'bn' normalizes by the mean and variance of the batch, which take 2 rows or more; give \
 larger batches (batch_size=32), or freeze it: model.freeze('bn')
     """
-    for layer in model.layers if rows == 1 else ():
+    for layer in model.everything() if rows == 1 else ():
         if isinstance(layer, BatchNormalization) and not layer.use_moving_statistics:
             raise ValueError(
                 f"fit: {came}, but {layer.name!r} normalizes by the mean and variance of the batch, which take 2 rows or more; "

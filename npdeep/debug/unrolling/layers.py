@@ -321,7 +321,7 @@ def write_forward(script: Script) -> tuple[dict[str, str], str]:
 def write_backward(script: Script, inputs: dict[str, str]) -> None:
     """The backward pass, from the loss down to the lowest layer with something to train."""
     grad = "loss.grad_outputs"
-    for layer in script.model.backward_layers:
+    for layer in script.model.layers.backward_layers:
         wanted = [p for p in layer.parameters if p.wanted is not None]
         shapes = ", ".join(f"{wanted_name(script, p).rpartition('.')[2]} {p.shape}" for p in wanted)
         script.heading(f"backward {layer.name}: {layer.backward_operation()[0]}" + (f"    {shapes}" if shapes else ""))

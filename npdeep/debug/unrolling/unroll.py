@@ -118,7 +118,8 @@ def check_data(trainer: Trainer, x: Any, y: Any) -> dict[str, Array]:
 
 def check_parts(trainer: Trainer) -> None:
     """Raise, naming it, where a part is not npdeep's own, or where a count of the trainer is no integer."""
-    for count in ("iteration", "epoch", "batches_done", "seed"):
+    seeds.check_seed("unroll", trainer.seed)
+    for count in ("iteration", "epoch", "batches_done"):
         checks.whole("unroll", f"trainer.{count}", getattr(trainer, count), minimum=0)
     if trainer.batches_done:
         raise ValueError(
