@@ -162,6 +162,30 @@ def test_new_layers_on_top_leave_the_old_model_alone(make, batch):
     old.step(*batch)
 
 
+@each_block
+def test_load_weights_finds_inner_variables(make, tmp_path):
+    old, new = network(make), network(make, seed=4)
+    report = new.load_weights(old.save(tmp_path / "old.npz"))
+    assert old.arena.values.tobytes() == new.arena.values.tobytes()
+    assert len(report.restored) == len(old.parameters)
+
+
+@each_block
+def test_what_looks_inside_goes_inside_and_changes_nothing(make, batch):
+    trainer = trainer_of(make)
+    trainer.fit(*batch, epochs=1, verbose=False)
+    before = bits(trainer)
+    names = [str(layer.name) for layer in trainer.model.everything()]
+    assert [row[0] for row in trainer.model.summary().rows] == names
+    timing = nd.debug.time_step(trainer, *batch, repeats=3)
+    assert [o.name for o in timing.operations if o.stage == "forward"] == names
+    nd.debug.diagnose(trainer, *batch)
+    for event in copy.deepcopy(trainer).walk(*batch):
+        if event.stage == "backward":
+            assert str(nd.debug.explain(event.layer))
+    assert bits(trainer) == before
+
+
 def test_names_nest_and_are_numbered_inside_their_block():
     model = nd.Sequential([nd.Residual([nd.Dense(2), nd.Dense(2)]), nd.Parallel([nd.Dense(1), nd.Dense(1)])], input_size=2)
     assert [layer.name for layer in model.everything()] == [

@@ -1,7 +1,7 @@
 """A network: layers one behind the other, all their numbers in one arena."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,7 @@ class Sequential(Hinted):
         self.planned = (self.arena.version, input_gradient)
         self.prepared = None
 
-    def everything(self) -> Iterator[Layer]:
+    def everything(self) -> list[Layer]:
         """Every layer, those inside others too, in the order of the forward pass: what a layer holds comes before it.
 
         >>> import npdeep as nd
@@ -198,7 +198,7 @@ class Sequential(Hinted):
         >>> [layer.name for layer in model.everything()]
         ['block1/dense', 'block1', 'out']
         """
-        return self.layers.everything()
+        return list(self.layers.everything())
 
     # ── parameters ────────────────────────────────────────────────────────────────────────────────────────────────────
     def layer(self, name: str) -> Any:

@@ -30,8 +30,8 @@ def is_affine(layer: Layer) -> bool:
 
 def hidden_are_affine(model: Sequential) -> bool:
     """Is everything up to the last layer with weights one affine map?"""
-    last = max((i for i, layer in enumerate(model.layers) if isinstance(layer, Dense)), default=-1)
-    return last >= 0 and all(is_affine(layer) for layer in model.layers[: last + 1])
+    last = max((i for i, layer in enumerate(model.everything()) if isinstance(layer, Dense)), default=-1)
+    return last >= 0 and all(is_affine(layer) for layer in model.everything()[: last + 1])
 
 
 def no_activation(probe: Probe, at_chance: bool, kin: Kinship | None, skill: float | None) -> list[Finding]:
@@ -65,7 +65,7 @@ def note(model: Sequential) -> list[str]:
     """Layers with weights that follow each other without an activation, where that was no finding."""
     pairs = []
     for below, above in itertools.pairwise(kernel_layers(model)):
-        between = model.layers[model.layers.index(below) + 1 : model.layers.index(above)]
+        between = model.everything()[model.everything().index(below) + 1 : model.everything().index(above)]
         if isinstance(below, Dense) and isinstance(above, Dense) and all(map(is_affine, between)):
             pairs.append(f"{below.name} and {above.name}")
     return [f"no activation lies between {listed(pairs)}: each pair is one affine map."] if pairs else []

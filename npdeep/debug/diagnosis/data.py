@@ -108,7 +108,7 @@ def scale_of(array: Array, what: str, column: str) -> tuple[str, dict[str, float
 
 def scaled_by_the_network(trainer: Trainer) -> bool:
     """Does a batch normalization come before the first weights?"""
-    for layer in trainer.model.layers:
+    for layer in trainer.model.everything():
         if any(len(p.shape) >= 2 for p in layer.parameters):
             return False
         if isinstance(layer, BatchNormalization):

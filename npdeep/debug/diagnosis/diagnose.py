@@ -230,7 +230,7 @@ def _notes(looked: Probe, trainer: Trainer, n: int, validation: tuple[Array, Any
         said.append(f"{looked.n} rows are too few to judge units, gradients and updates by; pass 300 or more.")
     elif looked.n < units.ROWS_FOR_RARELY:
         said.append(f"{looked.n} rows are few: units that fire rarely cannot be told from dead ones; pass 300 or more.")
-    if looked.n == 1 and any(isinstance(layer, BatchNormalization) for layer in trainer.model.layers):
+    if looked.n == 1 and any(isinstance(layer, BatchNormalization) for layer in trainer.model.everything()):
         said.append("batch normalization makes 0 of a single row, whatever it is: nothing below it gets a gradient.")
     if trainer.iteration == 0:
         said.append("the trainer has made no update yet: what it will learn cannot be told.")

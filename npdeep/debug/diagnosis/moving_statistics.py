@@ -37,7 +37,7 @@ def single_rows(probe: Probe, trainer: Trainer) -> list[Finding]:
     It is normalized by the moving statistics and leaves them where they began. Batches of two or three rows, and in checkpoints
     of earlier versions those of one, drag the moving variances towards 0.
     """
-    for layer in trainer.model.layers:
+    for layer in trainer.model.everything():
         if not isinstance(layer, BatchNormalization) or str(layer.name) not in probe.statistics or not trainer.iteration:
             continue
         variance = probe.statistics[str(layer.name)][1].astype(np.float64)
@@ -67,7 +67,7 @@ def single_rows(probe: Probe, trainer: Trainer) -> list[Finding]:
 
 def cold_statistics(probe: Probe, trainer: Trainer) -> list[Finding]:
     """Moving statistics that are not what the batch has: the network evaluates by other numbers than it trains with."""
-    found = [look for layer in trainer.model.layers if (look := _cold(probe, trainer, layer)) is not None]
+    found = [look for layer in trainer.model.everything() if (look := _cold(probe, trainer, layer)) is not None]
     if not found:
         return []
     worst = max(found, key=lambda finding: finding.evidence["mean_off"] + finding.evidence["log_variance_off"])

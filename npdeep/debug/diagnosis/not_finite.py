@@ -176,8 +176,8 @@ def _effect(trainer: Trainer, batch: Batch) -> tuple[Array, str]:
     model, x = trainer.model.copy(), batch.x
     with np.errstate(all="ignore"):
         model.prepare(len(x), training=False)
-        for layer in model.layers:
-            below, x = x, layer.forward(x, False)
+        for event in model.layers.forward_steps(x, training=False):
+            layer, below, x = event.layer, event.layer.input, event.layer.output
             bad = ~np.isfinite(x).all(axis=1)
             if not bad.any():
                 continue

@@ -31,7 +31,7 @@ def already(trainer: Trainer) -> set[str]:
     >>> sorted(already(trainer))
     ['adaptive', 'initializer', 'leaky', 'unsaturating', 'zero_bias']
     """
-    hidden, layers = hidden_activations(trainer.model), trainer.model.layers
+    hidden, layers = hidden_activations(trainer.model), trainer.model.everything()
     below = [(layer, above) for layer, above in itertools.pairwise(layers) if isinstance(above, Activation)]
     dense = [(layer, above) for layer, above in below if kernel_of(layer) is not None and layer is not layers[-2]]
     with_bias = [layer for layer in layers if "bias" in layer.initializers]
@@ -69,7 +69,7 @@ def fits(layer: Layer, activation: Activation) -> bool:
     >>> import npdeep as nd
     >>> layers = [nd.Dense(9, kernel_initializer="he_normal"), nd.Activation("relu"), nd.Dense(9), nd.Activation("relu")]
     >>> model = nd.Sequential(layers, 4, seed=0)
-    >>> fits(*model.layers[:2]), fits(*model.layers[2:])
+    >>> fits(*model.everything()[:2]), fits(*model.everything()[2:])
     (True, False)
     """
     wanted = initializers.for_activation(activation.activation)

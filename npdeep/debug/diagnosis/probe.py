@@ -1,6 +1,7 @@
 """Measuring a training step on a copy: what the questions of a diagnosis are answered from."""
 
 import copy
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -162,7 +163,7 @@ def kernel_layers(model: Sequential) -> list[Layer]:
     >>> [layer.name for layer in kernel_layers(nd.Sequential([nd.Dense(2), nd.Activation("relu")], input_size=3))]
     ['dense']
     """
-    return [layer for layer in model.layers if kernel_of(layer) is not None]
+    return [layer for layer in model.everything() if kernel_of(layer) is not None]
 
 
 def kernel_of(layer: Layer) -> Any:
@@ -257,8 +258,8 @@ def _see_update(found: Probe, before: dict[str, Array], step: int) -> None:
 
 def _hidden(model: Sequential) -> list[Activation]:
     """The elementwise activations that have a layer with weights above them: what the outputs go through is not hidden."""
-    top = max((i for i, layer in enumerate(model.layers) if kernel_of(layer) is not None), default=0)
-    return [layer for layer in hidden_activations(model) if model.layers.index(layer) < top]
+    top = max((i for i, layer in enumerate(model.everything()) if kernel_of(layer) is not None), default=0)
+    return [layer for layer in hidden_activations(model) if model.everything().index(layer) < top]
 
 
 def output_activation(model: Sequential) -> Activation | None:
@@ -269,7 +270,7 @@ def output_activation(model: Sequential) -> Activation | None:
     >>> output_activation(nd.Sequential(layers, 1)).name
     'last'
     """
-    layer = next((layer for layer in reversed(model.layers) if not layer.draws), None)
+    layer = next((layer for layer in reversed(model.everything()) if not layer.draws), None)
     return layer if isinstance(layer, Activation) else None
 
 
@@ -278,15 +279,20 @@ def _passes(found: Probe) -> None:
     twin, batch = copy.deepcopy(found.twin), found.batch
     found.evaluated = twin.loss.compute(twin.model.run(batch.x), batch.y, batch.weight)
     found.calm, found.outputs = calm_pass(twin, batch)
-    for layer in twin.model.layers:
+    for layer in twin.model.everything():
         if isinstance(layer, BatchNormalization) and not layer.used_moving_statistics:
             found.statistics[str(layer.name)] = (layer.mean.copy(), layer.variance.copy())
 
 
 def calm_pass(twin: Trainer, batch: Batch) -> tuple[float, Array]:
     """Loss and outputs by the batch's statistics, without noise; twin: a copy, whose moving statistics change."""
-    model, x = twin.model, batch.x
-    model.prepare(len(x), training=True)
-    for layer in model.layers:
-        x = layer.forward(x, training=not layer.draws)
-    return twin.loss.compute(x, batch.y, batch.weight), x.copy()
+    for layer in twin.model.everything():
+        if layer.draws:
+            vars(layer)["forward"] = functools.partial(at_rest, layer)
+    outputs = twin.model.run(batch.x, training=True)
+    return twin.loss.compute(outputs, batch.y, batch.weight), outputs.copy()
+
+
+def at_rest(layer: Layer, x: Array, training: bool) -> Array:
+    """The forward pass of a layer as it is when nothing is drawn."""
+    return type(layer).forward(layer, x, training=False)

@@ -22,7 +22,7 @@ def symmetric(model: Sequential) -> list[Finding]:
     >>> [finding.layer for finding in symmetric(nd.Sequential(layers, input_size=4, seed=0))]
     ['hidden']
     """
-    kernels = [(str(layer.name), kernel_of(layer)) for layer in model.layers if kernel_of(layer) is not None]
+    kernels = [(str(layer.name), kernel_of(layer)) for layer in model.everything() if kernel_of(layer) is not None]
     found = []
     for (name, kernel), (_, above) in itertools.pairwise(kernels):
         incoming, outgoing = kernel.value, above.value.T

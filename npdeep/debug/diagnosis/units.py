@@ -103,7 +103,7 @@ class Source:
 def source_of(probe: Probe, activation: Activation) -> Source:
     """Go down from an activation to the weights that make its z; batch normalization and noise may lie between."""
     source = Source(None, None, None)
-    for layer in reversed(probe.model.layers[: probe.model.layers.index(activation)]):
+    for layer in reversed(probe.model.everything()[: probe.model.everything().index(activation)]):
         shift = next((p for p in layer.parameters if p.name.rpartition("/")[2] in ("bias", "beta")), None)
         if shift is not None and not source.normalized and shift.shape == (activation.output_size,):
             source.shift, source.shifted = probe.shifts.get(shift.name), layer
@@ -325,7 +325,7 @@ def _still_learning(probe: Probe, source: Source) -> list[str]:
     """The layers below the dead units that still get a gradient."""
     if source.layer is None:
         return []
-    below = probe.model.layers[: probe.model.layers.index(source.layer)]
+    below = probe.model.everything()[: probe.model.everything().index(source.layer)]
     looks = [probe.kernels[str(layer.name)] for layer in below if str(layer.name) in probe.kernels]
     return [look.name for look in looks if look.gradient is not None and look.gradient > 0]
 
