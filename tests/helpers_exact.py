@@ -184,3 +184,71 @@ ACTIVATIONS = {
     "mish": (mish, mish_slope),
     "dish": (dish, dish_slope),
 }  # fmt: skip
+
+
+# ── losses of elements: name → (ℓ, ∂ℓ/∂z, the size of the terms that ℓ is the sum of) of output z and target y ────────
+def huber(z, y, delta):
+    e = abs(z - y)
+    return e * e / 2 if e <= delta else delta * e - delta * delta / 2
+
+
+def log_cosh(z, y):
+    e = abs(z - y)
+    if e < SMALL:
+        return e * e / 2 - e**4 / 12
+    return e + log1p((exp(-2 * e) - 1) / 2)
+
+
+def poisson(z, y, epsilon):
+    if y == 0:
+        return z
+    return z - y * (z + epsilon).ln() if z + epsilon > 0 else Decimal("Infinity")
+
+
+def poisson_slope(z, y, epsilon):
+    if y == 0:
+        return ONE
+    return 1 - y / (z + epsilon) if z + epsilon > 0 else Decimal("-Infinity")
+
+
+def poisson_terms(z, y, epsilon):
+    return z + abs(y * (z + epsilon).ln()) if z + epsilon > 0 else ONE
+
+
+LOSSES = {
+    "mean_squared_error": (lambda z, y: (z - y) ** 2, lambda z, y: 2 * (z - y), lambda z, y: ZERO),
+    "mean_absolute_error": (
+        lambda z, y: abs(z - y), lambda z, y: ZERO if z == y else ONE.copy_sign(z - y), lambda z, y: ZERO,
+    ),
+    "huber": (huber, lambda z, y, d: clamp(z - y, -d, d), lambda z, y, d: ZERO),
+    "log_cosh": (log_cosh, lambda z, y: tanh(z - y), lambda z, y: ZERO),
+    "poisson": (poisson, poisson_slope, poisson_terms),
+    "binary_cross_entropy": (
+        lambda z, y: y * softplus(-z) + (1 - y) * softplus(z),
+        lambda z, y: sigmoid(z) - y,
+        lambda z, y: ZERO if y in (0, 1) else abs(z),
+    ),
+    "hinge": (lambda z, y: max(ZERO, 1 - y * z), lambda z, y: -y if y * z < 1 else ZERO, lambda z, y: ZERO),
+    "squared_hinge": (lambda z, y: max(ZERO, 1 - y * z) ** 2, lambda z, y: -2 * y * max(ZERO, 1 - y * z), lambda z, y: ZERO),
+}  # fmt: skip
+
+
+# ── losses of rows: name → (ℓ, [∂ℓ/∂z], the size of the terms) of outputs z and targets q ─────────────────────────────
+def softmax_cross_entropy(z, q):
+    """Σ_k q_k (log Σ_j e^{z_j} − z_k), the largest z taken off both."""
+    top = max(z)
+    powers = [exp(value - top) for value in z]
+    total = sum(powers)
+    terms = [share * (top - value) for share, value in zip(q, z, strict=True)]
+    slopes = [power / total - share for power, share in zip(powers, q, strict=True)]
+    return total.ln() + sum(terms), slopes, sum(terms)
+
+
+def kl_divergence(p, y, epsilon):
+    held_p = [max(value, epsilon) for value in p]
+    terms = [share * (share / value).ln() if share else ZERO for share, value in zip(y, held_p, strict=True)]
+    slopes = [-share / value if value >= epsilon else ZERO for share, value in zip(y, p, strict=True)]
+    return sum(terms), slopes, sum(map(abs, terms))
+
+
+ROWS = {"softmax_cross_entropy": softmax_cross_entropy, "kl_divergence": kl_divergence}

@@ -134,6 +134,7 @@ OTHERS = [
 ]
 """All kernels of the training step that stand alone; images are warped before it."""
 SHAPES = {"W": (2, 3), "norms": (1, 3), "q": (2, 3), "targets": (2, 3), "mask": (2, 3), "loss": (2, 3), "weight": (2, 1)}
+OF_ROWS = {"z": (2, 3), "t": (2, 3), "top": (2, 1), "out": (2, 1)}
 NUMBERS = {
     "axis": 0, "step": 3, "keep": 30000, "n": 6, "bits": 16, "minimum": 0.5, "maximum": 0.9, "largest": 2.0,
     "rng": np.random.default_rng(0), "labels": np.array([0, 2]), "starts": np.array([0, 3]),
@@ -149,7 +150,8 @@ def test_every_other_kernel_computes_in_the_dtype_of_its_arrays(kernel, dtype, r
         if name in NUMBERS:
             arguments[name] = NUMBERS[name]
         elif argument.annotation in (Array, Array | None):
-            shape = (6,) if kernel.__name__ == "normal_tail" else SHAPES.get(name, (6,))
+            usual = (6,) if kernel.__name__ == "normal_tail" else SHAPES.get(name, (6,))
+            shape = OF_ROWS.get(name, usual) if kernel.__name__ == "weighted_differences" else usual
             arguments[name] = watched(rng.uniform(0.2, 0.9, shape).astype(dtype))
         elif argument.annotation == list[Array]:
             arguments[name] = [watched(rng.uniform(0.2, 0.9, 6).astype(dtype))]

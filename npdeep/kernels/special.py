@@ -128,6 +128,65 @@ def minus_tanh(z: Array, h: Array, out: Array, t: Array, u: Array) -> Array:
     return out
 
 
+def log_cosh(e: Array, out: Array, d: Array) -> Array:
+    """out = log cosh e, with the digits near 0 (e²/2) that |e| + log(1 + e^{−2|e|}) − log 2 throws away. e is overwritten.
+
+    With c = min(|e|, 1) and d = |e| − c:  cosh(c + d) e^{−d} = cosh c + ½ e^{−c}(e^{−2d} − 1), where the second term is 0
+    unless c = 1; and cosh c − 1 = 2 sinh²(c/2). So log cosh e = d + log(1 + 2 sinh²(c/2) + (e^{−2d} − 1)/(2e)).
+    (The e of the powers is Euler's number.) d: scratch.
+
+    >>> log_cosh(np.array([1e-9, -1e4]), np.empty(2), np.empty(2))
+    array([5.00000000e-19, 9.99930685e+03])
+    """
+    np.abs(e, out=d)
+    np.minimum(d, 1, out=out)                 # c
+    d -= out
+    out *= 0.5
+    np.sinh(out, out=out)
+    out *= out
+    out *= 2                                  # cosh c − 1
+    np.multiply(d, -2, out=e)
+    np.exp(e, out=e)
+    e -= 1
+    e *= 0.5 / math.e
+    out += e
+    np.log1p(out, out=out)
+    out += d
+    return out
+
+
+def weighted_differences(z: Array, top: Array, q: Array, t: Array, out: Array) -> Array:
+    """out_i = Σ_k q_ik t_ik, where t holds the differences z_ik − top_i. z, q, t (n, classes) · top, out (n, 1).
+
+    A difference that is too large for a float is −∞, and 0 · ∞ is NaN, where a q of 0 should leave it out and one of 0.01
+    bring it back: then the sum is taken of halves, which never overflow.
+
+    >>> z, top = np.array([[1e308, -1e308]]), np.array([[1e308]])
+    >>> weighted_differences(z, top, np.array([[0.75, 0.25]]), np.array([[0.0, -np.inf]]), np.empty((1, 1)))
+    array([[-5.e+307]])
+    """
+    np.vecdot(q, t, out=out[:, 0])
+    if not math.isfinite(np.add.reduce(out, axis=None)):
+        np.multiply(z, 0.5, out=t)
+        t -= 0.5 * top
+        np.vecdot(q, t, out=out[:, 0])
+        out *= 2
+    return out
+
+
+def rates(z: Array, y: Array, epsilon: float, out: Array, t: Array) -> Array:
+    """out = z + ε, but 1 where both it and the count y are 0: there y log(z + ε) and y/(z + ε) shall be 0, not NaN. t: scratch.
+
+    >>> rates(np.array([0.0, 0.0, 2.0]), np.array([0.0, 3.0, 0.0]), 0.0, np.empty(3), np.empty(3))
+    array([1., 0., 2.])
+    """
+    np.add(z, epsilon, out=out)
+    np.logical_or(out, y, out=t)
+    np.subtract(1, t, out=t)
+    out += t
+    return out
+
+
 def normal_tail(z: Array, q: Array, s: Array, t: Array) -> Array:
     """q = Φ(−|z|) = ½ erfc(x) with x = |z|/√2: how much of N(0, 1) lies beyond |z|. s, t: scratch like z.
 

@@ -62,7 +62,7 @@ class Huber(Loss):
     kernels = (regression.huber_forward, regression.huber_backward)
     outputs_are = "values"
     formula = Formula(
-        "L = mean of e²/2 or δ|e| − δ²/2, e = z − y, dz = e held within ±δ, over m",
+        "L = mean of e²/2 or δ|e| − δ²/2, e = z − y, dz = e clamped to [−δ, δ], over m",
         r"L = \overline{c(e - c/2)},\ c = \min(\max(e, -\delta), \delta),\ dz = c/m",
     )
     extra = ("scratch",)
@@ -77,7 +77,7 @@ class Huber(Loss):
         return regression.huber_forward(z, y, self.scratch, self.loss, self.delta)
 
     def derivatives(self, z: Array, y: Array) -> None:
-        """The error, held between −δ and δ."""
+        """The error, clamped to [−δ, δ]."""
         regression.huber_backward(z, y, self.grad_outputs, self.delta)
 
 
@@ -94,12 +94,13 @@ class LogCosh(Loss):
     formula = Formula(
         "L = mean of log cosh(z − y), dz = tanh(z − y)/m", r"L = \overline{\log\cosh(z - y)},\ dz = \tanh(z - y)/m"
     )
-    extra = ("scratch",)
+    extra = ("scratch", "rest")
     scratch: Array
+    rest: Array
 
     def losses(self, z: Array, y: Array) -> Array:
         """log cosh(z − y)."""
-        return regression.log_cosh_forward(z, y, self.scratch, self.loss)
+        return regression.log_cosh_forward(z, y, self.scratch, self.rest, self.loss)
 
     def derivatives(self, z: Array, y: Array) -> None:
         """tanh(z − y)."""
@@ -110,7 +111,8 @@ class Poisson(Loss):
     """ℓ = z − y log(z + ε) of each element: for counts y and rates z > 0 (end the network with softplus or exponential).
 
     ε = 1e-7 as in Keras. L is the mean over all elements. Gradient: (1 − y/(z + ε)) w/m. Raises ValueError for negative
-    targets; a negative rate gives NaN.
+    targets; a negative rate gives NaN, unless ε makes up for it. With ε = 0 a rate of 0 costs nothing where the count is 0, and
+    infinitely much elsewhere.
 
     >>> import numpy as np
     >>> round(Poisson().forward(np.array([[2.0]]), np.array([[1.0]])), 6)
@@ -142,4 +144,4 @@ class Poisson(Loss):
 
     def derivatives(self, z: Array, y: Array) -> None:
         """1 − y/(z + ε)."""
-        regression.poisson_backward(z, y, self.grad_outputs, self.epsilon)
+        regression.poisson_backward(z, y, self.scratch, self.grad_outputs, self.epsilon)

@@ -110,7 +110,7 @@ def huber(script: Script, loss: Huber, z: str) -> tuple[str, str]:
 def log_cosh(script: Script, loss: LogCosh, z: str) -> tuple[str, str]:
     """log cosh of the errors."""
     return (
-        script.call(regression.log_cosh_forward, z, "y", "loss.scratch", "loss.losses"),
+        script.call(regression.log_cosh_forward, z, "y", "loss.scratch", "loss.rest", "loss.losses"),
         script.call(regression.log_cosh_backward, z, "y", "loss.grad_outputs"),
     )
 
@@ -119,7 +119,7 @@ def poisson(script: Script, loss: Poisson, z: str) -> tuple[str, str]:
     """Counts and rates."""
     return (
         script.call(regression.poisson_forward, z, "y", "loss.scratch", "loss.losses", loss.epsilon),
-        script.call(regression.poisson_backward, z, "y", "loss.grad_outputs", loss.epsilon),
+        script.call(regression.poisson_backward, z, "y", "loss.scratch", "loss.grad_outputs", loss.epsilon),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from npdeep.kernels.activations.sigmoids import sigmoid_into
 from npdeep.kernels.arrays import Array, above_zero
+from npdeep.kernels.special import weighted_differences
 
 
 def one_hot(labels: Array, starts: Array, q: Array, smoothing: float) -> Array:
@@ -54,10 +55,9 @@ def softmax_cross_entropy_forward(z: Array, q: Array, p: Array, t: Array, column
     np.maximum.reduce(z, axis=1, keepdims=True, out=column)
     np.subtract(z, column, out=t)             # (n, classes)
     np.exp(t, out=p)
+    weighted_differences(z, column, q, t, loss)    # Σ_k q_ik (z_ik − max_i)
     np.add.reduce(p, axis=1, keepdims=True, out=column)
     p /= column                               # softmax(z)
-    t *= q
-    np.add.reduce(t, axis=1, keepdims=True, out=loss)
     np.log(column, out=column)
     return np.subtract(column, loss, out=loss)
 
@@ -83,14 +83,14 @@ def binary_cross_entropy_forward(z: Array, y: Array, t: Array, loss: Array) -> A
     >>> binary_cross_entropy_forward(np.array([[0.0, 1e4]]), np.ones((1, 2)), np.empty((1, 2)), np.empty((1, 2))).round(6)
     array([[0.693147, 0.      ]])
     """
+    above_zero(z, out=t)
+    np.multiply(z, y, out=loss)
+    t -= loss                                 # 0 where y is sure and right: the logarithm is all that counts
     np.abs(z, out=loss)
     np.negative(loss, out=loss)
     np.exp(loss, out=loss)
     np.log1p(loss, out=loss)
-    above_zero(z, out=t)
     loss += t
-    np.multiply(z, y, out=t)
-    loss -= t
     return loss
 
 

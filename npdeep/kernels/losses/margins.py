@@ -18,8 +18,8 @@ def hinge_forward(z: Array, y: Array, loss: Array) -> Array:
 
 def hinge_backward(z: Array, y: Array, t: Array, dz: Array) -> Array:
     """∂ℓ/∂z = −y inside the margin (y z < 1), else 0."""
-    np.multiply(y, z, out=t)
-    np.less(t, 1, out=dz)
+    hinge_forward(z, y, t)
+    np.sign(t, out=dz)                        # 1 inside, 0 outside, NaN for NaN
     dz *= y
     return np.negative(dz, out=dz)
 

@@ -7,6 +7,8 @@ they are weighted (as in Keras); with "weights" it is the sum of their weights (
 is a weighted mean and twice the weights are no longer twice the loss.
 """
 
+import math
+
 import numpy as np
 
 from npdeep.kernels.arrays import Array
@@ -31,7 +33,10 @@ def weighted_mean(loss: Array, weight: Array | None, m: float) -> float:
     """
     if weight is not None:
         loss *= weight
-    return float(np.add.reduce(loss, axis=None)) / m
+    mean = float(np.add.reduce(loss, axis=None)) / m
+    if not math.isfinite(mean):               # the sum may have overflowed where the mean does not
+        mean = float(np.add.reduce(loss / m, axis=None))
+    return mean
 
 
 def weighted_mean_backward(weight: Array | None, m: float, dz: Array) -> Array:
