@@ -225,7 +225,7 @@ def denormals(title: str, operation: Callable[[Array, Array], Any]) -> None:
     def show() -> dict[str, Way]:
         m, t = np.full(WEIGHTS, 1e-39, np.float32), empty(WEIGHTS)
         flushed = m.copy()
-        updates.flush_tiny(flushed, t, smallest=1e-20)
+        updates.flush_tiny(flushed, np.zeros_like(m), t, smallest=1e-20)
         return {"as it is": lambda: operation(m, t), "0, after flush_tiny": lambda: operation(flushed, t)}
 
 

@@ -1,6 +1,6 @@
 """Optimizers with a step size of their own for every weight."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from npdeep import schedules
 from npdeep.common import checks
@@ -127,10 +127,14 @@ class RMSProp(Optimizer):
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """s and mean shrink by ρ, the velocity by β."""
-        root = self.epsilon**0.5
         beta = 0.1 if isinstance(self.momentum, schedules.Schedule) else self.momentum
-        factors = {"s": self.rho, "m": beta, "mean": self.rho}
-        return {n: (factors[n], self.too_small(epsilon=root, squares=n == "s")) for n in self.slot_names}
+        small = 1e-12 * self.epsilon**0.5
+        found = {
+            "s": (self.rho, self.too_small(self.rho, 1e-14 * self.epsilon, alone=True)),
+            "m": (beta, self.too_small(beta, small)),
+            "mean": (self.rho, self.too_small(self.rho, small)),
+        }
+        return {name: found[name] for name in self.slot_names}
 
 
 class AdaDelta(Optimizer):
@@ -172,7 +176,7 @@ class AdaDelta(Optimizer):
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """Both shrink by ρ."""
-        tau = self.too_small(epsilon=self.epsilon**0.5, squares=True)
+        tau = self.too_small(self.rho, 1e-14 * self.epsilon, alone=True)
         return {"s": (self.rho, tau), "d": (self.rho, tau)}
 
 
@@ -201,6 +205,7 @@ class Adam(Optimizer):
     )
     slot_names: tuple[str, ...] = ("m", "v")
     slot_label = "Adam"
+    driven_by: ClassVar[dict[str, str]] = {"v": "m"}
     kernel: Any = staticmethod(kernels.adam)
 
     def __init__(
@@ -229,8 +234,8 @@ class Adam(Optimizer):
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """m shrinks by β₁, v by β₂."""
         return {
-            "m": (self.beta_1, self.too_small(self.epsilon, squares=False)),
-            "v": (self.beta_2, self.too_small(self.epsilon, squares=True)),
+            "m": (self.beta_1, self.too_small(self.beta_1, 1e-12 * self.epsilon)),
+            "v": (self.beta_2, self.too_small(self.beta_2, (1e-7 * self.epsilon) ** 2)),
         }
 
 
@@ -290,6 +295,7 @@ class AdaMax(Optimizer):
     )
     slot_names: tuple[str, ...] = ("m", "u")
     slot_label = "Adamax"
+    driven_by: ClassVar[dict[str, str]] = {"u": "m"}
     kernel: Any = staticmethod(kernels.adamax)
 
     def __init__(
@@ -311,8 +317,11 @@ class AdaMax(Optimizer):
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """m shrinks by β₁, u by β₂."""
-        tau = self.too_small(self.epsilon, squares=False)
-        return {"m": (self.beta_1, tau), "u": (self.beta_2, tau)}
+        small = 1e-12 * self.epsilon
+        return {
+            "m": (self.beta_1, self.too_small(self.beta_1, small)),
+            "u": (self.beta_2, self.too_small(self.beta_2, small)),
+        }
 
 
 class Nadam(Optimizer):
@@ -337,6 +346,7 @@ class Nadam(Optimizer):
     )
     slot_names: tuple[str, ...] = ("m", "v")
     slot_label = "Nadam"
+    driven_by: ClassVar[dict[str, str]] = {"v": "m"}
     second_scratch = True
     kernel: Any = staticmethod(kernels.nadam)
 
@@ -375,8 +385,8 @@ class Nadam(Optimizer):
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """m shrinks by β₁, v by β₂."""
         return {
-            "m": (self.beta_1, self.too_small(self.epsilon, squares=False)),
-            "v": (self.beta_2, self.too_small(self.epsilon, squares=True)),
+            "m": (self.beta_1, self.too_small(self.beta_1, 1e-12 * self.epsilon)),
+            "v": (self.beta_2, self.too_small(self.beta_2, (1e-7 * self.epsilon) ** 2)),
         }
 
     def state(self) -> dict[str, float]:

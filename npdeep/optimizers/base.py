@@ -41,6 +41,8 @@ class Optimizer(Described, base=True):
     slot_label: ClassVar[str] = ""
     """What TensorFlow 1 calls the slot of a variable: "hidden1/kernel/Momentum"."""
     second_scratch: ClassVar[bool] = False
+    driven_by: ClassVar[dict[str, str]] = {}
+    """Slots that are at rest where another slot is 0; the others are where the gradient is."""
     may_be_scheduled: ClassVar[tuple[str, ...]] = ("_learning_rate",)
     """Hyper-parameters that may be schedules."""
     eta: float
@@ -93,6 +95,12 @@ class Optimizer(Described, base=True):
             raise ValueError(
                 f"this {type(self).__name__} already serves a Trainer, and its memory belongs to the steps made there; "
                 "make a new one"
+            )
+        epsilon, tiny = getattr(self, "epsilon", 0.0), float(np.finfo(arena.grads.dtype).tiny)
+        if 0 < epsilon < tiny and not all(self.initial_slot(name) for name in self.slot_names):
+            raise ValueError(
+                f"{type(self).__name__}: epsilon={epsilon:g} is as good as 0 in {arena.grads.dtype}, so that a gradient of 0 "
+                f"would give 0/0; take at least {1.1 * tiny:.1e}"
             )
         self.arena = arena
         self.slots = {name: np.full_like(arena.grads, self.initial_slot(name)) for name in self.slot_names}
@@ -153,23 +161,30 @@ class Optimizer(Described, base=True):
         return max(1, min([LONGEST, *(int(k) for k in steps)]))
 
     def flush(self) -> None:
-        """Set to 0 what has become too small to matter, before processors slow down on it."""
-        scratch_count = 2 if self.second_scratch else 1
+        """Set to 0 what is at rest and has become too small to matter, before processors slow down on it."""
+        scratch = -2 if self.second_scratch else -1
         for name, (_, tau) in self.decaying_slots().items():
-            i = 2 + self.slot_names.index(name)
             for piece in self.pieces:
-                flush_tiny(piece[i], piece[-scratch_count], tau)
+                flush_tiny(piece[self.place(name)], piece[self.place(self.driven_by.get(name, "g"))], piece[scratch], tau)
 
-    def too_small(self, epsilon: float, squares: bool) -> float:
-        """The size below which an element of a slot no longer matters.
+    def place(self, name: str) -> int:
+        """Where in a piece the gradient "g" or a slot is."""
+        return 1 if name == "g" else 2 + self.slot_names.index(name)
 
-        First moments are divided by at least ε, so that 1e-12·ε moves no weight by more than 1e-12 learning rates; sums of
-        squares stand beside ε² and matter only above (1e-7·ε)². But nothing below a million times the smallest normal number
-        is kept, whatever ε is: that much room is needed to shrink between two flushes.
+    def too_small(self, factor: float, harmless: float, alone: bool = False) -> float:
+        """The size below which an element of a slot at rest is set to 0.
+
+        harmless: below it, compared with ε, it moves no weight that anybody could tell. But ε may be as small as it likes, and
+        a slot that shrinks by `factor` a step needs room to do so between two flushes, above the smallest normal number: there
+        ends what is kept. What then still matters stands beside a first moment that is not 0, and is left alone for that; a
+        slot that stands alone gets no such room but is looked at every step.
         """
-        dtype = next(iter(self.slots.values())).dtype
-        floor = 1e6 * float(np.finfo(dtype).tiny)
-        return max(floor, min(1e-20, (1e-7 * epsilon) ** 2 if squares else 1e-12 * epsilon))
+        tiny = float(np.finfo(next(iter(self.slots.values())).dtype).tiny)
+        harmless = min(1e-20, harmless)
+        room = min(1e6, 1.1 * factor**-LONGEST) if factor > 0 else 1.0
+        if alone and harmless < room * tiny:
+            room = 1.1 / factor if factor > 0 else 1.0
+        return max(room * tiny, harmless)
 
     # ── copies and files ──────────────────────────────────────────────────────────────────────────────────────────────
     def state(self) -> dict[str, float]:

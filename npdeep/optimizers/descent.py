@@ -73,7 +73,7 @@ class Momentum(Optimizer):
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """The velocity shrinks by β."""
         beta = SCHEDULED_MOMENTUM if isinstance(self.momentum, schedules.Schedule) else self.momentum
-        return {"m": (beta, self.too_small(epsilon=1e-8, squares=False))}
+        return {"m": (beta, self.too_small(beta, harmless=1e-20))}
 
 
 class Nesterov(Momentum):

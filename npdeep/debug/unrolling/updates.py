@@ -169,7 +169,9 @@ def write_optimizer(script: Script, optimizer: Optimizer, trainable: list[Parame
         script.step += ["# what has become too small to matter goes to 0, before denormal numbers slow everything down"]
         script.step.append(f"if optimizer.iteration % {literal(optimizer.flush_every)} == 0:")
         script.step.append(f"    for {', '.join(names)} in optimizer.pieces:")
-        script.step += [f"        {script.call(momentum.flush_tiny, name, 't', tau)}" for name, (_, tau) in slots.items()]
+        for name, (_, tau) in slots.items():
+            drive = optimizer.driven_by.get(name, "g")
+            script.step.append(f"        {script.call(momentum.flush_tiny, name, drive, 't', tau)}")
 
 
 # ── schedules ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -58,16 +58,17 @@ def nesterov(w: Array, g: Array, m: Array, t: Array, learning_rate: float, momen
     w += t
 
 
-def flush_tiny(m: Array, t: Array, smallest: float) -> None:
-    """m ← 0 wherever |m| ≤ smallest.
+def flush_tiny(m: Array, drive: Array, t: Array, smallest: float) -> None:
+    """m ← 0 wherever |m| ≤ smallest and what drives it (the gradient, say) is 0.
 
     A weight whose gradient has stayed 0 has a velocity that shrinks by β a step and soon is a denormal number, below
     1.2e-38 in float32, with which many processors compute far more slowly. Called every few hundred steps, this
     keeps that from happening; what it removes is too small to move any weight.
 
-    >>> m = np.array([1e-25, -2.0]); flush_tiny(m, np.empty(2), smallest=1e-20); m
-    array([ 0., -2.])
+    >>> m = np.array([1e-25, 1e-25, -2.0]); flush_tiny(m, np.array([0.0, 1e-24, 0.0]), np.empty(3), smallest=1e-20); m
+    array([ 0.e+00,  1.e-25, -2.e+00])
     """
     np.abs(m, out=t)
     np.greater(t, smallest, out=t)            # 1 or 0
+    np.logical_or(t, drive, out=t)
     m *= t
