@@ -322,7 +322,7 @@ class Right(Callback):
         (print, r"nd\.callbacks\.LambdaCallback\(on_epoch_end=function\)"),
         (Right(), r"put it in brackets: callbacks=\[\.\.\.\]"),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: str(value).partition(" at 0x")[0][:40],
 )
 def test_callbacks_of_another_form_are_recognized_before_the_first_step(callbacks, message):
     trainer = plain_trainer()
