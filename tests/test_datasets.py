@@ -225,7 +225,7 @@ def test_missing_files_are_downloaded_once_into_the_cache_with_progress(tiny, se
 
 
 def test_progress_is_shown_in_plain_percentages_where_tqdm_is_missing(server, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(module, "MIRRORS", (f"{server}good/",))
     nd.datasets.mnist()
     err = capsys.readouterr().err

@@ -3,6 +3,8 @@
 import copy
 import pickle
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -394,3 +396,24 @@ def test_a_layer_of_the_users_has_whatever_attributes_it_gives_itself():
 def test_arguments_that_do_not_fit(call, message):
     with pytest.raises(TypeError, match=message):
         call(trainer())
+
+
+# ── what all this costs ───────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_training_step_calls_nothing_of_it():
+    t = trainer()
+    t.step(X, Y)
+    called = set()
+
+    def note(frame, event, argument):
+        if event == "call":
+            called.add((frame.f_code.co_filename.rpartition("npdeep")[2], frame.f_code.co_name))
+
+    sys.setprofile(note)
+    try:
+        t.step(X, Y)
+    finally:
+        sys.setprofile(None)
+    files = {Path(file).name for file, _ in called}
+    assert "dense.py" in files
+    assert not {"hinting.py", "hints.py", "conversions.py"} & files
+    assert not {"__get__", "__set__", "__getattr__", "__setattr__", "replace_parameter"} & {name for _, name in called}

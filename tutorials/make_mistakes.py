@@ -66,7 +66,7 @@ class Mistake:
 CHAPTERS = {
     "The data": [
         Mistake("Images not flattened", "model.predict(x.reshape(-1, 28, 28))", "model.predict(x.reshape(len(x), -1))"),
-        Mistake("Examples in columns", "model.predict(x.T)", "model.predict(x.T.T)"),
+        Mistake("Examples in columns", "columns = x.T\nmodel.predict(columns)", "columns = x.T\nmodel.predict(columns.T)"),
         Mistake("One example without its axis", "trainer.step(x[0], y[:1])", "trainer.step(x[0][None, :], y[:1])"),
         Mistake("Another width than the model's", "model.predict(x[:, :100])", "model.predict(x)"),
         Mistake(
@@ -90,8 +90,16 @@ CHAPTERS = {
             'animals = np.array(["cat", "dog"])[y % 2]\ntrainer.fit(x, animals)',
             'animals = np.array(["cat", "dog"])[y % 2]\ntrainer.fit(x, np.unique(animals, return_inverse=True)[1])',
         ),
-        Mistake("Labels that begin at 1", "trainer.fit(x, y + 1)", "trainer.fit(x, (y + 1) - 1)"),
-        Mistake("Labels as a column", "trainer.fit(x, y[:, None])", "trainer.fit(x, y[:, None][:, 0])"),
+        Mistake(
+            "Labels that begin at 1",
+            "labels = y + 1\ntrainer.fit(x, labels)",
+            "labels = y + 1\ntrainer.fit(x, labels - 1)",
+        ),
+        Mistake(
+            "Labels as a column",
+            "column = y[:, None]\ntrainer.fit(x, column)",
+            "column = y[:, None]\ntrainer.fit(x, column[:, 0])",
+        ),
         Mistake("Fewer labels than examples", "trainer.fit(x, y[:99])", "trainer.fit(x[:99], y[:99])"),
         Mistake(
             "-1 and 1 for two classes",

@@ -92,7 +92,7 @@ def take(sent: "queue.SimpleQueue[Any]", deadline: float) -> Any:
 def bar(total: int, title: str) -> Any:
     """tqdm's bar where it is installed, else plain percentages."""
     try:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm  # not tqdm.auto, which warns in notebooks without ipywidgets
     except ImportError:
         return Percentages(total, title)
     return tqdm(total=total or None, desc=title, unit="B", unit_scale=True)
