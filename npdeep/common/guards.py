@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+"""What NumPy does where nobody has said otherwise."""
+
 
 class Interrupts:
     """Ctrl-C while `fit` runs is noted, and takes effect at the next call of `check`, where nothing is half done.
@@ -112,5 +115,8 @@ def quiet() -> np.errstate:
     ...     np.float32(1e38) * np.float32(10)
     np.float32(inf)
     """
-    kinds: dict[str, Any] = {kind: "ignore" for kind, mode in np.geterr().items() if mode == "warn"}
+    modes = np.geterr()
+    if modes == USUAL:                        # every step comes here
+        return np.errstate(divide="ignore", over="ignore", invalid="ignore")
+    kinds: dict[str, Any] = {kind: "ignore" for kind, mode in modes.items() if mode == "warn"}
     return np.errstate(**kinds)
