@@ -223,6 +223,22 @@ def test_fit_refuses_single_rows_before_anything_changes_and_its_cures_work(way,
     assert np.isfinite(trainer.fit(data, targets, verbose=False, **given)["loss"][0])
 
 
+def test_it_refuses_them_for_layers_within_layers_too_and_there_the_cures_work_as_well(rng):
+    x, y = rng.normal(size=(9, UNITS)), rng.integers(0, 2, 9)
+
+    def trainer(normalization):
+        inner = nd.Residual([normalization, Dense(UNITS)], name="block")
+        return Trainer(Sequential([inner, Dense(2)], input_size=UNITS, seed=0), "softmax_cross_entropy")
+
+    given = {"batch_size": 1, "verbose": False}
+    refused = trainer(BatchNormalization(name="bn"))
+    with pytest.raises(ValueError, match=r"fit: batch_size=1, but 'block/bn' .* freeze it, model.freeze\('block/bn'\)"):
+        refused.fit(x, y, **given)
+    refused.model.freeze("block/bn")
+    refused.fit(x, y, **given)
+    trainer(nd.LayerNormalization()).fit(x, y, **given)
+
+
 def test_single_rows_later_in_an_epoch_are_trained_on(rng):
     x, y = rng.normal(size=(9, UNITS)), rng.integers(0, 2, 9)
     for data, given in (((x, y), {"batch_size": 4}), (([(x[:4], y[:4]), (x[4:5], y[4:5]), (x[5:], y[5:])],), {})):

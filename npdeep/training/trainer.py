@@ -673,11 +673,11 @@ def check_rows(model: Sequential, rows: int, came: str) -> None:
     >>> check_rows(nd.Sequential([nd.BatchNormalization(name="bn")], input_size=1), 1, "batch_size=1")
     Traceback (most recent call last):
     ValueError: fit: batch_size=1, but 'bn' normalizes by the mean and variance of the batch, which take 2 rows or more; give \
-larger batches (batch_size=32), or freeze it: model.freeze('bn')
+larger batches (batch_size=32), freeze it, model.freeze('bn'), or use nd.LayerNormalization()
     """
     for layer in model.everything() if rows == 1 else ():
         if isinstance(layer, BatchNormalization) and not layer.use_moving_statistics:
             raise ValueError(
                 f"fit: {came}, but {layer.name!r} normalizes by the mean and variance of the batch, which take 2 rows or more; "
-                f"give larger batches (batch_size=32), or freeze it: model.freeze({layer.name!r})"
+                f"give larger batches (batch_size=32), freeze it, model.freeze({layer.name!r}), or use nd.LayerNormalization()"
             )
