@@ -38,8 +38,8 @@ class BatchNormalization(Layer):
     be 0, and a variance of 0 would enter moving_variance. So in training too a single row is normalized by the moving
     statistics, x̂ = (x − moving mean)/√(moving variance + ε), which depend on no x of this batch, so that dx is simply
     γ/√(moving variance + ε)·dy; and they are left alone. A last batch of one row is thus trained on as the network will be
-    used. Where all batches have one row there is nothing to normalize by: `fit` refuses that, and in `step` and `walk` the statistics
-    stay at their start, which passes x on as it is.
+    used. Where all batches have one row there is nothing to normalize by: `fit` refuses that, and in `step` and `walk` the
+    statistics stay at their start, which passes x on as it is.
 
     Args:
         momentum: 0.9. After k batches 0.9^k of the start (mean 0, variance 1) is left. PyTorch's momentum is 1 − ours.
