@@ -74,14 +74,18 @@ def finite(z: Array, out: Array) -> Array:
 def gated(z: Array, s: Array, out: Array, closed: float) -> Array:
     """out = z·s for a gate s that is shut (0) at −∞ if closed < 0, at +∞ if closed > 0: there 0, where ∞·0 would be NaN.
 
+    out must be neither z nor s.
+
     >>> gated(np.array([-np.inf, np.inf]), np.array([0.0, 1.0]), np.empty(2), closed=-1)
     array([-0., inf])
     """
     largest = np.finfo(z.dtype).max
     if closed < 0:
-        np.maximum(z, -largest, out=out)
+        out.fill(-largest)                    # two arrays are compared faster than an array and a number
+        np.maximum(z, out, out=out)
     else:
-        np.minimum(z, largest, out=out)
+        out.fill(largest)
+        np.minimum(z, out, out=out)
     out *= s
     return out
 
@@ -132,7 +136,7 @@ def log_cosh(e: Array, out: Array, d: Array) -> Array:
     """out = log cosh e, with the digits near 0 (e²/2) that |e| + log(1 + e^{−2|e|}) − log 2 throws away. e is overwritten.
 
     With c = min(|e|, 1) and d = |e| − c:  cosh(c + d) e^{−d} = cosh c + ½ e^{−c}(e^{−2d} − 1), where the second term is 0
-    unless c = 1; and cosh c − 1 = 2 sinh²(c/2). So log cosh e = d + log(1 + 2 sinh²(c/2) + (e^{−2d} − 1)/(2e)).
+    unless c = 1. With h = tanh(c/2), cosh c − 1 = 2h²/(1 − h²). So log cosh e = d + log(1 + 2h²/(1 − h²) + (e^{−2d} − 1)/(2e)).
     (The e of the powers is Euler's number.) d: scratch.
 
     >>> log_cosh(np.array([1e-9, -1e4]), np.empty(2), np.empty(2))
@@ -142,8 +146,10 @@ def log_cosh(e: Array, out: Array, d: Array) -> Array:
     np.minimum(d, 1, out=out)                 # c
     d -= out
     out *= 0.5
-    np.sinh(out, out=out)
-    out *= out
+    np.tanh(out, out=out)
+    out *= out                                # h²
+    np.subtract(1, out, out=e)
+    out /= e
     out *= 2                                  # cosh c − 1
     np.multiply(d, -2, out=e)
     np.exp(e, out=e)
@@ -166,7 +172,7 @@ def weighted_differences(z: Array, top: Array, q: Array, t: Array, out: Array) -
     array([[-5.e+307]])
     """
     np.vecdot(q, t, out=out[:, 0])
-    if not math.isfinite(np.add.reduce(out, axis=None)):
+    if not math.isfinite(np.vdot(out, out)):  # what is not finite, or near it, shows in the sum of squares
         np.multiply(z, 0.5, out=t)
         t -= 0.5 * top
         np.vecdot(q, t, out=out[:, 0])
@@ -175,15 +181,16 @@ def weighted_differences(z: Array, top: Array, q: Array, t: Array, out: Array) -
 
 
 def rates(z: Array, y: Array, epsilon: float, out: Array, t: Array) -> Array:
-    """out = z + ε, but 1 where both it and the count y are 0: there y log(z + ε) and y/(z + ε) shall be 0, not NaN. t: scratch.
+    """out = z + ε, but for ε = 0 it is 1 where z and the count y are 0: there y log z and y/z shall be 0, not NaN. t: scratch.
 
     >>> rates(np.array([0.0, 0.0, 2.0]), np.array([0.0, 3.0, 0.0]), 0.0, np.empty(3), np.empty(3))
     array([1., 0., 2.])
     """
     np.add(z, epsilon, out=out)
-    np.logical_or(out, y, out=t)
-    np.subtract(1, t, out=t)
-    out += t
+    if z.dtype.type(epsilon) == 0:
+        np.logical_or(out, y, out=t)
+        np.subtract(1, t, out=t)
+        out += t
     return out
 
 

@@ -316,7 +316,7 @@ class Trainer(Hinted):
             batch_size: rows a step; the last batch of an epoch may be shorter. Batches of one row are refused in front of batch
                 normalization that learns; a last one of an epoch is normalized by the moving statistics.
             validation_data: (x, y), evaluated after every epoch.
-            sample_weight: one number ≥ 0 a row.
+            sample_weight: one number ≥ 0 per row; what the weighted sum is divided by is the loss's choice (`weighting`).
             shuffle: False keeps the order of the data. Otherwise that of epoch e is drawn from (seed, e).
             seed: by default the trainer's.
             augment: an object of nd.augmentation, or any function of (x, rng) that returns a changed batch.

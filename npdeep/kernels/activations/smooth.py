@@ -107,10 +107,9 @@ def gelu_forward(z: Array, a: Array, q: Array, t: Array) -> Array:
     """
     normal_tail(z, q, a, t)                   # Q
     np.abs(z, out=t)
-    gated(t, q, t, closed=1)                  # |z| Q
-    above_zero(z, out=a)
-    a -= t
-    return a
+    gated(t, q, a, closed=1)                  # |z| Q
+    above_zero(z, out=t)
+    return np.subtract(t, a, out=a)
 
 
 def gelu_backward(z: Array, a: Array, q: Array, t: Array, da: Array, dz: Array) -> Array:
@@ -122,9 +121,10 @@ def gelu_backward(z: Array, a: Array, q: Array, t: Array, da: Array, dz: Array) 
     dz *= -0.5
     np.exp(dz, out=dz)
     dz *= 1 / math.sqrt(2 * math.pi)          # φ(z)
-    np.abs(z, out=t)
-    gated(t, dz, t, closed=1)                 # |z| φ(z)
-    np.subtract(t, q, out=dz)
+    finite(z, out=t)
+    np.abs(t, out=t)
+    dz *= t                                   # |z| φ(z)
+    dz -= q
     dz += 0.5
     np.sign(z, out=t)
     dz *= t
