@@ -165,3 +165,29 @@ def test_unfit_conditions():
     with pytest.raises(TypeError, match="trainer must be a Trainer"):
         nd.debug.break_when(trainer.model, "nan")
     assert trainer.on_event is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [(nd.Dense, (10,)), (nd.Residual, ([],)), (nd.optimizers.Adam, (1e-3,)), (nd.losses.Huber, ())],
+)
+def test_few_steps_lead_into_a_constructor(kind, arguments):
+    """What `s` in pdb stops at before __init__: calls and lines of Python."""
+    stops = []
+
+    def stop(frame, event, arg):
+        if frame.f_code is kind.__init__.__code__:
+            stops.append("arrived")
+        elif "arrived" not in stops:
+            stops.append((frame.f_code.co_name, event))
+        return stop
+
+    before = sys.gettrace()
+    sys.settrace(stop)
+    try:
+        kind(*arguments)
+    except ValueError:
+        pass                                  # an empty block is refused, by its __init__
+    finally:
+        sys.settrace(before)
+    assert stops.index("arrived") <= 10

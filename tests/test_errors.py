@@ -321,7 +321,7 @@ def test_a_class_in_place_of_an_object(kind):
 
 
 PARTS = {
-    "a layer twice": (twice, ValueError, r"layers\[1\] \(Dense\) stands in the list twice; each place needs a layer"),
+    "a layer twice": (twice, ValueError, r"layers\[1\] \(Dense\) is in the list twice; each place needs a layer"),
     "duplicate names": (lambda: net(nd.Dense(2, name="outputs")), ValueError, "two layers have the name 'outputs'"),
     "no layers": (lambda: nd.Sequential([], 3), ValueError, "the list of layers is empty"),
     "one layer": (lambda: nd.Sequential(nd.Dense(2), 3), TypeError, r"put the layer in brackets: Sequential\(\["),

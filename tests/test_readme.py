@@ -23,7 +23,7 @@ def test_two_lines_do_all_their_own_set_up():
     lines = [line for line in README.splitlines() if line.startswith("python -m pip install")]
     assert lines == [
         "python -m pip install -e '.[progress]' && npdeep lesson",
-        "python -m pip install -e '.[test]' && python -m pytest",
+        "python -m pip install -e '.[test]' && python -m pytest -n auto",
     ]
     assert README.index(lines[0]) < 1500
 

@@ -36,13 +36,27 @@ class Hinting(type):
         return [name for name in type.__dir__(cls) if not isinstance(inspect.getattr_static(cls, name, None), Instead)]
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Make an object; explain what does not fit."""
-        signature = cls.__signature__
+        """Make an object; where that fails because of the arguments, explain what does not fit."""
         try:
-            signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(explain(cls.__name__, signature, args, kwargs, str(error))) from None
-        return super().__call__(*args, **kwargs)
+            return super().__call__(*args, **kwargs)
+        except TypeError:
+            refuse_unfit(cls.__name__, cls.__signature__, args, kwargs)
+            raise                             # the arguments fit: it is an error of another kind
+
+
+def refuse_unfit(
+    name: str,
+    signature: inspect.Signature,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    shown: inspect.Signature | None = None,
+) -> None:
+    """Raise TypeError, with what to write instead, where the arguments do not fit the signature (shown: that without self)."""
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        given = args if shown is None else args[1:]
+        raise TypeError(explain(name, shown or signature, given, kwargs, str(error))) from None
 
 
 def explain(name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any], error: str) -> str:
@@ -91,16 +105,16 @@ def explained(function: F) -> F:
     TypeError: fit: takes 2 by position (x, y), got 3; write the others by name: epochs=10
     """
     signature = inspect.signature(function)
-    method = next(iter(signature.parameters), "") in ("self", "cls")
-    shown = signature.replace(parameters=list(signature.parameters.values())[method:])
+    first, *rest = signature.parameters.values()
+    shown = signature.replace(parameters=rest) if first.name in ("self", "cls") else None
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(explain(function.__name__, shown, args[method:], kwargs, str(error))) from None
-        return function(*args, **kwargs)
+            return function(*args, **kwargs)
+        except TypeError:
+            refuse_unfit(function.__name__, signature, args, kwargs, shown)
+            raise
 
     return call  # type: ignore[return-value]
 
