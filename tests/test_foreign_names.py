@@ -52,10 +52,10 @@ RIGHT = {
         "squared_hinge": "SquaredHinge",
     },
     "optimizer": {
-        "sgd": "SGD GradientDescentOptimizer gd",
+        "sgd": "SGD GradientDescentOptimizer gd sdg",
         "momentum": "MomentumOptimizer sgdm",
         "nesterov": "nag",
-        "adam": "Adam AdamOptimizer adm",
+        "adam": "Adam AdamOptimizer adm adma",
         "adamw": "AdamW",
         "rmsprop": "RMSProp RMSPropOptimizer rms_prop",
         "adagrad": "Adagrad AdagradOptimizer",
@@ -105,7 +105,8 @@ ABSENT = {
     "cosine_similarity cosine_proximity GaussianNLLLoss quantile pinball dice iou mean_squared_logarithmic_error msle mape "
     "mean_absolute_percentage_error CategoricalHinge categorical_hinge MultiMarginLoss wasserstein contrastive "
     "HingeEmbeddingLoss MarginRankingLoss SoftMarginLoss xyz",
-    "optimizer": "RAdam Rprop LAMB LARS Lion Ftrl AdaBelief Adafactor Adan Yogi LBFGS ASGD SparseAdam Muon SGDW NAdamW amsgrad",
+    "optimizer": "RAdam Rprop LAMB LARS Lion Ftrl AdaBelief Adafactor Adan Yogi LBFGS ASGD SparseAdam Muon SGDW "
+    "NAdamW amsgrad AdamP SGDP QHAdam",
     "activation": "crelu snake sine elish phish step heaviside swiglu geglu reglu squared_relu arctan softmax2d gumbel_softmax",
     "initializer": "dirac sparse delta_orthogonal",
     "metric": "rmse r2 r2_score log_loss cosine_similarity perplexity error_rate MeanIoU kappa",

@@ -625,8 +625,8 @@ def test_own_layers_are_kept_too():
 @pytest.mark.parametrize(
     ("new", "keep", "error", "message"),
     [
-        ([], "hiden1", ValueError, "unknown layer 'hiden1'; did you mean 'hidden1'"),
-        ([], None, TypeError, "layer must be one of the names hidden1, hidden2, outputs, got None"),
+        ([], "hiden1", ValueError, "unknown keep 'hiden1'; did you mean 'hidden1'"),
+        ([], None, TypeError, "keep must be one of the names hidden1, hidden2, outputs, got None"),
         ([Dense(2, name="hidden1")], "hidden2", ValueError, "two layers have the name 'hidden1'"),
         ([nd.GLU()], "hidden1", ValueError, "input width must be divisible by 2, got 3"),
         (["relu"], "hidden1", TypeError, r'for an activation write nd.Activation\("relu"\)'),

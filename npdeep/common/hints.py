@@ -174,7 +174,8 @@ MOMENTS = {
     "on_batch_end on_train_batch_end on_iteration_end on_optimizer_step": "it is called on_step_end(self, trainer)",
     "on_batch_begin on_train_batch_begin on_train_batch_start": "there is on_step_end(self, trainer), after each update",
     "on_epoch_start on_train_epoch_start": "it is called on_epoch_begin(self, trainer)",
-    "on_train_epoch_end on_validation_end on_validation_epoch_end on_test_end": "there is on_epoch_end(self, trainer, record)",
+    "on_train_epoch_end on_validation_end on_validation_epoch_end on_test_end": "there is on_epoch_end(self, trainer, "
+    "record)",
 }
 """What other libraries call the moments of a callback."""
 
@@ -200,7 +201,8 @@ LOSSES = {
     "gaussian_nll binary_focal_crossentropy categorical_focal_crossentropy dice jaccard iou quantile pinball msle "
     "mape tversky "
     "mean_squared_logarithmic_error mean_absolute_percentage_error wasserstein contrastive hinge_embedding soft_margin "
-    "modified_huber epsilon_insensitive squared_epsilon_insensitive perceptron multi_label_margin gamma tweedie circle",
+    "modified_huber epsilon_insensitive squared_epsilon_insensitive perceptron multi_label_margin gamma tweedie "
+    "circle info_nce nt_xent mean_bias squared_log sigmoid_focal mean_squared_log",
 }
 """Our losses, and what others call them. Names are compared without case, _ and the word "loss"."""
 
@@ -212,7 +214,8 @@ OPTIMIZERS = {
     "use nd.optimizers.Adam(amsgrad=True)": "amsgrad",
     NO_OPTIMIZER: "rprop radam lamb lars lion ftrl adabelief adafactor adan yogi lbfgs l_bfgs asgd sparse_adam muon "
     "shampoo sophia "
-    "sgdw nadamw ranger novograd adabound adagrad_da proximal_adagrad proximal_gradient_descent loss_scale adahessian "
+    "adamp adamod qhadam sgdp madgrad adai prodigy soap sign_sgd signum sgdw nadamw ranger novograd adabound "
+    "adagrad_da proximal_adagrad proximal_gradient_descent loss_scale adahessian "
     "conjugate",
 }
 ACTIVATIONS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.common import checks, seeds
+from npdeep.common import checks, scaling, seeds
 from npdeep.common.guards import quiet
 from npdeep.common.hinting import Hinted, settle
 from npdeep.common.hints import MODEL, by_name
@@ -152,14 +152,14 @@ class Sequential(Hinted):
         outputs = np.empty((len(x), self.output_size), self.dtype)
         with quiet():                         # weights of a run that has diverged
             for start in range(0, len(x), batch_size):
-                rows = checks.cast_scaled("predict", x[start : start + batch_size], factor, self.dtype)
+                rows = scaling.cast_scaled("predict", x[start : start + batch_size], factor, self.dtype)
                 outputs[start : start + len(rows)] = self.run(rows)
         return outputs
 
     def scale_for(self, owner: str, x: Array, scale: float | None) -> Any:
         """What these rows are multiplied by: the given scale, else that of the last fit; None where they stay as they are."""
-        factor = checks.scale(owner, self.scale if scale is None else scale, self.dtype)
-        checks.fitting_scale(owner, x, factor)
+        factor = scaling.scale(owner, self.scale if scale is None else scale, self.dtype)
+        scaling.fitting_scale(owner, x, factor)
         return factor
 
     def check_examples(self, owner: str, name: str, x: Any) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.common import checks
+from npdeep.common import checks, scaling
 from npdeep.datasets.batches import epoch_order, gather, pieces
 from npdeep.kernels.arrays import Array
 
@@ -174,7 +174,7 @@ class ArrayFeed:
         if name != "x" or self.scale is None:
             return rows
         if rows.dtype.kind == "f":
-            return checks.scaled("fit", rows, self.scale)
+            return scaling.scaled("fit", rows, self.scale)
         scaled = self.buffer("scaled", source, self.scale.dtype)[: len(rows)]
         return np.multiply(rows, self.scale, out=scaled, dtype=scaled.dtype, casting="unsafe")
 

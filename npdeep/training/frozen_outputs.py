@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.common import checks
+from npdeep.common import checks, scaling
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization, Layer
 from npdeep.layers.chain import Chain
@@ -76,7 +76,7 @@ def frozen_outputs(model: Sequential, x: Any, depth: int, scale: Any = None) -> 
     outputs = np.empty((len(x), model.layers[depth - 1].output_size), model.dtype)
     lower = Chain(model.layers[:depth])
     for start in range(0, len(x), ROWS):
-        rows = checks.cast_scaled("fit", x[start : start + ROWS], scale, model.dtype)
+        rows = scaling.cast_scaled("fit", x[start : start + ROWS], scale, model.dtype)
         model.prepare(len(rows), training=False)
         outputs[start : start + len(rows)] = lower.forward(rows)
     checks.finite("fit: cache_frozen", "output of the frozen layers", outputs)

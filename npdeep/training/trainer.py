@@ -14,7 +14,7 @@ from npdeep import optimizers as optimizers_
 from npdeep.augmentation import Augmentation
 from npdeep.callbacks import Callback, progress
 from npdeep.callbacks.moments import check_callbacks
-from npdeep.common import checks, seeds
+from npdeep.common import checks, scaling, seeds
 from npdeep.common.events import StepEvent
 from npdeep.common.guards import Interrupts, Turn, quiet
 from npdeep.common.hinting import Hinted, explained, settle
@@ -350,7 +350,7 @@ class Trainer(Hinted):
             raise ValueError("fit: cache_frozen computes the frozen layers once: augmented images would never reach them")
         depth = frozen_depth(self.model) if cached else 0
         before = self.model.scale
-        factor = checks.scale("fit", before if scale is None else scale, self.model.dtype)
+        factor = scaling.scale("fit", before if scale is None else scale, self.model.dtype)
         self.model.scale = None if factor is None else float(factor)
         try:
             validation_data = self._check_validation(validation_data, factor)
@@ -403,9 +403,9 @@ class Trainer(Hinted):
         complete = len(looked_at) == len(x)
         self._check_metrics("fit", checked, complete)
         self._try_metrics(checked, complete)
-        checks.fitting_scale("fit", x, scale, complete=True)
+        scaling.fitting_scale("fit", x, scale, complete=True)
         if scale is not None:                 # x is not cast as a whole; what its first row shows is found here
-            self._check_batch("fit", checks.scaled("fit", x[:1], scale), targets[:1], None)
+            self._check_batch("fit", scaling.scaled("fit", x[:1], scale), targets[:1], None)
         if depth > 0 or scale is not None:
             targets, check = checked, as_they_are
         if depth > 0:                         # this looks through all of x
@@ -444,12 +444,12 @@ class Trainer(Hinted):
         owner = "fit: validation_data"
         x = checks.examples(owner, "x", data[0], self.model.input_size)
         checks.finite(owner, "x", x)
-        checks.fitting_scale(owner, x, scale)
+        scaling.fitting_scale(owner, x, scale)
         if scale is None:
             x = checks.cast(owner, "x", x, self.model.dtype)
         else:                                 # x stays as it is; what its rows show when they are scaled is found here
             for index in pieces(len(x), 1000, None):
-                checks.cast_scaled(owner, x[index], scale, self.model.dtype)
+                scaling.cast_scaled(owner, x[index], scale, self.model.dtype)
         y = self._check_targets(owner, data[1], len(x))
         self._check_metrics(owner, y)
         self._try_metrics(y)
@@ -484,7 +484,7 @@ class Trainer(Hinted):
         batch_size = checks.whole("evaluate", "batch_size", batch_size)
         with self.turn.lock, quiet():
             for index in pieces(len(x), batch_size, None):
-                outputs = self.model.run(checks.cast_scaled("evaluate", x[index], factor, self.model.dtype))
+                outputs = self.model.run(scaling.cast_scaled("evaluate", x[index], factor, self.model.dtype))
                 w = None if weight is None else weight[index]
                 totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index], self.loss.share())
             result = Results(totals.means())
