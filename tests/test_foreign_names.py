@@ -104,12 +104,15 @@ ABSENT = {
     "loss": "nll_loss rmse NLLLoss focal FocalLoss BinaryFocalCrossentropy CTCLoss TripletMarginLoss CosineEmbeddingLoss "
     "cosine_similarity cosine_proximity GaussianNLLLoss quantile pinball dice iou mean_squared_logarithmic_error msle mape "
     "mean_absolute_percentage_error CategoricalHinge categorical_hinge MultiMarginLoss wasserstein contrastive "
-    "HingeEmbeddingLoss MarginRankingLoss SoftMarginLoss xyz",
+    "HingeEmbeddingLoss MarginRankingLoss SoftMarginLoss xyz "
+    "mean_reciprocal_rank binary_dice softmax_margin poisson_process square_root hinge_rank",
     "optimizer": "RAdam Rprop LAMB LARS Lion Ftrl AdaBelief Adafactor Adan Yogi LBFGS ASGD SparseAdam Muon SGDW "
-    "NAdamW amsgrad AdamP SGDP QHAdam",
-    "activation": "crelu snake sine elish phish step heaviside swiglu geglu reglu squared_relu arctan softmax2d gumbel_softmax",
-    "initializer": "dirac sparse delta_orthogonal",
-    "metric": "rmse r2 r2_score log_loss cosine_similarity perplexity error_rate MeanIoU kappa",
+    "NAdamW amsgrad AdamP SGDP QHAdam random newton momo",
+    "activation": "crelu snake sine elish phish step heaviside swiglu geglu reglu squared_relu arctan softmax2d gumbel_softmax "
+    "sinusoid hard_limit expo_linear relish tangent log_sum_exp",
+    "initializer": "dirac sparse delta_orthogonal random_walk uniform_sphere normalized",
+    "metric": "rmse r2 r2_score log_loss cosine_similarity perplexity "
+    "error_rate MeanIoU kappa precision_at_k recall_curve binary_entropy",
     "regularizer": "orthogonal dropout",
     "constraint": "RadialConstraint",
     "clipping": "adaptive agc",

@@ -169,7 +169,8 @@ def choice(owner: str, name: str, value: Any, known: Iterable[str], hints: Mappi
         raise ValueError(f"{owner}: unknown {name} {shortened(repr(value))}; {meant}")
     squeezed, key = {squeeze(ours): ours for ours in known}, squeeze(value)
     swapped = [ours for ours in squeezed if sorted(ours) == sorted(key)]    # "sdg"
-    close = swapped[:1] or difflib.get_close_matches(key, squeezed, 1, 0.5 if hints is None else 0.75)
+    likely = squeezed if hints is None else [ours for ours in squeezed if abs(len(ours) - len(key)) <= 2]
+    close = swapped[:1] or difflib.get_close_matches(key, likely, 1, 0.5 if hints is None else 0.8)
     near = [meant] if meant else [squeezed[one] for one in close]
     suggestion = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"{owner}: unknown {name} {shortened(repr(value))}{suggestion} Known: {listed(known)}")

@@ -187,7 +187,7 @@ LOSSES = {
     "softmax_cross_entropy_with_logits_v2 categorical_cross_entropy multinomial_logistic",
     "binary_cross_entropy": "binary_crossentropy bce bce_with_logits sigmoid_cross_entropy sigmoid_cross_entropy_with_logits "
     "binary_cross_entropy_with_logits log_loss logistic multi_label_soft_margin sigmoid_binary_cross_entropy",
-    "mean_squared_error": "mse l2 squared squared_error quadratic least_squares mean_square",
+    "mean_squared_error": "mse l2 squared mean_squared squared_error quadratic least_squares mean_square",
     "mean_absolute_error": "mae l1 absolute_error absolute mean_absolute",
     "huber": "smooth_l1",
     "kl_divergence": "kld kl_div kl kullback_leibler kullback_leibler_divergence",
