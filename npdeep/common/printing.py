@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from npdeep.common import words
+
 NARROWEST = 40
 """Text is not folded to fewer columns than this: it could not be read."""
 
@@ -62,6 +64,7 @@ def printable(text: str, encoding: str | None = None) -> str:
     >>> printable("dz = ∂L/∂z ≤ 2·η·x̂ᵢ", "ascii"), printable("10⁻³ → 2β·Wᵀdz/√σ²", "cp1252")
     ('dz = dL/dz <= 2*eta*x_hat_i', '10^-3 -> 2 beta·W^T dz/sqrt sigma²')
     """
+    text = words.visible(text, keep="\n\t")
     encoding = encoding or getattr(sys.stdout, "encoding", None) or "utf-8"
     if _holds(encoding, text):
         return text

@@ -185,6 +185,18 @@ def record(required: dict[str, Check], optional: dict[str, Check] | None = None,
     return check
 
 
+def scalar(where: str, value: Any) -> None:
+    """A number, a text, true, false or null."""
+    if type(value) not in SCALARS:
+        raise wrong(where, "a number or a text", value)
+
+
+def rows(where: str, value: Any) -> None:
+    """An array of anything, with an axis of rows."""
+    if not isinstance(value, np.ndarray) or value.ndim == 0:
+        raise wrong(where, "an array of rows", value)
+
+
 def array(*dimensions: int) -> Check:
     """An array with one of these numbers of axes (any, if none is given) that holds real numbers."""
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.common import checks
+from npdeep.common import checks, words
 from npdeep.common.whole_files import replacing
 from npdeep.kernels.arrays import Array
 
@@ -100,7 +100,7 @@ def visible(path: str | Path) -> str:
     >>> visible("folder/" * 100 + "a.npz")[:20], visible("\\x1b[31m.npz")
     ('…older/folder/folder', '\\\\x1b[31m.npz')
     """
-    shown = checks.visible(str(path))
+    shown = words.visible(str(path))
     return shown if len(shown) <= PATH else f"…{shown[1 - PATH :]}"
 
 
@@ -110,7 +110,7 @@ def fault(path: str | Path, what: str, kind: str = "checkpoint") -> ValueError:
     >>> fault("a.npz", "state.epoch must be an integer")
     ValueError('checkpoint a.npz: state.epoch must be an integer')
     """
-    shown = checks.shortened(checks.visible(what.removeprefix("checkpoint: ")), FAULT)
+    shown = checks.shortened(words.visible(what.removeprefix("checkpoint: ")), FAULT)
     return ValueError(f"{kind} {visible(path)}: {shown}")
 
 
@@ -157,7 +157,8 @@ def read_members(file: Any) -> dict[str, Array]:
                 raise ValueError(f"member {name!r} is packed in a way that NumPy does not use")
             if name == member.filename or name in arrays:
                 raise ValueError(f"member {member.filename!r} is {'no array' if name == member.filename else 'there twice'}")
-            arrays[name] = read_member(archive.read(member))    # to its end, so that its CRC is checked before it is parsed
+            with archive.open(member) as packed:    # to its end, so that its CRC is checked before it is parsed; and no further
+                arrays[name] = read_member(packed.read(member.file_size))
     return arrays
 
 
@@ -172,13 +173,13 @@ def read_member(whole: bytes) -> Array:
     file = io.BytesIO(whole)
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read_header(file)
-    size = len(whole) - file.tell()
-    if not dtype.hasobject and (dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize != size):
-        raise ValueError(f"an array of shape {shape} and dtype {dtype} does not have {size:,} bytes")
-    file.seek(0)
-    array: Array = np.lib.format.read_array(file, allow_pickle=False)
-    return array
+    shape, columns_first, dtype = read_header(file)
+    start = file.tell()
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+    if dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize != len(whole) - start:
+        raise ValueError(f"an array of shape {shape} and dtype {dtype} does not have {len(whole) - start:,} bytes")
+    return np.ndarray(shape, dtype, whole, start, order="F" if columns_first else "C").copy()
 
 
 def check_arrays(arrays: Mapping[str, Array]) -> None:

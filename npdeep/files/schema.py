@@ -26,6 +26,8 @@ from npdeep.files.fields import (
     measured,
     number,
     record,
+    rows,
+    scalar,
     text,
     tree,
     whole,
@@ -108,8 +110,8 @@ TRAINER = record({
     "seed": SEED,
 })
 UNFINISHED = record(
-    {"fingerprint": items(tree), "rows": whole(), "sums": items(measured)},
-    {"begun": flag, "shares": measured, "outputs": tree, "targets": tree},
+    {"fingerprint": items(scalar), "rows": whole(), "sums": items(measured)},
+    {"begun": flag, "shares": measured, "outputs": array(2), "targets": rows},
 )
 PROGRESS: dict[str, Check] = {
     "generators": GENERATORS,
@@ -175,6 +177,9 @@ def checked(content: dict[str, Any], arrays: Mapping[str, Array]) -> dict[str, A
         return joined
     WITH_TRAINER("", joined)
     parts = joined["trainer"]
+    names = [metric["name"] for metric in parts["metrics"]]
+    measures = record({}, {f"{kind}{name}": measured for name in names for kind in ("", "val_")}, others=tree)
+    items(measures)("history.records", joined["history"]["records"])
     objects = {name: parts[name] for name in ("optimizer", "clipping", "loss")}
     objects.update({f"metrics[{i}]": metric["object"] for i, metric in enumerate(parts["metrics"])})
     for name, stored in objects.items():      # they are small: their arguments are checked by making them

@@ -5,10 +5,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from npdeep import callbacks, losses, metrics, optimizers
-from npdeep.common import checks
+from npdeep.common import checks, words
 from npdeep.files import encoding, npz, schema
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
@@ -116,7 +114,7 @@ def save(trainer: Any, path: str | Path) -> Path:
         "state": state,
         "history": {
             "records": trainer.history.records,
-            "stopped_because": checks.visible(trainer.history.stopped_because, keep="\n"),
+            "stopped_because": words.visible(trainer.history.stopped_because, keep="\n"),
         },
         "callbacks": [
             {"callback": name, "state": encoding.split_arrays(kept, f"callbacks/{i}/{name.partition('(')[0]}", arrays)}
@@ -174,7 +172,11 @@ def check_state(trainer: Any, state: dict[str, Any], where: str) -> None:
     """Raise ValueError where a state out of a file cannot be one of this trainer."""
     model, optimizer = trainer.model, trainer.optimizer
     slots = slot_views(trainer)
-    check_same_shapes({**{p.name: p.value for p in model.parameters}, **slots}, {**state["variables"], **state["slots"]})
+    views, stored = {**{p.name: p.value for p in model.parameters}, **slots}, {**state["variables"], **state["slots"]}
+    check_same_shapes(views, stored)
+    for name, view in views.items():
+        if (stored[name].dtype.kind, stored[name].dtype.itemsize) != ("f", view.dtype.itemsize):
+            raise ValueError(f"{name} must hold {view.dtype} numbers, got dtype {stored[name].dtype}")
     schema.check_variables(model.parameters, state["variables"])
     squares = {optimizer.label(name) for name in optimizer.slot_names if name in SQUARES}
     for name, view in slots.items():
@@ -211,9 +213,9 @@ def check_unfinished(trainer: Any, state: dict[str, Any], where: str) -> None:
     if len(unfinished["sums"]) != wanted:
         raise ValueError(f"{where}.sums must be {wanted} numbers, for loss and metrics, got {len(unfinished['sums'])}")
     outputs, targets = (unfinished.get(name) for name in ("outputs", "targets"))
-    if outputs is not None and np.shape(outputs) != (rows, trainer.model.output_size):
-        raise ValueError(f"{where}.outputs must have the shape {(rows, trainer.model.output_size)}, got {np.shape(outputs)}")
-    if isinstance(targets, np.ndarray) and (targets.ndim == 0 or len(targets) != rows):
+    if outputs is not None and outputs.shape != (rows, trainer.model.output_size):
+        raise ValueError(f"{where}.outputs must have the shape {(rows, trainer.model.output_size)}, got {outputs.shape}")
+    if targets is not None and len(targets) != rows:
         raise ValueError(f"{where}.targets must have {rows} rows, got shape {targets.shape}")
 
 
