@@ -46,6 +46,7 @@ def network():
     layers = [
         nd.Dense(8, kernel_regularizer="l1", kernel_initializer=nd.initializers.VarianceScaling(2.0), name="hidden"),
         *(nd.BatchNormalization(), nd.Activation("leaky_relu", negative_slope=0.2), nd.Dropout(0.2), nd.Maxout(6, pieces=3)),
+        nd.Residual([nd.Dense(6), nd.Activation("tanh")], name="block"),
         nd.Dense(CLASSES, kernel_constraint=nd.constraints.MaxNorm(2.0), name="outputs"),
     ]
     return nd.Sequential(layers, WIDTH, seed=1, name="honest")
