@@ -338,6 +338,25 @@ def ahead(rng: np.random.Generator) -> Well:
     )
 
 
+def weak_signal(rng: np.random.Generator) -> Well:
+    x = rng.standard_normal((500, 20))
+    y = x @ rng.standard_normal((20, 1)) / np.sqrt(20) / 3 + rng.standard_normal((500, 1))  # a tenth of the variance
+    trainer = network(rng, 20, nd.Dense(1), loss="mean_squared_error", optimizer=nd.optimizers.SGD(0.02))
+    return trainer, x, y, 20, 32
+
+
+def exponential_rates(rng: np.random.Generator) -> Well:
+    x = rng.standard_normal((400, 5))
+    y = rng.poisson(np.exp(0.5 * x[:, :1]))
+    layers = [*dense(16, "relu"), nd.Dense(1), nd.Activation("exponential")]
+    return network(rng, 5, *layers, loss="poisson"), x, y, 60, 32
+
+
+def many_words(rng: np.random.Generator) -> Well:
+    words = rng.integers(0, 50, 600)
+    return network(rng, 50, *dense(16, "elu"), nd.Dense(4), loss="softmax_cross_entropy"), np.eye(50)[words], words % 4, 40, 32
+
+
 KINDS: dict[str, Callable[[np.random.Generator], Well]] = {
     "a line through 30 points, one feature": line,
     "linear regression in much noise": noisy_line,
@@ -366,6 +385,9 @@ KINDS: dict[str, Callable[[np.random.Generator], Well]] = {
     "maxout and PReLU": pieces,
     "two affine layers on an affine target": two_affine_layers,
     "a series, ten steps back, AdaGrad": ahead,
+    "a weak signal in twenty features": weak_signal,
+    "counts, Poisson, exponential": exponential_rates,
+    "words as one-hot rows, four classes": many_words,
 }
 """What it is, and what makes it."""
 

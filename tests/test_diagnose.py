@@ -278,7 +278,9 @@ def test_rows_that_are_all_the_same_tell_nothing_of_the_outputs():
 def test_one_row_under_batch_normalization_is_noted(digits):
     (x, y), _ = digits
     trainer = network(nd.Dense(20), nd.BatchNormalization(), nd.Activation("relu"), nd.Dense(10))
-    assert any("batch normalization makes 0 of a single row" in note for note in diagnose(trainer, x[:1], y[:1]).notes)
+    assert any(
+        "batch normalization has no statistics of a single row" in note for note in diagnose(trainer, x[:1], y[:1]).notes
+    )
 
 
 # ── what the outputs can be ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -447,7 +449,54 @@ def test_without_validation_rows_that_is_noted(digits):
     assert with_rest.kinds == []
 
 
-def test_the_bytes_before_the_rest_of_the_faults_of_batch_normalization(planted):
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_validation_rows_that_fit_has_scaled_are_scaled_here_too(dtype, digits):
+    (x, y), _ = digits
+    pixels = np.rint(x[:900] * 255).astype(dtype)
+    trainer = network(*hidden(), nd.Dense(10), optimizer="adam")
+    trainer.fit(pixels[:600], y[:600], epochs=10, scale=1 / 255, validation_data=(pixels[600:], y[600:900]), verbose=False)
+    assert kinds(trainer, x[:600], y[:600]) == []
+    if dtype is np.float64:  # bytes are refused: they are surely not scaled
+        finding = only(diagnose(trainer, pixels[:600], y[:600]), "unscaled_inputs")
+        assert "pass x * trainer.model.scale" in finding.advice
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "binary_cross_entropy", "kl_divergence", "poisson"])
+def test_uncertain_targets_that_are_fitted_are_not_at_chance_level(loss, rng):
+    """What is left of the loss is the targets' own, and all but as large as that of guessing."""
+    x = rng.standard_normal((300, 3))
+    z = np.exp(0.3 * x)
+    y = {"binary_cross_entropy": 1 / (1 + 1 / z), "poisson": 5 * z}.get(loss, z / z.sum(axis=1, keepdims=True))
+    last = {"kl_divergence": [nd.Activation("softmax")], "poisson": [nd.Activation("softplus")]}.get(loss, [])
+    trainer = network(*hidden(32, "tanh"), nd.Dense(3), *last, input_size=3, loss=loss, optimizer=nd.optimizers.Adam(0.01))
+    trainer.fit(x, y, epochs=200, verbose=False)
+    report = diagnose(trainer, x, y)
+    assert report.kinds == []
+    assert any("it fits these rows" in note for note in report.notes)
+
+
+def test_an_exponential_is_not_dead_because_its_slope_grows_for_ever(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(activation="exponential"), nd.Dense(10))
+    trainer.model.layer("dense").bias.value = -2.0
+    assert "dead" not in kinds(trainer, x[:300] / 10, y[:300])
+    trainer.model.layer("dense").bias.value = -20.0
+    assert only(diagnose(trainer, x[:300] / 10, y[:300]), "dead").evidence["units"] == 50
+
+
+@pytest.mark.parametrize("features", [5, 50, 200])
+def test_a_weak_signal_is_no_mistake_in_the_labels(features, rng):
+    x = rng.standard_normal((600, features))
+    y = x[:, :1] + 3 * rng.standard_normal((600, 1))
+    trainer = network(nd.Dense(1), input_size=features, loss="mean_squared_error", optimizer=nd.optimizers.SGD(0.005))
+    trainer.fit(x, y, epochs=10, verbose=False)
+    assert "mismatched_labels" not in kinds(trainer, x, y)
+    shuffled = rng.permutation(y)
+    trainer.fit(x, shuffled, epochs=3, verbose=False)
+    assert "mismatched_labels" in kinds(trainer, x, shuffled)
+
+
+def test_the_figures_of_single_rows(planted):
     untouched, spoilt = (only(planted(name), "single_rows").evidence for name in ("single_rows", "single_last_rows"))
     assert spoilt["of_the_variance"] == pytest.approx(0.63, abs=0.05)
     assert untouched["of_the_variance"] < 0.01 or untouched["untouched"] == 1

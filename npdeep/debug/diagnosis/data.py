@@ -37,7 +37,10 @@ def unscaled(trainer: Trainer, x: Array) -> list[Finding]:
     words, evidence = scale_of(x, "the inputs", "feature")
     if not words:
         return []
-    return [Finding("unscaled_inputs", "input", f"{words}; weights are drawn for numbers of about 1.", evidence)]
+    scale, hint = trainer.model.scale, ""
+    if scale is not None:
+        hint = f"fit multiplied x by {scale:.6g}, diagnose takes rows that are scaled already: pass x * trainer.model.scale."
+    return [Finding("unscaled_inputs", "input", f"{words}; weights are drawn for numbers of about 1.", evidence, hint)]
 
 
 def unscaled_targets(probe: Probe, y: Any) -> list[Finding]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.common import checks
+from npdeep.common import checks, scaling
 from npdeep.common.tables import Table
 from npdeep.debug.diagnosis import (
     architecture,
@@ -160,7 +160,7 @@ def _batch(trainer: Trainer, x: Array, y: Any, weight: Array | None, rows: Array
 def _validation(trainer: Trainer, given: Any) -> tuple[Array, Any] | None:
     """The validation rows that were passed, or those of the trainer's last fit."""
     if given is None:
-        return trainer.validation_data
+        return None if trainer.validation_data is None else _kept(trainer, *trainer.validation_data)
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise TypeError(f"diagnose: validation_data must be (x, y), got {checks.describe(given)}")
     x = checks.examples("diagnose: validation_data", "x", given[0], trainer.model.input_size)
@@ -176,6 +176,13 @@ def _targets(trainer: Trainer, y: Any) -> Any:
         return trainer.loss.check_targets(y, len(y), trainer.model.output_size, trainer.model.dtype)
     except (ValueError, TypeError) as error:
         raise type(error)(f"diagnose: y: {error}") from None
+
+
+def _kept(trainer: Trainer, x: Array, y: Any) -> tuple[Array, Any]:
+    """Some of the validation rows of the last fit, scaled as it scaled them."""
+    chosen = np.unique(np.linspace(0, len(x) - 1, min(len(x), LOOKED_AT)).astype(np.int64))
+    scale = scaling.scale("diagnose", trainer.model.scale, trainer.model.dtype)
+    return scaling.cast_scaled("diagnose", x[chosen], scale, trainer.model.dtype), y[chosen]
 
 
 # ── display ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -231,7 +238,7 @@ def _notes(looked: Probe, trainer: Trainer, n: int, validation: tuple[Array, Any
     elif looked.n < units.ROWS_FOR_RARELY:
         said.append(f"{looked.n} rows are few: units that fire rarely cannot be told from dead ones; pass 300 or more.")
     if looked.n == 1 and any(isinstance(layer, BatchNormalization) for layer in trainer.model.everything()):
-        said.append("batch normalization makes 0 of a single row, whatever it is: nothing below it gets a gradient.")
+        said.append("batch normalization has no statistics of a single row, and used the moving ones.")
     if trainer.iteration == 0:
         said.append("the trainer has made no update yet: what it will learn cannot be told.")
     elif looked.works and validation is None and "val_loss" not in trainer.history:

@@ -104,7 +104,7 @@ def flow(looks: list[KernelLook]) -> Flow:
 def on_the_way_back(probe: Probe) -> list[Finding]:
     """Vanishing or exploding; nothing at all in a network that does not fit is the worst case of vanishing."""
     way = flow(list(probe.kernels.values()))
-    if way.exactly and probe.guess is not None and not probe.works:
+    if way.exactly and probe.ends is not None and not probe.works:
         words = f"the gradient is exactly 0 for the weights of all layers, and the loss is {probe.calm:.3g}: it will stay so."
         return [Finding("vanishing", way.names[-1] if way.names else "outputs", words, {"powers_of_ten": -math.inf})]
     if way.verdict not in ("vanishing", "exploding"):
@@ -160,4 +160,4 @@ def updates(probe: Probe, explained: bool) -> list[Finding]:
 
 def learned(probe: Probe) -> bool:
     """Is the loss far below that of guessing? Unknown counts as yes: small updates alone prove nothing."""
-    return probe.guess is None or min(probe.calm, probe.evaluated) < LEARNED * probe.guess
+    return probe.ends is None or probe.left_now < LEARNED

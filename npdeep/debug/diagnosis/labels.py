@@ -1,12 +1,13 @@
 """Are the classes in balance, do labels begin at 0, and do they belong to the rows?"""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from npdeep.debug.diagnosis.findings import Finding
-from npdeep.debug.diagnosis.neighbours import Kinship, closest, kinship
-from npdeep.debug.diagnosis.probe import FEWEST, UPDATES, Probe
+from npdeep.debug.diagnosis.neighbours import Kinship, closest, kinship, told_by_a_line
+from npdeep.debug.diagnosis.probe import FEWEST, UPDATES, Probe, left_of
 from npdeep.debug.diagnosis.targets import answers, columns, is_of_classes, labels, right_beyond_guessing
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
@@ -130,6 +131,7 @@ def told_by_neighbours(probe: Probe, y: Any) -> tuple[Kinship | None, list[Findi
     here = kinship(near, values[rows], values[rows], of_classes)
     if probe.n < ROWS or here.told:
         return here, []
+    here.linear = told_by_a_line(probe.batch.x, values[rows])
     best, shift = here, 0
     for k in (k for k in range(-SHIFTS, SHIFTS + 1) if k):
         inside = (rows + k >= 0) & (rows + k < len(y))
@@ -176,7 +178,7 @@ def doubt(kin: Kinship) -> str:
 
 def learned_by_heart(probe: Probe, trainer: Trainer, validation: tuple[Array, Any] | None) -> list[Finding]:
     """Training well above validation, which is at chance: what was learned says nothing about other rows."""
-    known = skill(probe, probe.batch.y, probe.outputs, probe.evaluated, probe.guess)
+    known = skill(probe, probe.batch.y, probe.outputs, probe.left(probe.evaluated))
     if trainer.iteration < UPDATES or known is None or known < KNOWS:
         return []
     if validation is not None:
@@ -184,9 +186,8 @@ def learned_by_heart(probe: Probe, trainer: Trainer, validation: tuple[Array, An
         if len(x) < ENOUGH:
             return []
         outputs = probe.twin.model.run(x)
-        loss, guess = probe.twin.loss.compute(outputs, y, None), probe.guess_on(y)
-        other = skill(probe, y, outputs, loss, guess)
-        where = f"on {len(x):,} validation rows"
+        left = left_of(probe.twin.loss.compute(outputs, y, None), probe.ends_on(y))
+        other, where = skill(probe, y, outputs, left), f"on {len(x):,} validation rows"
     else:
         other, where = best_in(trainer.history, probe), "on the validation rows of its training (the best epoch)"
     if other is None or other > GUESSES:
@@ -199,24 +200,19 @@ def learned_by_heart(probe: Probe, trainer: Trainer, validation: tuple[Array, An
     return [Finding("mismatched_labels", "labels", words, {"training": known, "validation": other})]
 
 
-def skill(probe: Probe, y: Any, outputs: Array, loss: float, guess: float | None) -> float | None:
-    """How much of what guessing gets wrong is right, in labels or else in the loss; None where guessing is not known."""
-    of_labels = right_beyond_guessing(probe.trainer.loss, y, outputs)
-    if of_labels is not None:
-        return of_labels
-    return None if guess is None or guess <= 0 else float(1 - loss / guess)
+def skill(probe: Probe, y: Any, outputs: Array, left: float) -> float | None:
+    """How much of what guessing gets wrong is right, in labels or in the loss; None where guessing is not known."""
+    known = [right_beyond_guessing(probe.trainer.loss, y, outputs), None if math.isnan(left) else 1 - left]
+    return max((value for value in known if value is not None), default=None)
 
 
 def best_in(history: History, probe: Probe) -> float | None:
     """The same for the validation rows of the history, in its best epoch; None where there were none."""
-    penalty = probe.trainer.penalty()
-    accuracies = [value for value in history["val_accuracy"] if value is not None] if "val_accuracy" in history else []
+    found: list[float] = []
     known = labels(probe.trainer.loss, probe.batch.y, probe.model.output_size)
-    if accuracies and known is not None:
-        most = float(np.bincount(known).max() / len(known))
-        return (max(accuracies) - most) / (1 - most) if most < 1 else None
-    losses = [value for value in history["val_loss"] if value is not None] if "val_loss" in history else []
-    losses = [value for value in losses if np.isfinite(value)]
-    if not losses or probe.guess is None or probe.guess <= 0 or penalty > 0:
-        return None
-    return float(1 - min(losses) / probe.guess)
+    most = 1.0 if known is None else float(np.bincount(known).max() / len(known))
+    if most < 1 and "val_accuracy" in history:
+        found += [(value - most) / (1 - most) for value in history["val_accuracy"] if value is not None]
+    if "val_loss" in history and probe.ends is not None and probe.trainer.penalty() == 0:
+        found += [1 - probe.left(value) for value in history["val_loss"] if value is not None and math.isfinite(value)]
+    return max(found, default=None)

@@ -17,6 +17,7 @@ class Kinship:
     Attributes:
         alike: of classes, how often two close rows have the same one; else the correlation of their targets.
         by_chance: the same for any two rows. doubt: the standard deviation of `alike` if the rows told nothing.
+        linear: does a linear map of the features tell something of the targets, beyond all doubt?
         skill: how much of what guessing gets wrong a vote (or mean) of the closest rows gets right; 1 is all of it.
     """
 
@@ -24,6 +25,7 @@ class Kinship:
     by_chance: float
     doubt: float
     skill: float
+    linear: bool = False
 
     @property
     def told(self) -> bool:
@@ -32,8 +34,8 @@ class Kinship:
 
     @property
     def silent(self) -> bool:
-        """Are they no more alike than any two?"""
-        return bool(self.alike < self.by_chance + 2 * self.doubt)
+        """Are they no more alike than any two, and does a line tell nothing either?"""
+        return bool(self.alike < self.by_chance + 2 * self.doubt) and not self.linear
 
 
 def closest(x: Array) -> Array:
@@ -76,3 +78,27 @@ def kinship(near: Array, own: Array, others: Array, classes: bool) -> Kinship:
     a, b = ((t[:, varying] - own[:, varying].mean(axis=0)) / spread[varying] for t in (own, seen))
     size = max(float(np.sqrt(np.mean(b * b))), 1e-12)
     return Kinship(float(np.mean(a * b)) / size, 0.0, float(1 / np.sqrt(n)), 1 - float(np.mean((a - b) ** 2)))
+
+
+def told_by_a_line(x: Array, targets: Array) -> bool:
+    """Does any feature, or a linear map of all of them, tell something of the targets (n, columns)? Least squares, an F test.
+
+    In many dimensions rows are about equally far from each other, and a weak signal is seen by a line alone.
+
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((200, 5))
+    >>> told_by_a_line(x, x[:, :1] + 2 * rng.standard_normal((200, 1))), told_by_a_line(x, rng.standard_normal((200, 1)))
+    (True, False)
+    """
+    a, b = (array[:, array.std(axis=0) > 0].astype(np.float64) for array in (x, targets))
+    if not a.size or not b.size:
+        return False
+    a, b = ((array - array.mean(axis=0)) / array.std(axis=0) for array in (a, b))
+    n, features = a.shape
+    if float(np.abs(a.T @ b).max()) / n > (np.sqrt(2 * np.log(features * b.shape[1])) + 2) / np.sqrt(n):
+        return True
+    if features > n / 4:
+        return False
+    explained = np.sum((a @ np.linalg.lstsq(a, b, rcond=None)[0]) ** 2, axis=0) / n    # R² of each column
+    f = explained / features / np.maximum((1 - explained) / (n - features - 1), 1e-12)
+    return bool(f.max() > 1 + 4 * np.sqrt(2 / features + 2 / (n - features - 1)))

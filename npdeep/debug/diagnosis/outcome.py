@@ -7,7 +7,7 @@ import numpy as np
 from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.labels import agreement, skill
 from npdeep.debug.diagnosis.neighbours import Kinship
-from npdeep.debug.diagnosis.probe import FEWEST, UPDATES, Probe
+from npdeep.debug.diagnosis.probe import FEWEST, MOVES, UPDATES, Probe
 from npdeep.debug.diagnosis.targets import is_of_classes, right_beyond_guessing
 from npdeep.history import History
 from npdeep.training.trainer import Trainer
@@ -31,24 +31,24 @@ of fresh healthy networks spread by 0.1 to 1."""
 def chance_level(probe: Probe, trainer: Trainer, kin: Kinship | None) -> list[Finding]:
     """The loss is that of guessing: from the start, or after a collapse. kin: what close rows tell of a row's target."""
     guess, loss = probe.guess, min(probe.calm, probe.evaluated)
-    if guess is None or guess <= 0 or probe.n < 2 or not np.ptp(probe.batch.x, axis=0).any():
+    if guess is None or probe.left(guess) != 1 or probe.n < 2 or not np.ptp(probe.batch.x, axis=0).any():
         return []
     spread = float(np.asarray(probe.outputs, np.float64).std(axis=0).max())
-    so_far = f"its loss is {loss:.3f} after {trainer.iteration:,} updates, {guessing(probe)} {guess:.3f}"
+    so_far = f"its loss is {loss:.4g} after {trainer.iteration:,} updates, {guessing(probe)} {guess:.4g}"
     evidence = {"loss": loss, "chance": guess, "updates": trainer.iteration, "spread": spread, "collapsed": 0.0}
     if trainer.iteration < UPDATES:
-        if spread >= SAME or loss < NEAR * guess:
+        if spread >= SAME or probe.left(loss) < NEAR:
             return []
         words = f"the outputs are the same for every row (they spread by {spread:.1e}): {so_far}."
         return [Finding("chance_level", "outputs", words, evidence)]
-    if (right_beyond_guessing(trainer.loss, probe.batch.y, probe.outputs) or 0.0) >= SKILL or loss < IS_WORSE * guess:
+    if (right_beyond_guessing(trainer.loss, probe.batch.y, probe.outputs) or 0.0) >= SKILL or probe.left(loss) < IS_WORSE:
         return []
     best = best_loss(trainer.history)
-    if best < WAS_BETTER * guess and probe.n >= FEWEST:
-        words = f"the network has collapsed: {so_far}, and it was {best:.3f} in its best epoch."
+    if probe.left(best) < WAS_BETTER and probe.n >= FEWEST:
+        words = f"the network has collapsed: {so_far}, and it was {best:.4g} in its best epoch."
         hint = "Resume from a checkpoint of its best time with a lower learning rate; stop early (nd.callbacks.EarlyStopping)."
         return [Finding("chance_level", "outputs", words, evidence | {"collapsed": 1.0, "best": best}, hint)]
-    if loss < NEAR * guess or probe.moves:
+    if probe.left(loss) < NEAR or probe.moves or falls(trainer.history):
         return []                           # slow, but it moves
     since = ", from the start" if len(trainer.history) else ""
     words, there = f"the network has learned nothing{since}: {so_far}.", frozenset[str]()
@@ -71,14 +71,19 @@ def guessing(probe: Probe) -> str:
 
 def hardly_better(probe: Probe) -> bool:
     """Trained, and little better than guessing, whether it still moves or not."""
-    known_skill, loss = skill_of(probe), min(probe.calm, probe.evaluated)
-    known = known_skill is not None and probe.guess is not None
-    return known and probe.trainer.iteration >= UPDATES and (known_skill or 0) < SKILL and loss >= IS_WORSE * (probe.guess or 0)
+    known = skill_of(probe)
+    return known is not None and probe.trainer.iteration >= UPDATES and known < SKILL and probe.left_now >= IS_WORSE
 
 
 def skill_of(probe: Probe) -> float | None:
     """How much of what guessing gets wrong the network gets right, in evaluation."""
-    return skill(probe, probe.batch.y, probe.outputs, min(probe.calm, probe.evaluated), probe.guess)
+    return skill(probe, probe.batch.y, probe.outputs, probe.left_now)
+
+
+def falls(history: History) -> bool:
+    """Has the loss fallen by a hundredth in the last three epochs?"""
+    losses = history["loss"][-4:] if "loss" in history else []
+    return len(losses) == 4 and None not in losses and losses[-1] < MOVES * losses[0]
 
 
 def best_loss(history: History) -> float:

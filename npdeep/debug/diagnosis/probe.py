@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from npdeep.common.events import StepEvent, norm
-from npdeep.debug.diagnosis.targets import best_constant
+from npdeep.debug.diagnosis.targets import best_constant, columns, outputs_for
 from npdeep.debug.snapshot import hidden_activations, slopes, spread_over_examples, steepest
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
@@ -31,6 +31,12 @@ WORKS = 0.25
 
 MOVES = 0.99
 """A loss that falls by a hundredth in the updates that are tried on the copy is on its way, perhaps from far above guessing."""
+
+SAME = 1e-6
+"""Losses of perfect outputs and of guessing that differ by no more than this share are the same: rounding parts them."""
+
+STEEP = 2.0
+"""Slopes are judged as shares of the steepest, but of 2 at most: an exponential has no steepest slope."""
 
 
 @dataclass
@@ -95,7 +101,7 @@ class Probe:
         losses: the loss of each step, without penalties.
         calm: the loss with batch statistics and without noise; calm_after: the same after the steps. evaluated: the loss as
             `evaluate` has it.
-        outputs: of the calm pass. guess: the loss of the best constant output, or None where it is not known.
+        outputs: of the calm pass. ends: see `ends_on`, of these rows.
         statistics: for each batch normalization the batch's mean and variance in the calm pass.
         output: the elementwise activation that the outputs come from, or None. activations: the hidden ones.
         twin: another copy of the trainer, for passes in evaluation.
@@ -115,7 +121,7 @@ class Probe:
     calm: float = math.nan
     calm_after: float = math.nan
     evaluated: float = math.nan
-    guess: float | None = None
+    ends: tuple[float, float] | None = None
     outputs: Any = None
     statistics: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     inputs: dict[str, Array] = field(default_factory=dict)
@@ -133,27 +139,62 @@ class Probe:
         return self.batch.places
 
     @property
+    def n(self) -> int:
+        """How many rows are looked at."""
+        return len(self.batch.x)
+
+    def left(self, loss: float) -> float:
+        """How much is left of what guessing loses to perfect outputs: 1 is guessing, 0 perfect; NaN where it is not known."""
+        return left_of(loss, self.ends)
+
+    @property
+    def left_now(self) -> float:
+        """The same now: with the batch's statistics or the moving ones, whichever is better."""
+        return self.left(min(self.calm, self.evaluated))
+
+    @property
+    def guess(self) -> float | None:
+        """The loss of the best output that is the same for every row; None where it is not known."""
+        return None if self.ends is None else self.ends[1]
+
+    @property
     def works(self) -> bool:
         """Does the network fit these rows?"""
-        return self.guess is not None and min(self.calm, self.evaluated) <= WORKS * self.guess
+        return self.left_now <= WORKS
 
     @property
     def moves(self) -> bool:
         """Does the loss fall in the updates that were tried?"""
-        return self.calm_after < MOVES * self.calm or any(loss < MOVES * self.losses[0] for loss in self.losses)
+        floor = 0.0 if self.ends is None else self.ends[0]
+        pairs = [(self.calm, self.calm_after), *((self.losses[0], loss) for loss in self.losses)]
+        return any(after - floor < MOVES * (before - floor) for before, after in pairs)
 
-    def guess_on(self, y: Any, weight: Array | None = None) -> float | None:
-        """The loss of the best output that is the same for every row; None where it is not known."""
-        best = best_constant(self.twin.loss, y, self.model.output_size, weight)
-        if best is None:
+    def ends_on(self, y: Any, weight: Array | None = None) -> tuple[float, float] | None:
+        """The losses of perfect outputs (above 0 if the targets are uncertain) and of guessing; None where not known."""
+        units, loss = self.model.output_size, copy.deepcopy(self.twin.loss)
+        best, perfect = best_constant(loss, y, units, weight), None
+        if best is not None:
+            perfect = outputs_for(loss, columns(loss, y, units))
+        if best is None or perfect is None:
             return None
-        outputs = np.tile(best.astype(self.model.dtype), (len(y), 1))
-        return float(copy.deepcopy(self.twin.loss).compute(outputs, y, weight))
+        losses = [
+            float(loss.compute(np.ascontiguousarray(np.broadcast_to(outputs, (len(y), units)), self.model.dtype), y, weight))
+            for outputs in (perfect, best)
+        ]
+        return losses[0], losses[1]
 
-    @property
-    def n(self) -> int:
-        """How many rows are looked at."""
-        return len(self.batch.x)
+
+def left_of(loss: float, ends: tuple[float, float] | None) -> float:
+    """Where a loss is between perfect outputs (0) and guessing (1); where all targets are the same, both are perfect.
+
+    >>> left_of(1.25, (1.0, 2.0)), left_of(0.0, (0.0, 0.0)), left_of(0.5, None)
+    (0.25, 0.0, nan)
+    """
+    if ends is None:
+        return math.nan
+    if ends[1] - ends[0] <= SAME * abs(ends[1]):
+        return 0.0 if loss <= ends[1] + SAME else math.inf
+    return (loss - ends[0]) / (ends[1] - ends[0])
 
 
 def kernel_layers(model: Sequential) -> list[Layer]:
@@ -175,7 +216,7 @@ def probe(trainer: Trainer, batch: Batch, steps: int) -> Probe:
     """Passes and `steps` training steps on a copy; the first step is measured, the rest only searched for NaN."""
     with np.errstate(all="ignore"):
         found = Probe(copy.deepcopy(trainer), batch, copy.deepcopy(trainer))
-        found.guess = found.guess_on(batch.y, batch.weight)
+        found.ends = found.ends_on(batch.y, batch.weight)
         _passes(found)
         for step in range(1, steps + 1):
             _step(found, step)
@@ -228,12 +269,21 @@ def _see_forward(found: Probe, event: StepEvent, hidden: list[Activation], last:
         found.kernels[event.name].spread = spread_over_examples(layer.output)
         found.inputs[event.name] = layer.input.copy()
     if layer in hidden or (last is not None and layer is last and not last.rule.whole_row):
-        slope = slopes(layer) / steepest(layer)
+        slope = slopes(layer) / steepest_of(layer)
         look = ActivationLook(layer, layer.input.astype(np.float64), slope, spread_over_examples(layer.output))
         if layer is last:
             found.output = look
         else:
             found.activations.append(look)
+
+
+def steepest_of(activation: Activation) -> float:
+    """The slope that others are compared with.
+
+    >>> steepest_of(Activation("sigmoid")), steepest_of(Activation("exponential"))
+    (0.25, 2.0)
+    """
+    return min(steepest(activation), STEEP)
 
 
 def _see_backward(found: Probe, event: StepEvent) -> None:

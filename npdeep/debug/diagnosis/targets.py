@@ -64,18 +64,28 @@ def right_beyond_guessing(loss: Loss, y: Array, outputs: Array) -> float | None:
     return (accuracy - most) / (1 - most) if most < 1 else 0.0
 
 
-def best_constant(loss: Loss, y: Array, units: int, weight: Array | None) -> Array | None:
-    """The output (units,) that is best if it must be the same for every row; None where it is not known."""
-    values, weights = columns(loss, y, units), None if weight is None else weight[:, 0].astype(np.float64)
-    mean = np.average(values, axis=0, weights=weights)
+def outputs_for(loss: Loss, wanted: Array) -> Array | None:
+    """The outputs that are best for these targets or shares (…, units); None where that is not known.
+
+    >>> outputs_for(BinaryCrossEntropy(), np.array([0.5])), outputs_for(Hinge(), np.array([0.2, -0.2]))
+    (array([0.]), array([ 1., -1.]))
+    """
+    units = wanted.shape[-1]
     if isinstance(loss, SoftmaxCrossEntropy):
-        share = np.clip((1 - loss.label_smoothing) * mean + loss.label_smoothing / units, 1e-12, 1 - 1e-12)
-        return np.asarray(np.log(share))
+        return np.asarray(np.log(np.clip((1 - loss.label_smoothing) * wanted + loss.label_smoothing / units, 1e-12, 1)))
     if isinstance(loss, BinaryCrossEntropy):
-        share = np.clip(mean, 1e-12, 1 - 1e-12)
+        share = np.clip(wanted, 1e-12, 1 - 1e-12)
         return np.asarray(np.log(share / (1 - share)))
     if type(loss) is Hinge:                   # piecewise linear: at one of its corners
-        return np.where(mean >= 0, 1.0, -1.0)
+        return np.where(wanted >= 0, 1.0, -1.0)
+    return wanted if isinstance(loss, (*NUMBERS, Hinge, KLDivergence, Poisson)) else None
+
+
+def best_constant(loss: Loss, y: Array, units: int, weight: Array | None) -> Array | None:
+    """The output (units,) that is best if it must be the same for every row; None where it is not known."""
+    if outputs_for(loss, np.ones(units)) is None:
+        return None
+    values, weights = columns(loss, y, units), None if weight is None else weight[:, 0].astype(np.float64)
     if isinstance(loss, MeanAbsoluteError):
         return np.asarray(np.median(values, axis=0))
-    return np.asarray(mean) if isinstance(loss, (*NUMBERS, Hinge, KLDivergence, Poisson)) else None
+    return outputs_for(loss, np.asarray(np.average(values, axis=0, weights=weights)))

@@ -11,8 +11,8 @@ from npdeep import activations
 from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.outputs import columns_that_vary
 from npdeep.debug.diagnosis.present import fits
-from npdeep.debug.diagnosis.probe import ActivationLook, Probe, kernel_of
-from npdeep.debug.snapshot import SATURATED, steepest
+from npdeep.debug.diagnosis.probe import ActivationLook, Probe, kernel_of, steepest_of
+from npdeep.debug.snapshot import SATURATED
 from npdeep.initializers import Zeros
 from npdeep.kernels.arrays import Array
 from npdeep.layers import BatchNormalization
@@ -128,7 +128,7 @@ def by_chance(activation: Activation, source: Source) -> tuple[float, float, flo
     rng = np.random.default_rng(0)            # its own: no generator of the user's is touched
     width = source.input.shape[1]
     z = source.input.astype(np.float64) @ (rng.standard_normal((width, DRAWN)) * math.sqrt(2 / width))
-    slope = activations.value_and_slope(activation.activation, z, **activation.given)[1] / steepest(activation)
+    slope = activations.value_and_slope(activation.activation, z, **activation.given)[1] / steepest_of(activation)
     counts = count(activation, z, slope)
     return float(counts.dead.mean()), float(counts.nearly.mean()), float(counts.on.mean())
 
@@ -166,7 +166,7 @@ def silent_layers(probe: Probe) -> list[Finding]:
 def shut_outputs(probe: Probe) -> list[Finding]:
     """Outputs whose activation passes no gradient on any row, in a network that does not fit, and whose targets vary."""
     look = probe.output
-    if look is None or probe.works or probe.guess is None:
+    if look is None or probe.works or probe.ends is None:
         return []
     shut = (look.slope < SHUT).all(axis=0) & columns_that_vary(probe)
     if not shut.any():
