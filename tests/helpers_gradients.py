@@ -17,7 +17,7 @@ import numpy as np
 
 from npdeep import kernels
 from npdeep.activations import REQUIRED, RULES, ActivationRule
-from npdeep.kernels import affine, batch_normalization, dropout, penalties
+from npdeep.kernels import affine, batch_normalization, dropout, layer_normalization, penalties
 from npdeep.kernels.activations import gates, rectifiers
 from npdeep.kernels.activations.rows import sparsemax_forward
 from npdeep.kernels.losses import cross_entropy, margins, reduction, regression
@@ -305,8 +305,28 @@ def batch_normalization_pair(training: bool, scale: bool, center: bool) -> Pair:
     return Pair(name, forward, backward, ("x", "gamma", "beta"), "y", make)
 
 
+def layer_normalization_pair(scale: bool, center: bool) -> Pair:
+    def make(rng: Rng, n: int, units: int) -> dict[str, Any]:
+        return {
+            "x": apart(rng, (n, units), axis=1),
+            "gamma": rng.uniform(0.5, 2, units) if scale else None,
+            "beta": rng.normal(size=units) if center else None,
+            "epsilon": float(rng.choice([1e-5, 1e-3, 0.1])),
+            **{name: Buffer((n, 1)) for name in ("mean", "inverse", "column")},
+            **{name: Buffer((n, units)) for name in ("normalized", "scratch")},
+            "dgamma": Buffer((units,)) if scale else None,
+            "dbeta": Buffer((units,)) if center else None,
+        }
+
+    name = "layer normalization" + ("" if scale else " without gamma") + ("" if center else " without beta")
+    kernels = layer_normalization.layer_normalization_forward, layer_normalization.layer_normalization_backward
+    return Pair(name, *kernels, ("x", "gamma", "beta"), "y", make)
+
+
 def layer_pairs() -> Iterator[Pair]:
     yield from (affine_pair(bias) for bias in (True, False))
+    for scale in (True, False):
+        yield from (layer_normalization_pair(scale, center) for center in (True, False))
     for training in (True, False):
         for scale in (True, False):
             yield from (batch_normalization_pair(training, scale, center) for center in (True, False))

@@ -1,6 +1,7 @@
 """Kernels at the edges: nothing overflows where the result is finite, float32 stays float32 and keeps its digits."""
 
 import inspect
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -152,11 +153,14 @@ def test_every_other_kernel_computes_in_the_dtype_of_its_arrays(kernel, dtype, r
         elif argument.annotation in (Array, Array | None):
             usual = (6,) if kernel.__name__ == "normal_tail" else SHAPES.get(name, (6,))
             shape = OF_ROWS.get(name, usual) if kernel.__name__ == "weighted_differences" else usual
+            shape = {"add": (2, 3), "concatenate": (2, 6), "split": (2, 6)}.get(kernel.__name__, shape)
             arguments[name] = watched(rng.uniform(0.2, 0.9, shape).astype(dtype))
+        elif argument.annotation == Sequence[Array]:    # of residual.py: parts side by side
+            arguments[name] = [watched(rng.uniform(0.2, 0.9, (2, 3)).astype(dtype)) for _ in range(2)]
         elif argument.annotation == list[Array]:
             arguments[name] = [watched(rng.uniform(0.2, 0.9, 6).astype(dtype))]
         else:
             arguments[name] = 0.1 if name == "limit" else 0.3
     result = kernel(**arguments)
     assert not isinstance(result, np.ndarray) or result.dtype in (dtype, np.uint16)
-    assert isinstance(result, np.ndarray | float | int | None)
+    assert isinstance(result, np.ndarray | float | int | list | None)

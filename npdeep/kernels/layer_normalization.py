@@ -30,10 +30,13 @@ def layer_normalization_forward(
     >>> layer_normalization_forward(x, None, None, one, one.copy(), two, two.copy(), epsilon=0.0)
     array([[-1.,  1.]])
     """
-    np.mean(x, axis=1, keepdims=True, out=mean)                  # μ (n, 1)
+    m = x.shape[1]
+    x.sum(axis=1, keepdims=True, out=mean)
+    mean /= m                                                    # μ (n, 1)
     np.subtract(x, mean, out=normalized)                         # (n, units)
     np.multiply(normalized, normalized, out=y)                   # y serves as scratch for the squares
-    np.mean(y, axis=1, keepdims=True, out=inverse)               # σ² (n, 1)
+    y.sum(axis=1, keepdims=True, out=inverse)
+    inverse /= m                                                 # σ² (n, 1)
     inverse += epsilon
     np.sqrt(inverse, out=inverse)
     np.reciprocal(inverse, out=inverse)                          # 1/√(σ² + ε)
@@ -84,9 +87,12 @@ def layer_normalization_backward(
     else:
         np.multiply(dy, gamma, out=dx)                           # g
         scratch *= gamma                                         # g x̂
-    np.mean(scratch, axis=1, keepdims=True, out=column)          # (1/m) Σ g x̂ (n, 1)
+    m = dx.shape[1]
+    scratch.sum(axis=1, keepdims=True, out=column)
+    column /= m                                                  # (1/m) Σ g x̂ (n, 1)
     np.multiply(normalized, column, out=scratch)
-    np.mean(dx, axis=1, keepdims=True, out=column)               # (1/m) Σ g (n, 1)
+    dx.sum(axis=1, keepdims=True, out=column)
+    column /= m                                                  # (1/m) Σ g (n, 1)
     dx -= column
     dx -= scratch
     dx *= inverse

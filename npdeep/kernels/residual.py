@@ -14,10 +14,17 @@ import numpy as np
 from npdeep.kernels.arrays import Array
 
 
-def add_forward(parts: Sequence[Array], y: Array) -> Array:
+def add(parts: Sequence[Array], y: Array) -> Array:
     """y = Σ_k p_k, for parts p_k and y of the shape (n, units). With p_0 = f(x) and p_1 = x: y = f(x) + x.
 
-    >>> add_forward([np.array([[1.0, 2.0]]), np.array([[10.0, 20.0]])], np.empty((1, 2)))
+    The way back is a sum too, because x goes into every branch. y = Σ_k f_k(x) feels x_i through every f_k:
+
+        ∂L/∂x_i = Σ_k Σ_j dy_j ∂f_kj/∂x_i     dx = Σ_k J_kᵀ dy
+
+    Each branch has computed its J_kᵀ dy already; `add` of these is dx. For a shortcut J is the identity and its share is dy
+    itself: the gradient comes through it as it is, whatever f does.
+
+    >>> add([np.array([[1.0, 2.0]]), np.array([[10.0, 20.0]])], np.empty((1, 2)))
     array([[11., 22.]])
     """
     np.copyto(y, parts[0])
@@ -26,23 +33,10 @@ def add_forward(parts: Sequence[Array], y: Array) -> Array:
     return y
 
 
-def add_backward(grads: Sequence[Array], dx: Array) -> Array:
-    """x goes into every branch, so that its gradient is the sum of what comes back out of them.
+def concatenate(parts: Sequence[Array], y: Array) -> Array:
+    """y = [p_0, p_1, …] side by side: parts (n, units_k), y (n, Σ units_k). `split` is its way back.
 
-    y = Σ_k f_k(x) feels x_i through every f_k:    ∂L/∂x_i = Σ_k Σ_j dy_j ∂f_kj/∂x_i     dx = Σ_k J_kᵀ dy
-    Each branch has computed its J_kᵀ dy already; they are the grads (n, inputs). For a shortcut J is the identity and its
-    share is dy itself: the gradient comes through it as it is, whatever f does.
-
-    >>> add_backward([np.array([[0.5]]), np.array([[1.0]])], np.empty((1, 1)))
-    array([[1.5]])
-    """
-    return add_forward(grads, dx)
-
-
-def concatenate_forward(parts: Sequence[Array], y: Array) -> Array:
-    """y = [p_0, p_1, …] side by side: parts (n, units_k), y (n, Σ units_k).
-
-    >>> concatenate_forward([np.array([[1.0]]), np.array([[2.0, 3.0]])], np.empty((1, 3)))
+    >>> concatenate([np.array([[1.0]]), np.array([[2.0, 3.0]])], np.empty((1, 3)))
     array([[1., 2., 3.]])
     """
     start = 0
@@ -53,9 +47,10 @@ def concatenate_forward(parts: Sequence[Array], y: Array) -> Array:
 
 
 def split(y: Array, parts: Sequence[Array]) -> Sequence[Array]:
-    """The way back of `concatenate_forward`: y_j is element j of one part alone, so that the part takes these columns of dy.
+    """The way back of `concatenate`: y_j is element j of one part alone, so that the part takes these columns of dy.
 
-    Forward it gives each branch columns of its own. y (n, Σ units_k); parts (n, units_k), written in place.
+    Forward it gives each branch columns of its own, and then `concatenate` is the way back.
+    y (n, Σ units_k); parts (n, units_k), written in place.
 
     >>> split(np.array([[1.0, 2.0, 3.0]]), [np.empty((1, 1)), np.empty((1, 2))])
     [array([[1.]]), array([[2., 3.]])]

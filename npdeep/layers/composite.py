@@ -6,7 +6,7 @@ from typing import Any
 from npdeep.common import checks
 from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
-from npdeep.kernels.residual import add_backward, add_forward, concatenate_forward, split
+from npdeep.kernels.residual import add, concatenate, split
 from npdeep.layers.base import Layer
 from npdeep.layers.chain import Chain, Steps, finish
 from npdeep.layers.dense import Dense
@@ -56,7 +56,7 @@ class Residual(Composite):
     default_name = "residual"
     forward_formula = Formula("y = f(x) + x", "y = f(x) + x")
     backward_formula = Formula("dx = Jᵀdy + dy, J = ∂f/∂x", r"dx = J_f^\top dy + dy")
-    kernels = (add_forward, add_backward)
+    kernels = (add, add)
 
     def __init__(self, layers: Iterable[Layer], projection: bool = False, *, name: str | None = None) -> None:
         super().__init__(name)
@@ -86,7 +86,7 @@ class Residual(Composite):
         """output = f(x) + x."""
         f = yield from self.layers.forward_steps(x, training)
         shortcut = yield from self.shortcut.forward_steps(x, training)
-        return add_forward((f, shortcut), self.output)
+        return add((f, shortcut), self.output)
 
     def backward_steps(self, grad_output: Array) -> Steps:
         """grad_input = what comes back through f, and through the shortcut."""
@@ -94,7 +94,7 @@ class Residual(Composite):
         through_shortcut = yield from self.shortcut.backward_steps(grad_output)
         if self.grad_input is None:           # nothing to train below
             return None
-        return add_backward((through_f, through_shortcut), self.grad_input)
+        return add((through_f, through_shortcut), self.grad_input)
 
 
 class Parallel(Composite):
@@ -143,8 +143,8 @@ class Parallel(Composite):
         self.forward_formula = Formula(f"y = {y}".replace("(x)", f"({x})"))
         self.backward_formula = Formula(f"dx = {dx} Jₖᵀdyₖ, Jₖ = ∂fₖ/∂{x}")
         self.kernels = (
-            add_forward if self.merge == "add" else concatenate_forward,
-            add_backward if self.split is None else concatenate_forward,
+            add if self.merge == "add" else concatenate,
+            add if self.split is None else concatenate,
         )
 
     def build(self, input_size: int) -> int:
@@ -181,7 +181,7 @@ class Parallel(Composite):
         outputs = []
         for branch, columns in zip(self.branches, inputs, strict=True):
             outputs.append((yield from branch.forward_steps(columns, training)))
-        return add_forward(outputs, self.output) if self.merge == "add" else concatenate_forward(outputs, self.output)
+        return add(outputs, self.output) if self.merge == "add" else concatenate(outputs, self.output)
 
     def backward_steps(self, grad_output: Array) -> Steps:
         """grad_input = what comes back out of the branches, added where they see the same columns."""
@@ -194,5 +194,5 @@ class Parallel(Composite):
         if self.grad_input is None:           # nothing to train below
             return None
         if self.split is None:
-            return add_backward(results, self.grad_input)
-        return concatenate_forward(results, self.grad_input)
+            return add(results, self.grad_input)
+        return concatenate(results, self.grad_input)
