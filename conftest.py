@@ -1,6 +1,8 @@
 """For tests and doctests alike: wide lines, and figures that an example leaves open are closed behind it."""
 
+import signal
 import sys
+import threading
 
 import pytest
 
@@ -11,6 +13,13 @@ def _lines_are_wide():
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("COLUMNS", "1000")
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard():
+    """A shell that runs tests in the background lets them ignore Ctrl-C, and so would what they test."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -315,6 +315,7 @@ def check_damaged(path, whole, damaged):
     return "refused"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
 def test_a_flip_in_any_byte_is_noticed_or_harmless(path, flip):
     whole, raw = npz.read(path), path.read_bytes()
@@ -342,6 +343,7 @@ def run_file(tmp_path_factory):
     return watchers[1].files[0]
 
 
+@pytest.mark.exhaustive
 @given(position=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 @settings(max_examples=300)
 def test_a_flip_in_the_file_of_a_run_is_noticed_or_harmless(run_file, tmp_path_factory, position, flip):
@@ -350,6 +352,7 @@ def test_a_flip_in_the_file_of_a_run_is_noticed_or_harmless(run_file, tmp_path_f
     check_damaged(tmp_path_factory.getbasetemp() / "damaged.npz", whole, raw)
 
 
+@pytest.mark.exhaustive
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=40)), min_size=1, max_size=4))
 @settings(max_examples=150)
 def test_overwritten_stretches_are_noticed_or_harmless(run_file, tmp_path_factory, stretches):
@@ -360,6 +363,7 @@ def test_overwritten_stretches_are_noticed_or_harmless(run_file, tmp_path_factor
     check_damaged(tmp_path_factory.getbasetemp() / "damaged.npz", whole, raw)
 
 
+@pytest.mark.exhaustive
 @given(st.floats(0, 1), st.floats(0, 1))
 @settings(max_examples=100)
 def test_pieces_cut_out_or_put_in_twice_are_noticed(run_file, tmp_path_factory, first, second):

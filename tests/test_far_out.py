@@ -106,6 +106,7 @@ def inside(found, low, high, relative, absolute, largest):
     return low <= Decimal(float(found)) <= high
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("case", CASES, ids=ids)
 def test_value_and_slope_are_exact_to_a_few_units_in_the_last_place(case, dtype):

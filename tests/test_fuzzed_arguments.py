@@ -230,6 +230,7 @@ def try_it(title, name, junk):
     return None
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=300)
 @given(st.data())
 def test_any_argument_of_anything_public_works_or_is_named(data):

@@ -57,6 +57,7 @@ def off_by_a_millionth(kernel):
     return wrong
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("module", "name", "test", "topic", "wanted"),
     [pytest.param(module, name, *rest, id=f"{module}.{name}") for module, *rest in WATCHED for name in kernels_in(module)],

@@ -116,6 +116,7 @@ def test_a_gzip_bomb_is_refused_and_read_where_it_is_unpacked(tmp_path, monkeypa
     assert nd.datasets.idx(written(tmp_path, data, zipped=True)).sum() > 10**5
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", [0, 1])
 def test_damaged_and_hostile_files_through_every_reader(monkeypatch, seed):
     """The long form, with 10,000 files and bombs of 300 MB, is run by hand: python tests/attacks/fuzz_idx.py"""

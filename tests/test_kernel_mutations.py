@@ -58,12 +58,14 @@ def scaled_gradient(pair: Any, name: str, factor: float) -> Callable[..., Any]:
 GRADIENTS = [(pair, name) for pair in PAIRS for name in problem_of(pair).gradients]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("factor", [-1, 1.001])
 @pytest.mark.parametrize(("pair", "name"), GRADIENTS, ids=str)
 def test_a_wrong_sign_or_factor_of_one_gradient_is_seen_in_that_gradient_alone(pair, name, factor):
     assert wrong(pair, scaled_gradient(pair, name, factor)) == {name}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_the_check_measures_the_forward_kernel_that_it_is_given(pair):
     problem = problem_of(pair)
@@ -159,6 +161,7 @@ def caught(mutant: Callable[..., Any], kernel: Callable[..., Any]) -> bool:
         return True
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kernel", BACKWARDS, ids=lambda kernel: kernel.__name__)
 def test_every_dropped_term_is_seen_but_those_that_change_no_gradient(kernel):
     assert not caught(compiled(without_annotations(kernel), kernel), kernel), "the kernel itself, compiled the same way, passes"

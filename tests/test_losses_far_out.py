@@ -40,6 +40,7 @@ def run(name, given, z, y):
     return loss.loss, loss.grad_outputs
 
 
+@pytest.mark.exhaustive
 @in_both_dtypes
 @each_case
 def test_losses_of_elements_are_exact_to_a_few_units_in_the_last_place(case, dtype):

@@ -79,7 +79,7 @@ def test_recording_updates_changes_no_bit_and_copies_only_when_due(monkeypatch):
     watched.fit(X, Y, epochs=4, callbacks=[RecordUpdates(8)], **RUN)
     alone.fit(X, Y, epochs=4, **RUN)
     assert bits(watched) == bits(alone)
-    assert sum(copies) == 2 + 1 + 1           # before the updates 1 and 9 (the latter again as its epoch begins), and after 16
+    assert sum(copies) == 3 + 1 + 1           # before update 1 (as the fit and its epoch begin) and 9 (likewise), and after 16
 
 
 @pytest.mark.parametrize("kind", MAKERS)

@@ -559,7 +559,8 @@ class Trainer(Hinted):
         """The operations of one training step, in order, without running them."""
         if self.planned_version != self.model.arena.version:
             self.plan()
-        self.model.plan()
+        if self.model.planned is None:        # else the pass that is at work keeps its plan
+            self.model.plan()
         return [
             *self.chain.operations("forward"),
             self.loss_event,
