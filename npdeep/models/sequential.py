@@ -1,6 +1,7 @@
 """A network: layers one behind the other, all their numbers in one arena."""
 
 import copy
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ class Sequential(Hinted):
                 layer.detach()
             raise
         self.passes = 0
+        self.lock = threading.RLock()         # for one pass, or one training step, at a time
         self.prepared: tuple[int, bool] | None = None
         self.planned: tuple[int, bool] | None = None
 
@@ -100,7 +102,7 @@ class Sequential(Hinted):
 
     # ── passes ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def forward(self, x: Any, training: bool = False) -> Array:
-        """The outputs for the rows of x: a live buffer that the next pass overwrites.
+        """The outputs for the rows of x: a live buffer that the next pass overwrites, in whatever thread it is made.
 
         training: True uses batch statistics and noise, and makes a backward pass possible.
         Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size).
@@ -109,9 +111,10 @@ class Sequential(Hinted):
 
     def run(self, x: Array, training: bool = False) -> Array:
         """`forward` on rows that are checked and in the model's dtype."""
-        self.prepare(len(x), training)
-        self.passes += 1
-        return self.layers.forward(x, training)
+        with self.lock:
+            self.prepare(len(x), training)
+            self.passes += 1
+            return self.layers.forward(x, training)
 
     def backward(self, grad_output: Any, input_gradient: bool = False) -> Array | None:
         """Assign the gradients of all trainable parameters, given ∂loss/∂outputs of the last training forward.
@@ -128,9 +131,11 @@ class Sequential(Hinted):
         if grad.shape != outputs.shape:
             raise ValueError(f"backward: grad_output must have the shape of the outputs, {outputs.shape}, got {grad.shape}")
         gradient: Any = checks.cast("backward", "grad_output", grad, self.dtype)
-        self.plan(checks.flag("backward", "input_gradient", input_gradient))
-        self.prepare(len(grad), training=True)
-        gradient = self.layers.backward(gradient)
+        input_gradient = checks.flag("backward", "input_gradient", input_gradient)
+        with self.lock:
+            self.plan(input_gradient)
+            self.prepare(len(grad), training=True)
+            gradient = self.layers.backward(gradient)
         return gradient if input_gradient else None
 
     def predict(self, x: Any, batch_size: int = 1000, scale: float | None = None) -> Array:
@@ -153,7 +158,8 @@ class Sequential(Hinted):
         with quiet():                         # weights of a run that has diverged
             for start in range(0, len(x), batch_size):
                 rows = scaling.cast_scaled("predict", x[start : start + batch_size], factor, self.dtype)
-                outputs[start : start + len(rows)] = self.run(rows)
+                with self.lock:               # a pass in another thread would write into the same buffers
+                    outputs[start : start + len(rows)] = self.run(rows)
         return outputs
 
     def scale_for(self, owner: str, x: Array, scale: float | None) -> Any:
@@ -381,7 +387,8 @@ class Sequential(Hinted):
         >>> model.copy("float64").layer("dense").kernel.value.dtype
         dtype('float64')
         """
-        twin = copy.deepcopy(self)
+        with self.lock:
+            twin = copy.deepcopy(self)
         if dtype is not None and check_dtype(dtype) != twin.dtype:
             vars(twin)["dtype"] = check_dtype(dtype)
             old = [p.value for p in twin.parameters]
@@ -438,7 +445,11 @@ class Sequential(Hinted):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles plan and prepare again: the layers leave their buffers behind."""
-        return {**vars(self), "prepared": None, "planned": None}
+        return {**vars(self), "prepared": None, "planned": None, "lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy has a lock of its own."""
+        vars(self).update(state, lock=threading.RLock())
 
     # ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
     def summary(self) -> Table:

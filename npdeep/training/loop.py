@@ -177,19 +177,20 @@ class FitLoop:
         for x, y, weight in self.feed.batches(trainer.epoch, trainer.batches_done):
             if self.augment is not None:
                 x = self.augmented(x)
-            try:
-                trainer.optimizer.check_schedules(trainer.iteration)
-                for event in trainer.operations(x, y, weight):
-                    if trainer.on_event is not None:
-                        trainer.on_event(event)
-            except BadGradient as error:
-                self.ask_about(error)
-                break
-            except BaseException as error:
-                error.add_note(f"fit: update {trainer.iteration + 1:,} may be half done: resume from a checkpoint instead")
-                raise
-            trainer.batches_done += 1
-            totals.add(trainer.last_loss, trainer.model.layers[-1].output, y, trainer.loss.share())
+            with trainer.model.lock:          # other threads predict between two steps
+                try:
+                    trainer.optimizer.check_schedules(trainer.iteration)
+                    for event in trainer.operations(x, y, weight):
+                        if trainer.on_event is not None:
+                            trainer.on_event(event)
+                except BadGradient as error:
+                    self.ask_about(error)
+                    break
+                except BaseException as error:
+                    error.add_note(f"fit: update {trainer.iteration + 1:,} may be half done: resume from a checkpoint instead")
+                    raise
+                trainer.batches_done += 1
+                totals.add(trainer.last_loss, trainer.model.layers[-1].output, y, trainer.loss.share())
             self.tell(self.after_step, "on_step_end")
             self.interrupts.check()
             if trainer.stop_reason:

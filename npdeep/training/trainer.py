@@ -151,7 +151,7 @@ class Trainer(Hinted):
         """The same events; raises where another pass has overwritten the buffers before the backward pass is through."""
         try:
             while True:
-                with self.turn.lock, quiet():
+                with self.turn.lock, self.model.lock, quiet():
                     event = next(operations, None)
                 if event is None:
                     return
@@ -180,7 +180,7 @@ class Trainer(Hinted):
         check the arguments and silence NumPy's warnings; from there on `s` goes through nothing but the operations.
         """
         x, y, sample_weight = self._enter("step", x, y, sample_weight)
-        with self.turn.lock, quiet():
+        with self.turn.lock, self.model.lock, quiet():
             for event in self.operations(x, y, sample_weight):
                 if self.on_event is not None:     # nd.debug.break_when
                     self.on_event(event)
@@ -484,9 +484,11 @@ class Trainer(Hinted):
         batch_size = checks.whole("evaluate", "batch_size", batch_size)
         with self.turn.lock, quiet():
             for index in pieces(len(x), batch_size, None):
-                outputs = self.model.run(scaling.cast_scaled("evaluate", x[index], factor, self.model.dtype))
+                rows = scaling.cast_scaled("evaluate", x[index], factor, self.model.dtype)
                 w = None if weight is None else weight[index]
-                totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index], self.loss.share())
+                with self.model.lock:         # the outputs are in a buffer that a pass in another thread overwrites
+                    outputs = self.model.run(rows)
+                    totals.add(self.loss.compute(outputs, y[index], w), outputs, y[index], self.loss.share())
             result = Results(totals.means())
             result["loss"] += self.penalty()
         return result
