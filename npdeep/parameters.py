@@ -198,7 +198,16 @@ def allocate(parameters: Iterable[Parameter], dtype: Any) -> Arena:
     ordered = sorted(parameters, key=lambda p: not p.has_grad)    # sorted() keeps the order within each group
     trainable_size = sum(p.size for p in ordered if p.has_grad)
     widest = max((p.shape[-1] for p in ordered), default=0)
-    arena = Arena(sum(p.size for p in ordered), trainable_size, dtype, widest)
+    size = sum(p.size for p in ordered)
+    try:
+        arena = Arena(size, trainable_size, dtype, widest)
+    except (MemoryError, ValueError):         # NumPy's words for what is beyond all memory
+        largest = max(ordered, key=lambda p: p.size)
+        needed = (size + trainable_size) * np.dtype(dtype).itemsize / 1e9
+        raise ValueError(
+            f"{largest.name} has the shape {largest.shape}: values and gradients of the network need {needed:,.0f} GB, more "
+            "than there is; use fewer units"
+        ) from None
     start = 0
     for parameter in ordered:
         parameter.bind(arena, start)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import npdeep as nd
+from npdeep.command_line import main
 from npdeep.parameters import Parameter, allocate, chunks, trainable_spans
 
 SHAPE = st.lists(st.integers(1, 4), min_size=1, max_size=2).map(tuple)
@@ -183,3 +184,17 @@ def test_a_copied_parameter_is_a_view_of_a_copied_arena(layer, how):
     assert (twin.arena.values[twin.span] == 9).all()
     assert not (layer.kernel.value == 9).any()
     assert (twin.name, twin.shape, twin.trainable, twin.wanted) == ("out/kernel", (2, 3), False, None)
+
+
+@pytest.mark.parametrize("units", [10**14, 2**50])
+def test_a_network_beyond_all_memory_is_refused_with_its_largest_layer(units):
+    layers = [nd.Dense(3), nd.Dense(units, name="huge"), nd.Dense(1)]
+    with pytest.raises(ValueError, match=r"^huge/kernel has the shape \(3, \d+\): .* need [\d,]+ GB, more than ") as refused:
+        nd.Sequential(layers, 784)
+    assert len(str(refused.value)) < 300
+    nd.Sequential([layers[0], nd.Dense(2)], 784)      # the layers stay free
+
+
+def test_the_command_line_says_so_too(capsys):
+    assert main.main(["train", "--layers", "1000000000000"]) == 2
+    assert "dense/kernel has the shape (784, 1000000000000)" in capsys.readouterr().err.replace("\n  ", " ")
