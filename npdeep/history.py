@@ -83,7 +83,8 @@ class History(Hinted):
     def __getitem__(self, key: str) -> list[Any]:
         """One quantity over the epochs; None where an epoch lacks it."""
         if key not in self.keys:
-            raise KeyError(f"{key!r} was not recorded; there are {', '.join(self.keys) or 'no records yet'}")
+            shown = checks.shortened(repr(key))
+            raise KeyError(f"{shown} was not recorded; there are {checks.listed(self.keys) or 'no records yet'}")
         return [record.get(key) for record in self.records]
 
     def __contains__(self, key: object) -> bool:

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import inspect
+import io
 import subprocess
 import sys
 
@@ -561,3 +562,13 @@ def test_numbers_are_written_by_their_value(value):
 def test_what_is_no_value_is_not_written(value):
     with pytest.raises(TypeError, match=r"unroll: .* cannot be written into a program"):
         literal(value)
+
+
+def test_the_file_is_the_same_whatever_the_terminal_can_show(tmp_path, monkeypatch):
+    texts = []
+    for columns, encoding in (("200", "utf-8"), ("45", "ascii")):
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+        texts.append(nd.debug.unroll(every_trainer("adam"), tmp_path / f"step{columns}.py").read_text(encoding="utf-8"))
+    assert texts[0].replace("step200", "step45") == texts[1]
+    assert "σ" in texts[1]

@@ -7,6 +7,7 @@ import difflib
 import math
 import numbers
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,30 @@ def label(owner: str, what: str, value: Any) -> str:
         wanted = f"1 to {LONGEST_NAME} characters, all of them visible"
         raise ValueError(f"{owner}: {what} must have {wanted}, got {describe(value)}")
     return value
+
+
+def matching(owner: str, what: str, names: Sequence[str], scope: Any) -> list[str]:
+    """The names that `re.match` the scope; None selects all. Raises ValueError, listing the names, where none does.
+
+    >>> matching("variables", "variable's name", ["hidden1/kernel", "outputs/kernel"], "out")
+    ['outputs/kernel']
+    >>> matching("freeze", "variable's name", ["hidden1/kernel"], "hiden")
+    Traceback (most recent call last):
+    ValueError: freeze: no variable's name begins with a match of 'hiden'; there are hidden1/kernel
+    """
+    if scope is None:
+        return list(names)
+    if not isinstance(scope, str):
+        raise TypeError(f"{owner}: scope must be a regular expression as a string, or None, got {describe(scope)}")
+    try:
+        pattern = re.compile(scope)
+    except re.error as error:
+        raise ValueError(f"{owner}: scope {shortened(repr(scope))} is no regular expression: {error}") from None
+    chosen = [name for name in names if pattern.match(name)]
+    if not chosen:
+        there = listed(names) or "none"
+        raise ValueError(f"{owner}: no {what} begins with a match of {shortened(repr(scope))}; there are {there}")
+    return chosen
 
 
 def path(owner: str, name: str, value: Any) -> Path:

@@ -76,18 +76,20 @@ class Table:
         self.header, self.title, self.notes, self.keys = list(header), title, list(notes), keys
         self.rows = [[str(cell) for cell in row] for row in rows]
 
-    def columns(self) -> list[Column]:
-        """The columns as standard output can hold them."""
-        cells = [[printing.printable(cell.replace("\n", " ")) for cell in row] for row in self.rows]
+    def columns(self, encoding: str | None = None) -> list[Column]:
+        """The columns as the encoding, by default standard output's, can hold them."""
+        cells = [[printing.printable(cell.replace("\n", " "), encoding) for cell in row] for row in self.rows]
         turned = zip(*cells, strict=True) if cells else ([] for _ in self.header)
-        return [Column(printing.printable(name), list(column)) for name, column in zip(self.header, turned, strict=True)]
+        names = (printing.printable(name, encoding) for name in self.header)
+        return [Column(name, list(column)) for name, column in zip(names, turned, strict=True)]
 
-    def text(self, width: int | None = None) -> str:
-        """Plain text of at most so many columns, by default the terminal's."""
+    def text(self, width: int | None = None, encoding: str | None = None) -> str:
+        """Plain text of at most so many columns, in this encoding; by default those of the terminal."""
         width = printing.columns() if width is None else width
-        blocks = ["\n".join(_block(columns, width)) for columns in _blocks(self.columns(), self.keys, width)]
-        title = [printing.fold(self.title, width)] if self.title else []
-        return "\n".join([*title, "\n\n".join(blocks), *(printing.fold(note, width) for note in self.notes)])
+        rule = printing.printable("─", encoding)
+        blocks = ["\n".join(_block(columns, width, rule)) for columns in _blocks(self.columns(encoding), self.keys, width)]
+        title = [printing.fold(self.title, width, encoding)] if self.title else []
+        return "\n".join([*title, "\n\n".join(blocks), *(printing.fold(note, width, encoding) for note in self.notes)])
 
     def __str__(self) -> str:
         """Plain text, columns two blanks apart."""
@@ -126,7 +128,7 @@ def _blocks(columns: list[Column], keys: int, width: int) -> list[list[Column]]:
     return blocks
 
 
-def _block(columns: list[Column], width: int) -> list[str]:
+def _block(columns: list[Column], width: int, rule: str) -> list[str]:
     """The lines of one block. What is too much is taken bit by bit from the column that has most to give."""
     for column in columns:
         column.width = column.natural
@@ -135,7 +137,6 @@ def _block(columns: list[Column], width: int) -> list[str]:
         widest.width = max(widest.width - 1, widest.narrow)
     header = [column.lines(column.header) for column in columns]
     top = max(map(len, header))
-    rule = printing.printable("─")
     lines = _beside(columns, [[""] * (top - len(cell)) + cell for cell in header])
     lines.append(GAP.join(rule * column.width for column in columns))
     for row in zip(*(column.cells for column in columns), strict=True):

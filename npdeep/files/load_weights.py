@@ -1,6 +1,5 @@
 """Restoring weights from a file: all or some of them, under other names, and a report of what happened."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,11 +60,12 @@ def restore_weights(
     owner = "load_weights"
     targets = {p.name: p for p in parameters}
     stored = {name: arrays[name] for name in schema.variables_among(arrays)}
-    names = selected(owner, list(stored), scope, path)
+    names = checks.matching(owner, f"name in {checks.shortened(npz.visible(path.name), 40)}", list(stored), scope)
     new_names = check_rename(owner, rename, layers_of(stored), layers_of(targets))
     for old in new_names:
         if old not in layers_of(names):
-            raise ValueError(f"{owner}: rename names layer {old!r}, but scope {scope!r} selects nothing of it; widen the scope")
+            shown = checks.shortened(repr(scope))
+            raise ValueError(f"{owner}: rename names layer {old!r}, but scope {shown} selects nothing of it; widen the scope")
     report = LoadReport()
     changes: list[tuple[Parameter, Array]] = []
     for name in names:
@@ -122,30 +122,12 @@ model; to restore what fits, write scope=".*", or name the layers with rename={"
     faults += [f"{checks.shortened(name, 30)} is only in the model" for name in report.untouched[:1]]
     more = len(report.mismatched) + len(report.skipped) + len(report.untouched) - len(faults)
     if faults:
+        file = checks.shortened(npz.visible(path.name), 40)
         faults += [f"{more} more"] if more else []
         raise ValueError(
-            f"load_weights: {checks.shortened(path.name, 40)} is of another network: {'; '.join(faults)}; to restore what "
+            f"load_weights: {file} is of another network: {'; '.join(faults)}; to restore what "
             'fits, write scope=".*", or name the layers with rename={"in the file": "in the model"}'
         )
-
-
-def selected(owner: str, names: list[str], scope: Any, path: Path) -> list[str]:
-    """The names that `re.match` the scope. Raises ValueError, listing all, where none does.
-
-    >>> selected("load_weights", ["hidden1/kernel", "outputs/kernel"], "hidden", Path("a.npz"))
-    ['hidden1/kernel']
-    """
-    if scope is None:
-        return names
-    if not isinstance(scope, str):
-        raise TypeError(f"{owner}: scope must be a regular expression as a string, or None, got {checks.describe(scope)}")
-    try:
-        chosen = [name for name in names if re.match(scope, name)]
-    except re.error as error:
-        raise ValueError(f"{owner}: scope {scope!r} is no regular expression: {error}") from None
-    if not chosen:
-        raise ValueError(f"{owner}: no name in {path} begins with a match of {scope!r}; there are {checks.listed(names)}")
-    return chosen
 
 
 def check_rename(owner: str, rename: Any, in_file: set[str], in_model: set[str]) -> dict[str, str]:

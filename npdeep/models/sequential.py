@@ -253,9 +253,10 @@ class Sequential(Hinted):
     def _refuse_statistics(self, owner: str, scope: Any, chosen: list[Parameter]) -> None:
         trained = {p.name.rpartition("/")[0] for p in self.parameters if p.has_grad}
         if all(p.name.rpartition("/")[0] in trained and not p.has_grad for p in chosen):
+            shown, names = checks.shortened(repr(scope)), checks.listed(p.name for p in chosen)
             raise ValueError(
-                f"{owner}: {scope!r} selects moving statistics alone ({', '.join(p.name for p in chosen)}), which are never "
-                f"trained; {owner} the layer: model.{owner}({chosen[0].name.partition('/')[0]!r})"
+                f"{owner}: {shown} selects moving statistics alone ({names}), which are never trained; "
+                f"{owner} the layer: model.{owner}({chosen[0].name.partition('/')[0]!r})"
             )
 
     def _set_trainable(self, chosen: list[Parameter], trainable: bool) -> list[Parameter]:

@@ -27,7 +27,6 @@ from npdeep.layers import Activation, BatchNormalization, Dense
 from npdeep.layers.chain import Chain
 from npdeep.losses import Loss, check_weights
 from npdeep.metrics import Metric, Outputs, Totals
-from npdeep.models.names import select_names
 from npdeep.models.sequential import Sequential
 from npdeep.parameters import trainable_spans
 from npdeep.training import saving
@@ -555,7 +554,7 @@ class Trainer(Hinted):
         """
         parameters = {p.name: p.value for p in self.model.parameters}
         found = {**parameters, **saving.slot_views(self), "iteration": np.array(self.iteration)}
-        return {name: found[name] for name in select_names("variables", list(found), scope)}
+        return {name: found[name] for name in checks.matching("variables", "variable's name", list(found), scope)}
 
     def events(self) -> list[StepEvent]:
         """The operations of one training step, in order, without running them."""

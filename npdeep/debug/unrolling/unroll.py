@@ -32,6 +32,8 @@ from npdeep.schedules import Schedule
 from npdeep.training.trainer import Trainer
 
 WORD = (1 << 64) - 1
+WIDTH = 114
+"""Columns of the table in the file, whatever the terminal has."""
 OF_FIT = ("validation_data", "sample_weight", "shuffle", "seed", "augment", "cache_frozen", "callbacks", "verbose")
 """Arguments of `fit` that are no part of a training step."""
 RULE = "# " + "─" * 118
@@ -250,7 +252,7 @@ def header(trainer: Trainer, name: str) -> str:
 
 {indented(parts)}
 
-{indented(str(trainer.model.summary()).splitlines())}
+{indented(trainer.model.summary().text(WIDTH, "utf-8").split(chr(10)))}
 
 Written by npdeep from a trainer after {trainer.iteration:,} updates; {name}.npz beside this file holds its weights, slots and
 generators. From there `step` and `train` go on to the same bits as npdeep. Step through it: python -m pdb {name}.py
