@@ -560,8 +560,8 @@ class Trainer(Hinted):
         """The operations of one training step, in order, without running them."""
         if self.planned_version != self.model.arena.version:
             self.plan()
-        if self.model.planned is None:        # else the pass that is at work keeps its plan
-            self.model.plan()
+        if self.model.planned is None or self.model.planned[0] != self.model.arena.version:
+            self.model.plan()                 # else the pass that is at work keeps its plan
         return [
             *self.chain.operations("forward"),
             self.loss_event,
