@@ -358,6 +358,25 @@ def test_no_text_of_a_file_gets_into_the_unrolled_program_as_code(files, tmp_pat
         assert not (tmp_path / "ran").exists()
 
 
+# ── names of files ────────────────────────────────────────────────────────────────────────────────────────────────────
+PATHS = ["a" * 5000 + ".npz", "a" * 5000, "x/" * 3000 + "a.npz", "\x1b[31m.npz", "a\0.npz", "none/\u202e.npz", "\u202e"]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: ascii(path[:12]))
+def test_errors_about_a_files_name_are_short_and_visible(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    model = fuzz.network()
+    for reader in (nd.load_model, nd.Trainer.restore, model.load_weights):
+        with pytest.raises((ValueError, OSError)) as error:
+            reader(path)
+        assert str(error.value).isprintable()
+        assert len(str(error.value)) < 300
+    if len(path) > 1000:
+        with pytest.raises((ValueError, OSError)) as error:
+            model.save(path)
+        assert len(str(error.value)) < 300
+
+
 # ── all at random ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_damaged_files_and_hostile_headers_through_every_reader():
     """The short form: the long one is run by hand."""

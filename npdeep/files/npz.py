@@ -63,8 +63,9 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
         depth = sys.getrecursionlimit()
     if depth > DEEPEST:
         raise ValueError(f"checkpoint: what is to be stored is nested more than {DEEPEST} deep, which no reader would take")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
+    with short_names():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with short_names(), replacing(path) as file:
         write_members(file, {HEADER: np.frombuffer(text, np.uint8), **arrays})
     return path
 
@@ -76,9 +77,11 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
     of a newer format, or damaged, and where it would take more memory than its size allows for.
     """
     path = check_path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"checkpoint {visible(path)}: {'is a folder' if path.is_dir() else 'no such file'}")
-    with open(path, "rb") as file:
+    with short_names():
+        if not path.is_file():
+            raise FileNotFoundError(f"checkpoint {visible(path)}: {'is a folder' if path.is_dir() else 'no such file'}")
+        file: Any = open(path, "rb")          # noqa: SIM115 (closed below)
+    with file:
         try:
             arrays = read_members(file)
         except Exception as error:            # a damaged archive makes zipfile and NumPy raise a dozen kinds
@@ -112,6 +115,25 @@ def fault(path: str | Path, what: str, kind: str = "checkpoint") -> ValueError:
     """
     shown = checks.shortened(words.visible(what.removeprefix("checkpoint: ")), FAULT)
     return ValueError(f"{kind} {visible(path)}: {shown}")
+
+
+@contextlib.contextmanager
+def short_names() -> Iterator[None]:
+    """Inside, an error of the system shows the end of a file's name that is too long for a message.
+
+    >>> try:
+    ...     with short_names():
+    ...         open("a" * 300)
+    ... except OSError as error:
+    ...     len(str(error.filename))
+    110
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error.filename, str) and len(error.filename) > PATH:
+            raise OSError(error.errno, error.strerror, visible(error.filename)) from None    # of the class of the errno
+        raise
 
 
 @contextlib.contextmanager
@@ -321,5 +343,5 @@ def check_path(path: Any) -> Path:
     """
     result = checks.path("checkpoint", "path", path)
     if result.suffix != ".npz":
-        raise ValueError(f"checkpoint: the file's name must end in .npz, got {result}")
+        raise ValueError(f"checkpoint: the file's name must end in .npz, got {visible(result)}")
     return result
