@@ -42,8 +42,9 @@ def in_order(found: list[Finding], there: Collection[str]) -> list[Finding]:
 
 
 def advised(finding: Finding, kinds: Collection[str], there: Collection[str]) -> Finding:
-    """The finding with the advice that fits it among others."""
-    causes = [kind for kind in CAUSES.get(finding.kind, ()) if kind in kinds]
+    """The finding with the advice that fits it among others: where causes were found, those that have no cause themselves."""
+    found = {kind: [cause for cause in CAUSES.get(kind, ()) if cause in kinds] for kind in (*kinds, finding.kind)}
+    causes = [cause for cause in found[finding.kind] if not found[cause]]
     if causes:
         their = "the likely cause" if len(causes) == 1 else "the likely causes"
         return replace(finding, hint="", steps=f"Fix {listed(causes[:3])} first: {their} of this.")
