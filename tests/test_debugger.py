@@ -48,7 +48,7 @@ def test_from_step_into_a_kernels_backward_in_four_commands(tmp_path):
     assert stops[-1][1] == "affine_backward"
     assert out.count("(8, 3), (10, 3)") == 1
     stack = re.findall(r"\.py\(\d+\)(\S+?)\(\)", out[out.index("(8, 3), (10, 3)") :])
-    assert stack[-5:] == ["step", "operations", "backward_steps", "backward", "affine_backward"]
+    assert stack[-6:] == ["step", "operations", "gradient_operations", "backward_steps", "backward", "affine_backward"]
 
 
 def test_by_s_alone_it_passes_through_the_step_its_layers_its_loss_and_kernels(tmp_path):
@@ -60,7 +60,7 @@ def test_by_s_alone_it_passes_through_the_step_its_layers_its_loss_and_kernels(t
     assert places[end - 1] == ("training/trainer.py", "step")          # the operations are through
     for file, function in places[begin:end]:
         if file == "training/trainer.py":
-            assert function in ("step", "operations")
+            assert function in ("step", "operations", "gradient_operations", "update_operations")
         else:
             assert file.split("/")[0] in ("layers", "losses", "optimizers", "kernels", "schedules.py"), (file, function)
     visited = {function for _, function in places[begin:end]}

@@ -268,16 +268,16 @@ def test_a_smaller_batch_uses_the_first_rows_of_the_buffers():
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda model, x: None, "last forward pass was not a training one"),
-        (lambda model, x: model.forward(x), "last forward pass was not a training one"),
-        (lambda model, x: (model.forward(x, training=True), model.predict(x)), "last forward pass was not a training one"),
+        (lambda model, x: None, "the last pass was not one of forward"),
+        (lambda model, x: (model.forward(x, training=True), model.predict(x)), "the last pass was not one of forward"),
+        (lambda model, x: (model.forward(x), model.predict(x)), "the last pass was not one of forward"),
     ],
-    ids=["nothing", "forward for inference", "predict after forward"],
+    ids=["nothing", "predict after a training forward", "predict after forward"],
 )
-def test_backward_needs_a_training_forward_right_before_it(prepare, message):
+def test_backward_needs_a_forward_right_before_it(prepare, message):
     model = nd.Sequential([nd.Dense(2)], 3, seed=0)
     prepare(model, np.ones((4, 3)))
-    with pytest.raises(ValueError, match=f"backward: .*{message}; call model.forward"):
+    with pytest.raises(ValueError, match=f"backward: {message}.*; call model.forward"):
         model.backward(np.ones((4, 2)))
 
 

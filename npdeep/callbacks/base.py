@@ -68,6 +68,11 @@ class Callback(Described):
         what every call of fit needs belongs in on_fit_begin.
         """
 
+    def on_gradients(self, trainer: Any) -> None:
+        """Between the backward pass and the update: `trainer.model.flat_gradients` can be looked at, summed over machines,
+        or changed. Penalties and clipping come after it.
+        """
+
     def on_step_end(self, trainer: Any) -> None:
         """After an update; `trainer.last_loss` is its loss."""
 

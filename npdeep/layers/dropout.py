@@ -81,7 +81,7 @@ class Dropout(Layer):
         """grad_input = grad_output · mask."""
         if not self.passes_gradient:
             return None
-        if self.rate == 0:
+        if self.output is self.input:         # nothing was dropped
             return grad_output
         return kernels.dropout_backward(self.mask, grad_output, self.grad_buffer)
 
@@ -160,6 +160,6 @@ class AlphaDropout(Dropout):
         """grad_input = a · grad_output where the unit was kept."""
         if not self.passes_gradient:
             return None
-        if self.rate == 0:
+        if self.output is self.input:         # nothing was dropped
             return grad_output
         return kernels.alpha_dropout_backward(self.mask, grad_output, self.grad_buffer, self.a)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from npdeep import losses
 from npdeep.common import checks, scaling, seeds
 from npdeep.common.guards import quiet
 from npdeep.common.hinting import Hinted, settle
@@ -81,6 +82,7 @@ class Sequential(Hinted):
                 layer.detach()
             raise
         self.passes = 0
+        self.can_go_back = False
         self.lock = threading.RLock()         # for one pass, or one training step, at a time
         self.prepared: tuple[int, bool] | None = None
         self.planned: tuple[int, bool] | None = None
@@ -107,24 +109,33 @@ class Sequential(Hinted):
         training: True uses batch statistics and noise, and makes a backward pass possible.
         Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size).
         """
-        return self.run(self.check_examples("forward", "x", x), checks.flag("forward", "training", training))
+        x, training = self.check_examples("forward", "x", x), checks.flag("forward", "training", training)
+        with self.lock:
+            outputs = self.run(x, training)
+            self.can_go_back = True
+        return outputs
 
     def run(self, x: Array, training: bool = False) -> Array:
         """`forward` on rows that are checked and in the model's dtype."""
         with self.lock:
             self.prepare(len(x), training)
             self.passes += 1
+            self.can_go_back = False          # predict and evaluate go through here too
             return self.layers.forward(x, training)
 
     def backward(self, grad_output: Any, input_gradient: bool = False) -> Array | None:
-        """Assign the gradients of all trainable parameters, given ∂loss/∂outputs of the last training forward.
+        """Assign the gradients of all trainable parameters, given ∂loss/∂outputs of the last forward pass.
+
+        After a pass that was no training one they are those of the network in use: without noise, and with the moving
+        statistics of batch normalization as constants.
 
         Returns ∂loss/∂x where input_gradient is True, else None. The pass stops at the lowest layer with something to train.
-        Raises ValueError where the last forward pass was not a training one, or for a wrong shape.
+        Raises ValueError where there was no forward pass, or for a wrong shape.
         """
-        if self.prepared is None or not self.prepared[1]:
+        if self.prepared is None or not self.can_go_back:
             raise ValueError(
-                "backward: the last forward pass was not a training one; call model.forward(x, training=True) first"
+                "backward: the last pass was not one of forward, so its arrays are not what a backward pass needs; call "
+                "model.forward(x, training=True) first"
             )
         outputs = self.layers[-1].output
         grad = checks.real_array("backward", "grad_output", grad_output)
@@ -137,6 +148,74 @@ class Sequential(Hinted):
             self.prepare(len(grad), training=True)
             gradient = self.layers.backward(gradient)
         return gradient if input_gradient else None
+
+    # ── looking without touching ──────────────────────────────────────────────────────────────────────────────────────
+    def input_gradient(self, x: Any, grad_output: Any = None, *, loss: Any = None, y: Any = None) -> Array:
+        """∂L/∂x as a fresh array, of the network in use: without noise, batch normalization by its moving statistics.
+
+        Nothing of the model changes, a pass in progress neither: it goes through a copy.
+
+        Args:
+            x: rows (n, input_size).
+            grad_output: ∂L/∂outputs (n, output_size); for the slope of output k a 1 in column k.
+            loss, y: in its place a loss, by name or object, and its targets.
+
+        Raises ValueError or TypeError for invalid arguments.
+        Source: Simonyan et al. (2014), *Deep inside convolutional networks* (saliency maps).
+
+        >>> import npdeep as nd
+        >>> model = nd.Sequential([nd.Dense(1, kernel_initializer="ones"), nd.Dropout(0.5)], input_size=2)
+        >>> model.input_gradient([[3.0, 4.0]], [[1.0]])
+        array([[1., 1.]], dtype=float32)
+        """
+        if (grad_output is None) == (loss is None):
+            raise ValueError("input_gradient: give either grad_output, ∂L/∂outputs (n, output_size), or loss=... with y=...")
+        twin = self.copy()
+        outputs = twin.forward(x)
+        if loss is not None:
+            of = copy.deepcopy(losses.get(loss))
+            of.compute(outputs, of.check_targets(y, len(outputs), self.output_size, self.dtype), None)
+            grad_output = of.compute_gradient()
+        gradient: Any = twin.backward(grad_output, input_gradient=True)
+        return np.array(gradient)
+
+    def sample(self, x: Any, n: int, seed: int | None = None) -> Array:
+        """The outputs of n passes with noise (dropout and the like) as a fresh array (n, rows, output_size).
+
+        Batch normalization uses its moving statistics. Nothing of the model changes: it goes through a copy, so that the same
+        call gives the same numbers; seed: for others.
+        Source: Gal & Ghahramani (2016), *Dropout as a Bayesian approximation*.
+
+        >>> import npdeep as nd
+        >>> model = nd.Sequential([nd.Dropout(0.5)], input_size=1, seed=0)
+        >>> samples = model.sample([[1.0]], n=1000)
+        >>> samples.shape, sorted(set(samples.ravel().tolist()))
+        ((1000, 1, 1), [0.0, 2.0])
+        """
+        n, twin = checks.whole("sample", "n", n), self.copy()
+        for index, layer in enumerate(twin.layers if seed is not None else ()):
+            layer.start_noise(seeds.check_seed("sample", seed), index)
+        for layer in twin.everything():
+            if isinstance(layer, BatchNormalization):
+                layer.use_moving_statistics = True
+        return np.stack([twin.forward(x, training=True).copy() for _ in range(n)])
+
+    @property
+    def flat_values(self) -> Array:
+        """The values of all parameters with a gradient, in layer order, in one live array: writing into it changes them.
+
+        >>> import npdeep as nd
+        >>> model = nd.Sequential([nd.Dense(2, use_bias=False)], input_size=1)
+        >>> model.flat_values[:] = 5
+        >>> model.layer("dense").kernel.value
+        array([[5., 5.]], dtype=float32)
+        """
+        return self.arena.values[: self.arena.grads.size]
+
+    @property
+    def flat_gradients(self) -> Array:
+        """Their gradients, in the same places: what optimizer and clipping work on. 0 where a parameter is frozen."""
+        return self.arena.grads
 
     def predict(self, x: Any, batch_size: int = 1000, scale: float | None = None) -> Array:
         """The outputs for the rows of x as a fresh array (n, output_size), computed batch_size rows at a time.

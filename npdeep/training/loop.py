@@ -73,6 +73,7 @@ class FitLoop:
         self.trainer, self.feed, self.interrupts, self.augment, self.seed = trainer, feed, interrupts, augment, seed
         self.watchers = sorted(watchers, key=lambda watcher: watcher.order)
         self.after_step = [watcher for watcher in self.watchers if overrides(watcher, "on_step_end")]
+        self.before_update = [watcher for watcher in self.watchers if overrides(watcher, "on_gradients")]
         self.history = History()
 
     def run(self, epochs: int) -> History:
@@ -86,6 +87,8 @@ class FitLoop:
         trainer.last_epoch, trainer.steps_per_epoch = trainer.epoch + epochs, len(self.feed)
         trainer.interrupted = False
         begun: list[Callback] = []
+        if self.before_update:
+            trainer.on_gradients = lambda: self.tell(self.before_update, "on_gradients")
         try:
             self.begin(begun)
             while trainer.epoch < trainer.last_epoch and (trainer.batches_done or not trainer.stop_reason):
@@ -94,6 +97,7 @@ class FitLoop:
             trainer.interrupted = True
             raise
         finally:
+            trainer.on_gradients = None
             self.end(begun)
         return self.history
 
