@@ -172,7 +172,8 @@ def weighted_differences(z: Array, top: Array, q: Array, t: Array, out: Array) -
     array([[-5.e+307]])
     """
     np.vecdot(q, t, out=out[:, 0])
-    if not math.isfinite(np.vdot(out, out)):  # what is not finite, or near it, shows in the sum of squares
+    flat = out.reshape(-1)
+    if not math.isfinite(np.matmul(flat, flat)):    # what is not finite, or near it, shows in the sum of squares
         np.multiply(z, 0.5, out=t)
         t -= 0.5 * top
         np.vecdot(q, t, out=out[:, 0])
