@@ -354,6 +354,13 @@ def test_what_is_the_users_own_is_refused_by_name(tmp_path, trainer, named):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("layer", [nd.Residual([nd.Dense(4)]), nd.Parallel([[], []], merge="add"), nd.LayerNormalization()])
+def test_layers_that_it_does_not_know_are_refused_by_name(layer, tmp_path):
+    trainer = nd.Trainer(nd.Sequential([layer.clone(), nd.Dense(2)], 4), "softmax_cross_entropy")
+    with pytest.raises(ValueError, match=f"unroll: the layer '.*' is a {type(layer).__name__}, whose arithmetic"):
+        nd.debug.unroll(trainer, tmp_path / "step.py")
+
+
 def test_a_callback_of_the_users_own_and_an_augmentation_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="unroll: the callback is a MyCallback of your own"):
         plain_trainer().fit(*examples(20), callbacks=[MyCallback(tmp_path / "step.py")], verbose=False)

@@ -155,10 +155,11 @@ def check_schedule(value: Any) -> None:
 
 
 def own(is_own: bool, what: str, thing: Any) -> None:
-    """Raise where a part is the user's own."""
+    """Raise where a part is the user's own, or a layer that holds layers or normalizes rows: unroll knows none of these."""
     if is_own:
+        whose = "" if type(thing).__module__.startswith("npdeep.") else " of your own"
         raise ValueError(
-            f"unroll: the {what} is a {type(thing).__name__} of your own, whose source npdeep does not take over; use one of "
+            f"unroll: the {what} is a {type(thing).__name__}{whose}, whose arithmetic it cannot write down; use another of "
             "npdeep's, or add it to the unrolled file by hand"
         )
 
