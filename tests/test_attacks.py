@@ -380,6 +380,6 @@ def test_errors_about_a_files_name_are_short_and_visible(tmp_path, monkeypatch, 
 # ── all at random ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_damaged_files_and_hostile_headers_through_every_reader():
     """The short form: the long one is run by hand."""
-    found = fuzz.attack(damaged=24, headers=30, seed=7, every=100)
+    found = fuzz.attack(damaged=48, headers=32, seed=7, every=100)
     assert [v for v in found.violations if not v.endswith(" s")] == []    # no verdict depends on a clock
-    assert sum(found.counts.values()) == 5 * (24 + 30) + 4 * 2
+    assert sum(found.counts.values()) == 5 * (48 + 32) + 4 * 2
