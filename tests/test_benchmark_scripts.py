@@ -15,7 +15,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 def run(*arguments, cwd=None):
     """Standard output of a script in a process of its own."""
-    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(BENCHMARKS.parent)}
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(BENCHMARKS.parent), "PYTEST_ADDOPTS": ""}
     done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -80,20 +80,19 @@ def layer_normalization_backward(
     np.multiply(dy, normalized, out=scratch)                     # dy x̂ (n, units)
     if dgamma is not None:
         scratch.sum(axis=0, out=dgamma)                          # (units,)
-    if dx is None:
-        return None
-    if gamma is None:
-        np.copyto(dx, dy)
-    else:
-        np.multiply(dy, gamma, out=dx)                           # g
-        scratch *= gamma                                         # g x̂
-    m = dx.shape[1]
-    scratch.sum(axis=1, keepdims=True, out=column)
-    column /= m                                                  # (1/m) Σ g x̂ (n, 1)
-    np.multiply(normalized, column, out=scratch)
-    dx.sum(axis=1, keepdims=True, out=column)
-    column /= m                                                  # (1/m) Σ g (n, 1)
-    dx -= column
-    dx -= scratch
-    dx *= inverse
+    if dx is not None:                                           # else there is nothing to train below
+        if gamma is None:
+            np.copyto(dx, dy)
+        else:
+            np.multiply(dy, gamma, out=dx)                       # g
+            scratch *= gamma                                     # g x̂
+        m = dx.shape[1]
+        scratch.sum(axis=1, keepdims=True, out=column)
+        column /= m                                                  # (1/m) Σ g x̂ (n, 1)
+        np.multiply(normalized, column, out=scratch)
+        dx.sum(axis=1, keepdims=True, out=column)
+        column /= m                                                  # (1/m) Σ g (n, 1)
+        dx -= column
+        dx -= scratch
+        dx *= inverse
     return dx

@@ -173,7 +173,7 @@ def weighted_differences(z: Array, top: Array, q: Array, t: Array, out: Array) -
     """
     np.vecdot(q, t, out=out[:, 0])
     flat = out.reshape(-1)
-    if not math.isfinite(np.matmul(flat, flat)):    # what is not finite, or near it, shows in the sum of squares
+    if not math.isfinite(np.vecdot(flat, flat)):    # what is not finite, or near it, shows in the sum of squares
         np.multiply(z, 0.5, out=t)
         t -= 0.5 * top
         np.vecdot(q, t, out=out[:, 0])
