@@ -1,5 +1,6 @@
 """Shared by all tests: hypothesis profiles, real digits, a fresh seed."""
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -40,10 +41,20 @@ def full_mnist():
 
 @pytest.fixture
 def small_disk():
-    """No file can grow beyond 1,000 bytes, as on a full disk; the signal that Linux sends is ignored, so that OSError comes."""
+    """A context in which no file can grow beyond 1,000 bytes, as on a full disk: pytest's own output neither, so keep it short.
+
+    The signal that Linux sends is ignored, so that OSError comes.
+    """
     resource = pytest.importorskip("resource")
-    before, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, action)
+
+    @contextlib.contextmanager
+    def limited():
+        before, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, action)
+
+    return limited

@@ -225,7 +225,7 @@ def test_on_a_full_disk_a_row_is_written_whole_or_not_at_all(tmp_path, small_dis
     if before is not None:
         path.write_bytes(before)
     logger, trainer = CSVLogger(path, append), plain_trainer()
-    with pytest.raises(OSError, match="File too large"):
+    with small_disk(), pytest.raises(OSError, match="File too large"):
         trainer.fit(X, Y, epochs=99, callbacks=[logger], **RUN)
     content = path.read_bytes()
     assert content.endswith(b"\r\n")

@@ -51,7 +51,7 @@ def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, small_disk, name, before
     path = tmp_path / name
     if before is not None:
         path.write_bytes(before)
-    with pytest.raises(OSError, match="File too large"):
+    with small_disk(), pytest.raises(OSError, match="File too large"):
         WRITERS[name](path)
     assert names(tmp_path) == ([] if before is None else [name])
     assert before is None or path.read_bytes() == before
