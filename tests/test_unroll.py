@@ -13,13 +13,14 @@ from helpers_training import bits, every_trainer, examples, plain_trainer
 
 import npdeep as nd
 from npdeep.common.events import STAGES
-from npdeep.debug.unrolling.layers import LAYERS
-from npdeep.debug.unrolling.losses import LOSSES
 from npdeep.debug.unrolling.script import TAKEN, docstring, escaped, identifier, literal
 from npdeep.debug.unrolling.updates import CLIPPINGS, CONSTRAINTS, OPTIMIZERS, REGULARIZERS, SCHEDULES
 from npdeep.kernels.affine import affine_backward
 from npdeep.kernels.updates.adaptive import adam, moving_average
 
+NESTED = {nd.Residual, nd.Parallel, nd.LayerNormalization}
+LAYERS = {kind for kind in vars(nd.layers).values() if isinstance(kind, type) and issubclass(kind, nd.layers.Layer)}
+LAYERS -= {nd.layers.Layer, *NESTED}
 STEPS, WIDTH, CLASSES, ROWS = 300, 6, 4, 20
 N, R, C, S, P = nd.layers, nd.regularizers, nd.constraints, nd.schedules, nd.optimizers
 
@@ -204,7 +205,7 @@ def test_the_networks_leave_nothing_out():
     trainers = [network(i) for i in range(len(OPTIMIZER_OF))]
     parameters = [p for t in trainers for p in t.model.parameters]
     assert {type(layer) for t in trainers for layer in t.model.layers} == set(LAYERS)
-    assert {type(t.loss) for t in trainers} == set(LOSSES)
+    assert {type(t.loss) for t in trainers} == set(nd.losses.KNOWN.values())
     assert {type(t.optimizer) for t in trainers} == set(OPTIMIZERS)
     assert {type(p.regularizer) for p in parameters} - {type(None)} == set(REGULARIZERS)
     assert {type(p.constraint) for p in parameters} - {type(None)} == set(CONSTRAINTS)
@@ -215,12 +216,6 @@ def test_the_networks_leave_nothing_out():
     assert activations == set(ACTIVATIONS)
     assert {str(t.model.dtype) for t in trainers} == {"float32", "float64"}
     assert any(not p.trainable and p.has_grad for p in parameters)
-
-
-def test_everything_that_npdeep_has_can_be_unrolled():
-    layers = {kind for kind in vars(N).values() if isinstance(kind, type) and issubclass(kind, N.Layer)} - {N.Layer}
-    assert layers - {N.Residual, N.Parallel, N.LayerNormalization} == set(LAYERS)
-    assert set(nd.losses.KNOWN.values()) == set(LOSSES)
 
 
 def imported(path):
@@ -287,29 +282,369 @@ def test_train_is_fit(tmp_path, epochs_before, monkeypatch, capsys):
     sys.modules.pop("fitted")
 
 
-class Mine(nd.layers.Layer):
-    """A layer of the user's."""
+# ── nested layers and own parts ───────────────────────────────────────────────────────────────────────────────────────
+SLOPE = 0.2
+"""How steep the own activation is below 0."""
+
+
+def below(x):
+    return np.minimum(x, 0)
+
+
+def bent(x, scale, out):
+    """scale · (max(x, 0) + SLOPE min(x, 0)): with a helper and a constant that are to be taken along."""
+    np.maximum(x, 0, out=out)
+    out += SLOPE * below(x)
+    out *= scale
+    return out
+
+
+def bent_backward(x, scale, grad_output, grad_scale, out):
+    np.greater(x, 0, out=out)
+    out += SLOPE * (1 - out)
+    if grad_scale is not None:
+        np.einsum("ij,ij,ij->j", grad_output, x, out, out=grad_scale)
+    out *= grad_output
+    out *= scale
+    return out
+
+
+def doubled(x):
+    return 2 * x
+
+
+def scale_gradient(x, grad_output):
+    return (x * grad_output).sum(axis=0)
+
+
+def times(x, scale):
+    return x * scale
+
+
+def shaken(rng, x, *, amount):
+    return x + amount * rng.standard_normal(x.shape, dtype=x.dtype)
+
+
+class Bent(N.Layer):
+    """Writes into its buffers."""
+
+    def build(self, input_size):
+        self.scale = self.add_parameter("scale", (input_size,), "ones")
+        return input_size
+
+    def buffers(self, training):
+        yield "output", self.output_size
+        yield "slope", self.input_size
 
     def forward(self, x, training=False):
-        self.input = self.output = x
+        return bent(x, self.scale.value, self.output)
+
+    def backward(self, grad_output):
+        return bent_backward(self.input, self.scale.value, grad_output, self.scale.wanted, self.slope)
+
+
+class Doubled(N.Layer):
+    """Returns new arrays."""
+
+    def forward(self, x, training=False):
+        return doubled(x)
+
+    def backward(self, grad_output):
+        return doubled(grad_output)
+
+
+class Scaled(N.Layer):
+    """Assigns its gradient."""
+
+    def build(self, input_size):
+        self.scale = self.add_parameter("scale", (input_size,), "ones")
+        return input_size
+
+    def forward(self, x, training=False):
+        return times(x, self.scale.value)
+
+    def backward(self, grad_output):
+        if self.scale.trainable:
+            self.scale.grad = scale_gradient(self.input, grad_output)
+        return times(grad_output, self.scale.value)
+
+
+class Shaken(N.Layer):
+    """Draws random numbers, in training alone."""
+
+    draws = True
+
+    def forward(self, x, training=False):
+        return shaken(self.rng, x, amount=0.1) if training else x
+
+    def backward(self, grad_output):
+        return grad_output
+
+
+class Same(N.Layer):
+    """Computes nothing."""
+
+    def forward(self, x, training=False):
         return x
 
     def backward(self, grad_output):
         return grad_output
 
 
+class Block(N.Layer):
+    """Holds layers, and adds a number of its own way."""
+
+    def __init__(self, name=None):
+        super().__init__(name)
+        self.inner = self.hold([nd.Dense(6), nd.Dropout(0.3), Bent()])
+
+    def build(self, input_size):
+        return self.inner.build(input_size)
+
+    def forward(self, x, training=False):
+        return doubled(self.inner.forward(x, training))
+
+    def backward(self, grad_output):
+        return self.inner.backward(doubled(grad_output))
+
+
+LAYERS_OF = {
+    "a block": lambda: [nd.Residual([nd.Dense(6), nd.Activation("relu")], name="block1")],
+    "a block with noise and statistics": lambda: [
+        nd.Residual([nd.BatchNormalization(), nd.Activation("gelu"), nd.Dropout(0.4), nd.Dense(6)]),
+        nd.LayerNormalization(),
+    ],
+    "a projection": lambda: [nd.Residual([nd.Dense(5), nd.GaussianNoise(0.1)], projection=True)],
+    "blocks in blocks": lambda: [
+        nd.Residual([nd.Residual([nd.Dense(6), nd.Dropout(0.2)]), nd.Parallel([[nd.Dense(2)], [nd.Dense(4), nd.RReLU()]])])
+    ],
+    "branches beside each other": lambda: [nd.Parallel([[nd.Dense(3), nd.BatchNormalization()], []])],
+    "branches added": lambda: [nd.Parallel([[nd.Dense(3)], [nd.Maxout(3)]], merge="add")],
+    "branches with columns of their own": lambda: [nd.Dense(6), nd.Parallel([[nd.Dense(3)], [nd.AlphaDropout(0.1)]], split=(2, 4))],
+    "layer normalization": lambda: [nd.LayerNormalization(center=False), nd.Dense(4), nd.LayerNormalization(scale=False)],
+    "own": lambda: [Bent(), nd.Dense(6), Doubled(), Scaled(), Shaken(), Same(), nd.Activation("tanh")],
+    "own in a block": lambda: [nd.Residual([nd.Dense(6), Bent(), Doubled(), Shaken()]), Scaled()],
+    "own in branches": lambda: [nd.Parallel([[Doubled()], [Bent(), Scaled()]]), nd.Dense(6)],
+    "own that holds layers": lambda: [nd.Dense(6), Block()],
+}
+
+
+def own_squares(outputs, targets, error):
+    np.subtract(outputs, targets, out=error)
+    return np.mean(error * error)
+
+
+def own_squares_backward(error):
+    return 2 * error / error.size
+
+
+def column(weight):
+    return 1 if weight is None else weight[:, None]
+
+
+def weighted_squares(outputs, targets, weight):
+    return float(np.mean(column(weight) * (outputs - targets) ** 2))
+
+
+def weighted_squares_backward(outputs, targets, weight):
+    return (2.0 * column(weight) * (outputs - targets) / outputs.size).astype(np.float64)
+
+
+class OwnSquares:
+    """A loss without a base class, that knows no weights."""
+
+    def forward(self, outputs, targets):
+        self.error = np.empty_like(outputs)
+        return own_squares(outputs, targets, self.error)
+
+    def backward(self):
+        return own_squares_backward(self.error)
+
+
+class OwnWeighted:
+    """One that does; its gradient is float64 whatever the outputs are."""
+
+    def forward(self, outputs, targets, sample_weight=None):
+        self.given = outputs, targets, sample_weight
+        return weighted_squares(*self.given)
+
+    def backward(self):
+        return weighted_squares_backward(*self.given)
+
+
+def quartic(z, y, loss):
+    np.subtract(z, y, out=loss)
+    loss **= 4
+    return loss
+
+
+def quartic_backward(z, y, dz):
+    np.subtract(z, y, out=dz)
+    dz **= 3
+    dz *= 4
+
+
+class OwnQuartic(nd.losses.Loss):
+    """A loss with npdeep's base class."""
+
+    formula = nd.losses.MeanSquaredError.formula
+
+    def losses(self, z, y):
+        return quartic(z, y, self.loss)
+
+    def derivatives(self, z, y):
+        quartic_backward(z, y, self.grad_outputs)
+
+
+def lion(w, g, m, t, learning_rate, beta):
+    np.multiply(m, beta, out=t)
+    t += (1 - beta) * g
+    m *= 0.99
+    m += 0.01 * g
+    np.sign(t, out=t)
+    t *= learning_rate
+    w -= t
+
+
+def own_adam(w, g, m, learning_rate, step):
+    m += g
+    w -= learning_rate * m / (1 - 0.9**step)
+
+
+class Lion(P.Optimizer):
+    slot_names = ("m",)
+
+    def update_piece(self, step, w, g, m, t):
+        lion(w, g, m, t, self.eta, 0.9)
+
+
+class ByStep(P.Optimizer):
+    slot_names = ("m",)
+
+    def update_piece(self, step, w, g, m, t):
+        own_adam(w, g, m, self.eta, step + 1)
+
+
+class MySGD(P.SGD):
+    """Nothing new."""
+
+
+PARTS_OF = {
+    "loss": {"loss": OwnSquares},
+    "loss with weights": {"loss": OwnWeighted, "weighted": True},
+    "loss with a base": {"loss": OwnQuartic, "weighted": True},
+    "loss with a base and weighting": {"loss": lambda: OwnQuartic(weighting="weights"), "weighted": True},
+    "optimizer": {"optimizer": Lion},
+    "optimizer under a schedule": {"optimizer": lambda: Lion(S.PiecewiseConstant([5], [0.01, 0.001]))},
+    "optimizer that counts": {"optimizer": ByStep},
+    "optimizer derived": {"optimizer": MySGD},
+}
+
+
+def same_bits_as_npdeep(trainer, path, weighted=False, steps=12):
+    module = load(nd.debug.unroll(trainer, path))
+    rng = np.random.default_rng(7)
+    for i in range(steps):
+        n = (20, 7, 1)[i % 3]
+        x, y = rng.standard_normal((n, WIDTH)).astype(np.float32), np.eye(3, dtype=np.float32)[rng.integers(0, 3, n)]
+        weight = rng.uniform(0.5, 2, n).astype(np.float32) if weighted and i % 2 else None
+        assert module.step(x, y, weight) == trainer.step(x, y, weight)
+        assert module.values.tobytes() == trainer.model.arena.values.tobytes()
+        assert module.grads.tobytes() == trainer.model.arena.grads.tobytes()
+    assert imported(path) <= {"numpy", "math", "sys", "bisect", "itertools", "collections.abc"}
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["lowest", "above a layer"])
+@pytest.mark.parametrize("name", LAYERS_OF)
+def test_nested_and_own_layers_train_to_the_same_bits(tmp_path, name, first):
+    layers = [*([] if first else [nd.Dense(6, name="first")]), *LAYERS_OF[name](), nd.Dense(3, name="outputs")]
+    model = nd.Sequential(layers, WIDTH, seed=3)
+    text = same_bits_as_npdeep(nd.Trainer(model, "softmax_cross_entropy", P.Adam(0.01)), tmp_path / "step.py")
+    assert ("def below(x)" in text) == ("SLOPE = 0.2\n" in text) == any(isinstance(one, Bent) for one in model.everything())
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
+@pytest.mark.parametrize("name", PARTS_OF)
+def test_own_losses_and_optimizers_train_to_the_same_bits(tmp_path, name, nested):
+    parts = PARTS_OF[name]
+    hidden = [nd.Residual([nd.Dense(6), nd.Dropout(0.1)]), Bent()] if nested else [nd.Dense(300), nd.Dense(300)]
+    model = nd.Sequential([*hidden, nd.Dense(3, name="outputs")], WIDTH, seed=3)
+    trainer = nd.Trainer(model, parts.get("loss", nd.losses.MeanSquaredError)(), parts.get("optimizer", lambda: P.SGD(0.001))())
+    same_bits_as_npdeep(trainer, tmp_path / "step.py", parts.get("weighted", False), steps=6)
+
+
+class Inline(N.Layer):
+    def forward(self, x, training=False):
+        return x * 2
+
+    def backward(self, grad_output):
+        return doubled(grad_output)
+
+
+class InlineInPlace(N.Layer):
+    def forward(self, x, training=False):
+        times(x, 1.0)
+        np.multiply(x, 2, out=self.output)
+        return self.output
+
+    def backward(self, grad_output):
+        return doubled(grad_output)
+
+
+class InlineBackward(Inline):
+    def forward(self, x, training=False):
+        return doubled(x)
+
+    def backward(self, grad_output):
+        return grad_output * 2
+
+
+class InlineAfter(Inline):
+    def forward(self, x, training=False):
+        y = doubled(x)
+        y += 1
+        return y
+
+
+class Counting(Inline):
+    """A number that changes from step to step and is in no function."""
+
+    passes = 0
+
+    def forward(self, x, training=False):
+        self.passes += 1
+        return times(x, 1 / self.passes)
+
+
+class InLambda(Inline):
+    def forward(self, x, training=False):
+        return (lambda z: z * 2)(x)
+
+
 class MyLoss:
     """A loss of the user's."""
 
     def forward(self, outputs, targets):
-        return 0.0
+        self.error = outputs - targets
+        return float(np.mean(self.error**2))
 
     def backward(self):
-        return np.zeros((1, 3))
+        return 2 * self.error / self.error.size
 
 
-class MyOptimizer(nd.optimizers.SGD):
+class MyOptimizer(P.Optimizer):
     """An optimizer of the user's."""
+
+    def update_piece(self, step, w, g, t):
+        w -= self.eta * g
+
+
+class HalfScheduled(P.Optimizer):
+    """The learning rate goes into the function in a shape that cannot be told from a number."""
+
+    def update_piece(self, step, w, g, t):
+        lion(w, g, g, t, 2 * self.eta, 0.9)
 
 
 class MySchedule(nd.schedules.Schedule):
@@ -340,9 +675,6 @@ def trainer_with(layers=(), loss="softmax_cross_entropy", optimizer="sgd", **den
 @pytest.mark.parametrize(
     ("trainer", "named"),
     [
-        (lambda: trainer_with([Mine(name="mine")]), "layer 'mine' is a Mine"),
-        (lambda: trainer_with(loss=MyLoss()), "loss is a MyLoss"),
-        (lambda: trainer_with(optimizer=MyOptimizer(0.1)), "optimizer is a MyOptimizer"),
         (lambda: trainer_with(optimizer=nd.optimizers.SGD(MySchedule())), "schedule is a MySchedule"),
         (lambda: trainer_with(optimizer=nd.optimizers.SGD(S.Warmup(MySchedule(), 5))), "schedule is a MySchedule"),
         (lambda: trainer_with(kernel_regularizer=MyPenalty()), "regularizer of outputs/kernel is a MyPenalty"),
@@ -354,11 +686,22 @@ def test_what_is_the_users_own_is_refused_by_name(tmp_path, trainer, named):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("layer", [nd.Residual([nd.Dense(4)]), nd.Parallel([[], []], merge="add"), nd.LayerNormalization()])
-def test_layers_that_it_does_not_know_are_refused_by_name(layer, tmp_path):
-    trainer = nd.Trainer(nd.Sequential([layer.clone(), nd.Dense(2)], 4), "softmax_cross_entropy")
-    with pytest.raises(ValueError, match=f"unroll: the layer '.*' is a {type(layer).__name__}, whose arithmetic"):
-        nd.debug.unroll(trainer, tmp_path / "step.py")
+@pytest.mark.parametrize(
+    ("trainer", "method"),
+    [
+        *((lambda k=k: trainer_with([nd.Dense(6), k()]), f"{k.__name__}.forward") for k in (Inline, InlineInPlace, InlineAfter)),
+        *((lambda k=k: trainer_with([nd.Residual([k()])]), f"{k.__name__}.forward") for k in (Inline, Counting, InLambda)),
+        (lambda: trainer_with([nd.Dense(6), InlineBackward()]), "InlineBackward.backward"),
+        (lambda: trainer_with(loss=MyLoss()), "MyLoss.forward"),
+        (lambda: trainer_with(optimizer=MyOptimizer(0.1)), "MyOptimizer.update_piece"),
+        (lambda: trainer_with(optimizer=HalfScheduled(S.PowerDecay(0.1, 5))), "HalfScheduled.update_piece"),
+    ],
+)
+def test_arithmetic_that_is_in_no_function_is_refused_by_name_with_what_to_do(tmp_path, trainer, method):
+    with pytest.raises(ValueError, match=f"move the arithmetic of {method} into a function") as raised:
+        nd.debug.unroll(trainer(), tmp_path / "step.py")
+    assert len(str(raised.value)) < 300
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_callback_of_the_users_own_and_an_augmentation_are_refused_by_name(tmp_path):

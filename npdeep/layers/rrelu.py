@@ -7,7 +7,7 @@ import numpy as np
 
 from npdeep.common import checks
 from npdeep.common.events import Formula
-from npdeep.kernels.activations.rectifiers import rrelu_backward, rrelu_forward
+from npdeep.kernels.activations.rectifiers import draw_slopes, rrelu_backward, rrelu_forward
 from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer
 
@@ -50,9 +50,7 @@ class RReLU(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = max(x, 0) + slopes · min(x, 0)."""
         if training:
-            self.slopes = self.rng.random(out=self.drawn, dtype=self.drawn.dtype.type)
-            self.slopes *= self.upper - self.lower
-            self.slopes += self.lower
+            self.slopes = draw_slopes(self.rng, self.lower, self.upper, self.drawn)
         else:
             self.slopes = np.full(1, (self.lower + self.upper) / 2, x.dtype)
         return rrelu_forward(x, self.slopes, self.output, self.scratch)

@@ -264,21 +264,14 @@ class Hinge(_TwoClasses):
             raise ValueError(f"{self.title}: targets must be −1 and 1 (or 0 and 1), got others")
         return array
 
-    def signs(self, y: Array) -> Array:
-        """The targets as −1 and 1."""
-        if np.minimum.reduce(y, axis=None) < 0:
-            return y
-        np.multiply(y, 2, out=self.plus_minus)
-        self.plus_minus -= 1
-        return self.plus_minus
-
     def losses(self, z: Array, y: Array) -> Array:
         """max(0, 1 − yz)."""
-        return margins.hinge_forward(z, self.signs(y), self.loss)
+        margins.plus_minus(y, self.plus_minus)
+        return margins.hinge_forward(z, self.plus_minus, self.loss)
 
     def derivatives(self, z: Array, y: Array) -> None:
         """−y inside the margin."""
-        margins.hinge_backward(z, self.signs(y), self.scratch, self.grad_outputs)
+        margins.hinge_backward(z, self.plus_minus, self.scratch, self.grad_outputs)
 
 
 class SquaredHinge(Hinge):
@@ -294,8 +287,9 @@ class SquaredHinge(Hinge):
 
     def losses(self, z: Array, y: Array) -> Array:
         """max(0, 1 − yz)²."""
-        return margins.squared_hinge_forward(z, self.signs(y), self.loss)
+        margins.plus_minus(y, self.plus_minus)
+        return margins.squared_hinge_forward(z, self.plus_minus, self.loss)
 
     def derivatives(self, z: Array, y: Array) -> None:
         """−2y max(0, 1 − yz)."""
-        margins.squared_hinge_backward(z, self.signs(y), self.grad_outputs)
+        margins.squared_hinge_backward(z, self.plus_minus, self.grad_outputs)

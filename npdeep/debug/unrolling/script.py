@@ -6,7 +6,7 @@ import keyword
 import math
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,11 @@ class Script:
         step: the lines of the training step.
         start: the arrays that go into the file beside it.
         names: what each layer is called in the file.
+        used, made: the arrays that calls take, and those that they return. parameters: the names of the model's numbers.
+        empty: the buffers that hold nothing until a step writes them.
     """
 
-    def __init__(self, model: Sequential) -> None:
+    def __init__(self, model: Sequential, taken: Iterable[str] = ()) -> None:
         self.model = model
         self.dtype = dtype_text(model.dtype)
         self.sources = Sources()
@@ -67,9 +69,14 @@ class Script:
         self.buffers: list[str] = []
         self.step: list[str] = []
         self.start: dict[str, Array] = {}
+        self.used: set[str] = set()
+        self.made: set[str] = set()
+        self.parameters: list[str] = []
+        self.empty: list[str] = []
+        self.scheduled = False
         self.names: dict[str, str] = {}
-        for layer in model.layers:
-            self.names[str(layer.name)] = identifier(str(layer.name), set(self.names.values()))
+        for layer in model.everything():
+            self.names[str(layer.name)] = identifier(str(layer.name), {*taken, *self.names.values()})
 
     def name(self, layer: Any) -> str:
         """What a layer is called in the file."""
@@ -85,22 +92,15 @@ class Script:
         """
         return Code(f"{self.sources.use(kernel)}({', '.join(map(argument, arguments))})")
 
-    def array(self, name: str, width: Any, kind: Any = None) -> None:
-        """An array of n rows that a step writes."""
-        self.buffers.append(f"{name} = np.empty((n, {literal(width)}), {self.dtype if kind is None else dtype_text(kind)})")
-
     def parameter(self, p: Parameter) -> str:
         """Views of a parameter's values and, if it has one, of its gradient; returns the name of the values."""
         layer, _, kind = p.name.rpartition("/")
         name = f"{self.names[layer]}.{kind}"
         self.setup.append(f"{name} = values[{view(p)}")
+        self.parameters += [name, wanted_name(self, p)]
         if p.has_grad:
             self.setup.append(f"{wanted_name(self, p)} = grads[{view(p)}")
         return name
-
-    def wanted(self, p: Parameter | None) -> str:
-        """The name of a parameter's gradient, or None where nobody wants it."""
-        return "None" if p is None or p.wanted is None else wanted_name(self, p)
 
     def heading(self, text: str) -> None:
         """A comment above a group of lines of the step."""

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import itertools
+import sys
 import textwrap
 from collections.abc import Callable
 from types import ModuleType
@@ -33,32 +34,63 @@ class Sources:
         self.functions: dict[str, str] = {}
         self.constants: dict[str, str] = {}
         self.modules: set[str] = set()
+        self.known: dict[str, Any] = {}
+
+    @property
+    def names(self) -> set[str]:
+        """All names that these functions and constants take up."""
+        return {*self.functions, *self.constants}
 
     def use(self, kernel: Callable[..., Any]) -> str:
-        """Take in a kernel and return its name, by which the file calls it."""
+        """Take in a function and return its name, by which the file calls it."""
         kernel = inspect.unwrap(kernel)
         name: str = kernel.__name__
+        self.once(name, kernel)
         if name not in self.functions:
-            source = textwrap.dedent(inspect.getsource(kernel))
+            try:
+                source = textwrap.dedent(inspect.getsource(kernel))
+            except (OSError, TypeError):
+                raise ValueError(
+                    f"unroll: the source of the function {name} cannot be read; put it into a file, and import it from there"
+                ) from None
             for needed in names_in(ast.parse(source)):
                 self.need(needed, kernel)
             self.functions[name] = source
         return name
 
+    def once(self, name: str, value: Any) -> None:
+        """Raise where a name stands for one thing here and for another there."""
+        if self.known.setdefault(name, value) is not value:
+            raise ValueError(f"unroll: two things that functions of the step use are both called {name!r}; rename one of them")
+
     def need(self, name: str, kernel: Any) -> None:
-        """Take in what a name in the source of a kernel stands for, unless it is local or built in."""
+        """Take in what a name in the source of a function stands for, unless it is local or built in."""
         if name == kernel.__name__ or name not in kernel.__globals__:
             return
         value = kernel.__globals__[name]
-        if value is np or value is Array:     # the file begins with them
+        if (value is np and name == "np") or value is Array:     # the file begins with them
             return
-        if isinstance(value, ModuleType):
-            self.modules.add(f"import {value.__name__}")
-        elif inspect.isfunction(value):
+        home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) or "numpy"
+        standard = home.partition(".")[0] in {"numpy", *sys.stdlib_module_names} - {"__main__"}
+        if isinstance(value, ModuleType) and standard:
+            self.modules.add(f"import {home}" if name == home else f"import {home} as {name}")
+        elif callable(value) and standard:
+            original = getattr(value, "__name__", name)
+            self.modules.add(f"from {home} import {original}" + (f" as {name}" if name != original else ""))
+        elif inspect.isfunction(value) and value.__name__ == name:
             self.use(value)
-        elif inspect.isclass(value):
-            self.modules.add(f"from {value.__module__} import {name}")
-        elif name not in self.constants:
+        elif isinstance(value, ModuleType) or callable(value):
+            raise ValueError(
+                f"unroll: {kernel.__name__} uses {name}, which is neither a plain function nor of NumPy or the standard library; "
+                "the file is to run on NumPy alone"
+            )
+        else:
+            self.once(name, value)
+            self.constant(name, kernel, value)
+
+    def constant(self, name: str, kernel: Any, value: Any) -> None:
+        """Take in a constant, and what it is computed from."""
+        if name not in self.constants:
             text = assignment(name, inspect.getmodule(kernel), value)
             for needed in names_in(ast.parse(text)):
                 self.need(needed, kernel)
@@ -84,10 +116,22 @@ def assignment(name: str, module: Any, value: Any) -> str:
     """
     source = inspect.getsource(module)
     for node, below in itertools.pairwise([*ast.parse(source).body, ast.Pass()]):
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+        if name in assigned(node):
             lines, first = source.splitlines(), node.lineno - 1
             while first and lines[first - 1].startswith("#"):
                 first -= 1
             is_docstring = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
             return "\n".join(lines[first : below.end_lineno if is_docstring else node.end_lineno])
+    if not isinstance(value, int | float | str | None):
+        raise ValueError(f"unroll: {name} is no plain number and is made in another module; assign it where the function is")
     return f"{name} = {value!r}"
+
+
+def assigned(node: ast.stmt) -> list[str]:
+    """The names to which a statement assigns.
+
+    >>> assigned(ast.parse("a = b = 1").body[0]), assigned(ast.parse("a: int = 1").body[0])
+    (['a', 'b'], ['a'])
+    """
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]

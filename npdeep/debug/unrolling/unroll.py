@@ -2,6 +2,7 @@
 
 import copy
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 from npdeep.common import checks, seeds
 from npdeep.common.described import Described
 from npdeep.common.hints import unknown_keywords
-from npdeep.debug.unrolling.layers import LAYERS, write_backward, write_forward
-from npdeep.debug.unrolling.losses import LOSSES, targets_line, write_loss
-from npdeep.debug.unrolling.script import Script, docstring, literal
+from npdeep.debug.unrolling.check import check_file
+from npdeep.debug.unrolling.passes import record, targets_of_own_loss, write_passes
+from npdeep.debug.unrolling.script import WORDS, Script, docstring, kernel_names, literal
 from npdeep.debug.unrolling.updates import (
     CLIPPINGS,
     CONSTRAINTS,
@@ -25,7 +26,7 @@ from npdeep.debug.unrolling.updates import (
     write_penalties,
 )
 from npdeep.kernels.arrays import Array
-from npdeep.losses import Loss
+from npdeep.losses import Loss, SoftmaxCrossEntropy
 from npdeep.losses.own import OwnLoss
 from npdeep.parameters import CHUNK
 from npdeep.schedules import Schedule
@@ -36,6 +37,7 @@ WIDTH = 114
 """Columns of the table in the file, whatever the terminal has."""
 OF_FIT = ("validation_data", "sample_weight", "shuffle", "seed", "augment", "cache_frozen", "callbacks", "verbose")
 """Arguments of `fit` that are no part of a training step."""
+SLOTS_TAKEN = {"w", "g", "t", "x", "y", "weight", "rows", "loss", "optimizer", "values", "grads", "scratch", "learning_rate"}
 RULE = "# " + "─" * 118
 
 
@@ -51,12 +53,16 @@ def unroll(
     as a baseline to those who have no npdeep. The trainer is not touched.
 
     Args:
-        trainer: its layers, loss, optimizer, clipping, regularizers, constraints and schedules must be npdeep's own.
+        trainer: its clipping, regularizers, constraints and schedules must be npdeep's own. Custom layers, losses and
+            optimizers go along if their arithmetic is in functions at the top level of a module, whose source is taken over.
         path: the file to write, ending in .py; it must not exist yet.
         x, y: examples and targets to put into the .npz, so that running the file trains on them.
         epochs, batch_size: what running the file then does.
 
-    Returns the path. Raises ValueError, naming it, for whatever is the user's own, for arguments of `fit` that are no part of
+    The kernel calls of a few steps on a copy are recorded and written down; then the file is run for two steps and compared
+    with npdeep, bit for bit.
+
+    Returns the path. Raises ValueError, naming it, for a part whose arithmetic is not in functions, for arguments of `fit` that are no part of
     the step (augment, callbacks, …), and for a trainer in the middle of an epoch; FileExistsError where there is a file
     already.
 
@@ -85,10 +91,11 @@ def unroll(
     epochs = checks.whole("unroll", "epochs", epochs, minimum=0)
     batch_size = checks.whole("unroll", "batch_size", batch_size)
     check_parts(trainer)
-    script = write_script(copy.deepcopy(trainer))
+    targets = targets_of_own_loss(trainer, data.get("y")) if isinstance(trainer.loss, OwnLoss) else None
+    script = write_script(copy.deepcopy(trainer), targets)
     script.start.update(data)
     text = render(script, trainer, path.stem, epochs, batch_size, with_data=bool(data))
-    compile(text, str(path), "exec")          # a file that Python cannot read is not written
+    check_file(script, copy.deepcopy(trainer), text, targets)      # a file that goes another way is not written
     save(path, text, script.start)
     return path
 
@@ -132,11 +139,14 @@ def check_parts(trainer: Trainer) -> None:
         raise ValueError("unroll: the trainer stands in the midst of a step that is being walked; walk it to its end first")
     if trainer.first_layer > 0:
         raise ValueError("unroll: fit is running with cache_frozen and leaves layers out; unroll before or after it")
-    for layer in trainer.model.layers:
-        own(type(layer) not in LAYERS, f"layer {layer.name!r}", layer)
-    loss = trainer.loss.own if isinstance(trainer.loss, OwnLoss) else trainer.loss
-    own(type(trainer.loss) not in LOSSES, "loss", loss)
-    own(type(trainer.optimizer) not in OPTIMIZERS, "optimizer", trainer.optimizer)
+    loss = trainer.loss
+    if not isinstance(loss, OwnLoss) and not type(loss).check_targets.__module__.startswith("npdeep."):
+        raise ValueError(
+            f"unroll: {type(loss).__name__}.check_targets changes the targets in a way that is not taken along; take them as "
+            "forward wants them, and leave check_targets as it is"
+        )
+    if type(trainer.optimizer) not in OPTIMIZERS:
+        check_own_optimizer(trainer)
     own(trainer.clipping is not None and type(trainer.clipping) not in CLIPPINGS, "clipping", trainer.clipping)
     for value in vars(trainer.optimizer).values():
         check_schedule(value)
@@ -147,6 +157,15 @@ def check_parts(trainer: Trainer) -> None:
         own(not type(watcher).__module__.startswith("npdeep."), "callback", watcher)
 
 
+def check_own_optimizer(trainer: Trainer) -> None:
+    """Raise where an optimizer of the user's keeps numbers besides its slots, or calls a slot what the step calls another."""
+    optimizer, layers = trainer.optimizer, {str(layer.name) for layer in trainer.model.everything()}
+    own(bool(optimizer.state()), "optimizer, which keeps numbers besides its slots,", optimizer)
+    for name in optimizer.slot_names:
+        if not name.isidentifier() or name in {*SLOTS_TAKEN, *layers}:
+            raise ValueError(f"unroll: {type(optimizer).__name__} calls a slot {name!r}, which the file uses; rename the slot")
+
+
 def check_schedule(value: Any) -> None:
     """Raise where a value is a schedule of the user's own, or holds one."""
     if isinstance(value, Schedule):
@@ -155,36 +174,39 @@ def check_schedule(value: Any) -> None:
 
 
 def own(is_own: bool, what: str, thing: Any) -> None:
-    """Raise where a part is the user's own, or a layer that holds layers or normalizes rows: unroll knows none of these."""
+    """Raise where a part is the user's own."""
     if is_own:
-        whose = "" if type(thing).__module__.startswith("npdeep.") else " of your own"
         raise ValueError(
-            f"unroll: the {what} is a {type(thing).__name__}{whose}, whose arithmetic it cannot write down; use another of "
+            f"unroll: the {what} is a {type(thing).__name__} of your own, whose arithmetic it cannot write down; use one of "
             "npdeep's, or add it to the unrolled file by hand"
         )
 
 
 # ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def write_script(trainer: Trainer) -> Script:
-    """All lines of the file, from a copy of the trainer: in the order of the training step."""
+def write_script(trainer: Trainer, targets: Any, taken: Iterable[str] = ()) -> Script:
+    """All lines of the file, from a copy of the trainer: in the order of the training step. taken: no names for layers."""
+    watched = copy.deepcopy(trainer)
     model = trainer.model
     trainer.plan()
     model.plan()
-    script = Script(model)
+    script = Script(model, taken)
     trainable = [p for p in model.parameters if p.trainable]
     script.start["values"] = model.arena.values
     script.setup += ['values = start["values"]', f"grads = np.zeros({model.arena.grads.size}, {script.dtype})"]
     script.setup.append(f"scratch = np.empty({model.arena.scratch.size}, {script.dtype})")
-    for layer in model.layers:
+    for layer in model.everything():
         if layer.draws:
             script.start[f"{script.name(layer)}_generator"] = generator_words(layer.rng)
-    inputs, outputs = write_forward(script)
-    write_loss(script, trainer.loss, outputs)
-    write_backward(script, inputs)
+    recordings = record(script, watched, targets)
+    write_passes(script, watched, recordings)
     write_penalties(script, model.parameters)
     write_clipping(script, trainer.clipping, trainable)
-    write_optimizer(script, trainer.optimizer, trainable, trainer.iteration)
+    write_optimizer(script, trainer, trainable, watched, recordings[""])
     write_constraints(script, trainable)
+    for name in script.sources.names & {*WORDS.split(), *trainer.optimizer.slot_names} - kernel_names():
+        raise ValueError(f"unroll: a function of yours is called {name!r}, or uses what is; the file has that name: rename it")
+    if script.sources.names & set(script.names.values()):      # a layer by the name of a function: another name for the layer
+        return write_script(trainer, targets, script.sources.names)
     return script
 
 
@@ -277,6 +299,15 @@ def function(signature: str, about: str, lines: list[str]) -> str:
     return "\n".join([f"def {signature}:", f"    {docstring(about)}", *body])
 
 
+def targets_line(script: Script, loss: Loss) -> str:
+    """The line that brings targets into the form which the step wants."""
+    if isinstance(loss, OwnLoss):
+        return "y = np.asarray(y)"
+    if isinstance(loss, SoftmaxCrossEntropy):
+        return f"y = np.asarray(y, np.int64 if np.ndim(y) == 1 else {script.dtype})"
+    return f"y = np.asarray(y, {script.dtype}).reshape(len(x), {literal(script.model.output_size)})"
+
+
 def step_text(script: Script, loss: Loss) -> str:
     """The step as a function."""
     width = literal(script.model.input_size)
@@ -284,7 +315,7 @@ def step_text(script: Script, loss: Loss) -> str:
     lines = [
         "rows = len(x)",
         f"x = np.asarray(x, {script.dtype})",
-        *targets_line(script, loss),
+        targets_line(script, loss),
         "if weight is not None:",
         f"    weight = np.asarray(weight, {script.dtype}).reshape(rows, 1)",
         "if rows != batch.rows:",
@@ -301,7 +332,7 @@ def train_text(script: Script, trainer: Trainer) -> str:
     place = f"spawn_key=({seeds.SHUFFLE}, training.epoch)"
     lines = [
         f"x = np.asarray(x, {script.dtype})",
-        *targets_line(script, trainer.loss),
+        targets_line(script, trainer.loss),
         "for _ in range(epochs):",
         f"    order = np.random.default_rng(np.random.SeedSequence({literal(trainer.seed)}, {place})).permutation(len(x))",
         "    total = 0.0",

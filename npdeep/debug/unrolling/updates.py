@@ -9,6 +9,8 @@ from typing import Any
 from npdeep import optimizers, schedules
 from npdeep.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue, Clipping
 from npdeep.constraints import Constraint, MaxNorm, MinMaxNorm, NonNegative, UnitNorm
+from npdeep.debug.unrolling.passes import update_calls
+from npdeep.debug.unrolling.record import Recording
 from npdeep.debug.unrolling.script import Code, Script, literal
 from npdeep.debug.unrolling.sources import names_in
 from npdeep.kernels import clipping as clip_kernels
@@ -18,6 +20,7 @@ from npdeep.kernels.updates import adaptive, momentum
 from npdeep.optimizers.base import Optimizer
 from npdeep.parameters import Parameter, trainable_spans
 from npdeep.regularizers import L1, L1L2, L2, Regularizer
+from npdeep.training.trainer import Trainer
 
 
 # ── penalties ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,12 +145,15 @@ OPTIMIZERS: tuple[type[Optimizer], ...] = tuple(optimizers.KNOWN.values())
 SECOND_SCRATCH = {optimizers.AdaDelta: "u", optimizers.Nadam: "r"}
 
 
-def write_optimizer(script: Script, optimizer: Optimizer, trainable: list[Parameter], iteration: int) -> None:
+def write_optimizer(
+    script: Script, trainer: Trainer, trainable: list[Parameter], watched: Trainer, recordings: list[Recording]
+) -> None:
     """Slots, pieces, the update of every piece, and the search for denormals every so many steps."""
-    second = SECOND_SCRATCH.get(type(optimizer), "")
+    optimizer = trainer.optimizer
+    second = SECOND_SCRATCH.get(type(optimizer), "u") if optimizer.second_scratch else ""
     names = ["w", "g", *optimizer.slot_names, "t", *([second] if second else [])]
     script.setup += ["", "optimizer = Arrays()", 'optimizer.iteration = int(start["iteration"])']
-    script.start["iteration"] = iteration     # type: ignore[assignment]
+    script.start["iteration"] = trainer.iteration     # type: ignore[assignment]
     for name, number in optimizer.state().items():
         script.start[name] = number           # type: ignore[assignment]
         script.setup.append(f'optimizer.{name} = float(start["{name}"])')
@@ -161,7 +167,12 @@ def write_optimizer(script: Script, optimizer: Optimizer, trainable: list[Parame
     spans = ", ".join(span_text(s) for s in trainable_spans(trainable))
     script.setup += ["optimizer.pieces = [", f"    ({', '.join(views)})", f"    for piece in pieces([{spans}])", "]"]
     script.heading(f"update: {optimizer.formula}")
-    before, inside = update_lines(script, optimizer)
+    before: list[str] = []
+    if type(optimizer) in OPTIMIZERS:
+        before, inside = update_lines(script, optimizer)
+    else:
+        rate(script, before, "learning_rate", "learning_rate_at", optimizer.learning_rate)
+        inside = update_calls(script, watched, recordings, names)
     script.step += [*before, f"for {', '.join(names)} in optimizer.pieces:", *(f"    {line}" for line in inside)]
     script.step.append("optimizer.iteration += 1")
     slots = optimizer.decaying_slots()

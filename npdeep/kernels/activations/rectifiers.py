@@ -98,6 +98,18 @@ def prelu_backward(
     return dz
 
 
+def draw_slopes(rng: np.random.Generator, lower: float, upper: float, slopes: Array) -> Array:
+    """Slopes from U(lower, upper), one for every element, written into slopes.
+
+    >>> draw_slopes(np.random.default_rng(0), 0.125, 0.25, np.empty((1, 2))).round(3)
+    array([[0.205, 0.159]])
+    """
+    rng.random(out=slopes, dtype=slopes.dtype.type)
+    slopes *= upper - lower
+    slopes += lower
+    return slopes
+
+
 def rrelu_forward(z: Array, slopes: Array, a: Array, t: Array) -> Array:
     """a = max(z, 0) + r min(z, 0): a leaky ReLU with a random slope r for every element.
 

@@ -5,6 +5,20 @@ import numpy as np
 from npdeep.kernels.arrays import Array
 
 
+def plus_minus(y: Array, signs: Array) -> Array:
+    """Targets as −1 and 1: where they are 0 and 1, 0 stands for −1.
+
+    >>> plus_minus(np.array([[0.0, 1.0]]), np.empty((1, 2)))
+    array([[-1.,  1.]])
+    """
+    if np.minimum.reduce(y, axis=None) < 0:
+        np.copyto(signs, y)
+        return signs
+    np.multiply(y, 2, out=signs)
+    signs -= 1
+    return signs
+
+
 def hinge_forward(z: Array, y: Array, loss: Array) -> Array:
     """ℓ = max(0, 1 − y z) for targets y of −1 or 1: no cost once the output is right by a margin of 1.
 
