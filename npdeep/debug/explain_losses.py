@@ -78,7 +78,7 @@ def gradient(loss: Loss, at: Place, unit: int, formula: str, numbers: dict[str, 
 
 def single(loss: Loss, at: Place) -> Parts:
     """One element: output and target of the unit."""
-    y = loss.signs(loss.targets) if isinstance(loss, Hinge) else loss.targets
+    y = loss.plus_minus if isinstance(loss, Hinge) else loss.targets
     numbers = {"z": loss.outputs[at.row, at.unit], "y": y[at.row, at.unit]}
     numbers |= {name: value for name, value in loss.arguments().items() if name in ("delta", "epsilon")}
     value, slope = FORMULAS[type(loss).__name__]

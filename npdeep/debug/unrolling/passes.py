@@ -2,79 +2,94 @@
 
 import contextlib
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from npdeep.common.guards import quiet
 from npdeep.debug.unrolling.record import Call, Differs, Names, Recording, branched, by_rows, declare, groups_of
-from npdeep.debug.unrolling.script import Code, Script, wanted_name
+from npdeep.debug.unrolling.script import Script, wanted_name
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.losses import reduction
 from npdeep.kernels.updates.momentum import flush_tiny
+from npdeep.layers import Layer
 from npdeep.losses import Loss, SoftmaxCrossEntropy
 from npdeep.losses.own import OwnLoss
 from npdeep.schedules import Schedule
 from npdeep.training.trainer import Trainer
 
+Given = dict[str, Array]
 ROWS = (5, 3, 1)
 """How many rows the recorded steps have: what goes with the rows shows, and what is done differently with a single one."""
 REDUCTIONS = (reduction.sum_of_weights, reduction.weighted_mean, reduction.weighted_mean_backward)
 
 
-def refuse(part: Any, method: str, why: str = "is not all in functions") -> ValueError:
-    """The error for a part whose arithmetic cannot be taken along."""
+def refuse(part: Any, method: str, around: Iterable[Any] = ()) -> ValueError:
+    """The error for a part whose arithmetic cannot be taken along. around: all layers; one of these may hold the part."""
+    for layer in around:                      # what a custom layer does in between shows in the npdeep layers that it holds
+        if is_npdeep(part) and not is_npdeep(layer) and str(part.name).startswith(f"{layer.name}/"):
+            part = layer
     kind, name = type(part).__name__, getattr(part, "name", None)
-    where = f"{kind}.{method}" + (f" (layer {name!r})" if name else "")
+    where = f"{kind}.{method}" + (f" (layer {name!r})" if isinstance(part, Layer) else "")
+    if is_npdeep(part):
+        return ValueError(f"unroll: the file would not give the same bits as {where}; please report the network that does this")
     return ValueError(
-        f"unroll: the arithmetic of {where} {why}; move the arithmetic of {kind}.{method} into a function, at the top level of "
-        "a module, that takes arrays and numbers and writes into out"
+        f"unroll: some arithmetic of {where} is in no function of its own; move the arithmetic of {kind}.{method} into a "
+        "function at the top level of a module, that takes arrays and writes into out"
     )
 
 
+def is_npdeep(part: Any) -> bool:
+    """Is the part npdeep's, not the user's?"""
+    return type(part).__module__.startswith("npdeep.")
+
+
 # ── the batches ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def batch(trainer: Trainer, rows: int, seed: int, y: Any = None) -> tuple[Array, Any]:
-    """Examples and targets for a step that is recorded. y: what kind of targets an own loss takes, as one batch of them."""
+def batch(trainer: Trainer, rows: int, seed: int, given: Given) -> tuple[Array, Any]:
+    """Examples and targets for a step: drawn from those that the user gave, else made up.
+
+    given: what there is of "x" and "y".
+    """
     rng, units, dtype = np.random.default_rng(seed), trainer.model.output_size, trainer.model.dtype
     x = rng.standard_normal((rows, trainer.model.input_size)).astype(dtype)
-    labels = rng.integers(0, max(units, 1), rows)
-    if y is not None:
-        return x, np.resize(y, (rows, *np.shape(y)[1:]))
-    if isinstance(trainer.loss, SoftmaxCrossEntropy):
-        return x, labels
-    return x, np.eye(units, dtype=dtype)[labels]
+    labels = rng.integers(0, units, rows)
+    if given:
+        index = rng.integers(0, len(given["y"]), rows)
+        return given["x"][index % len(given["x"])] if "x" in given else x, given["y"][index]
+    return x, labels if isinstance(trainer.loss, SoftmaxCrossEntropy) else np.eye(units, dtype=dtype)[labels]
 
 
-def targets_of_own_loss(trainer: Trainer, y: Any) -> Any:
-    """A batch of targets that an own loss takes: the user's, else rows of zeros and a one, else labels."""
+def targets_of_own_loss(trainer: Trainer, given: Given) -> Given:
+    """Targets that an own loss takes: the user's, else rows of zeros and a one, else labels."""
     units, error = trainer.model.output_size, None
-    tries: Sequence[Any] = [y] if y is not None else [np.eye(units, dtype=trainer.model.dtype), np.arange(units)]
-    for given in map(np.asarray, tries):
+    for tried in [given] if given else [{"y": np.eye(units, dtype=trainer.model.dtype)}, {"y": np.arange(units)}]:
         try:
-            x, targets = batch(trainer, 5, 0, given)
-            copy.deepcopy(trainer).step(x, targets)
-            return given
+            copy.deepcopy(trainer).step(*batch(trainer, 5, 0, tried))
+            return tried
         except (ValueError, TypeError, IndexError) as raised:
             error = raised
     raise ValueError(f"unroll: a step with the loss {trainer.loss.title} fails; pass x and y to unroll. It says: {error}")
 
 
-def record(script: Script, trainer: Trainer, y: Any) -> dict[str, list[Recording]]:
+def record(script: Script, trainer: Trainer, given: Given) -> dict[str, list[Recording]]:
     """Recordings of a few steps, by the kind of their targets and weights. The trainer, a copy, is moved on by them."""
     script.scheduled = isinstance(trainer.optimizer.learning_rate, Schedule)
-    loss, recordings = trainer.loss, {"": [one(script, trainer, rows, y) for rows in ROWS]}
+    loss, recordings = trainer.loss, {}
     if isinstance(loss, SoftmaxCrossEntropy):
-        recordings["rows"] = [one(script, trainer, rows, np.eye(trainer.model.output_size)) for rows in ROWS]
+        labels, units = np.arange(trainer.model.output_size), trainer.model.output_size
+        recordings["rows"] = [one(script, trainer, rows, {**given, "y": np.eye(units)[labels]}) for rows in ROWS]
+        given = {**given, "y": labels}
+    recordings[""] = [one(script, trainer, rows, given) for rows in ROWS]
     if isinstance(loss, OwnLoss):
         with contextlib.suppress(ValueError, TypeError):     # it may take no weights
-            recordings["weight"] = [one(script, trainer, rows, y, weighted=True) for rows in ROWS]
+            recordings["weight"] = [one(script, trainer, rows, given, weighted=True) for rows in ROWS]
     return recordings
 
 
-def one(script: Script, trainer: Trainer, rows: int, y: Any, weighted: bool = False) -> Recording:
+def one(script: Script, trainer: Trainer, rows: int, given: Given, weighted: bool = False) -> Recording:
     """A recording of one step."""
-    x, targets = batch(trainer, rows, rows, y)
+    x, targets = batch(trainer, rows, rows, given)
     weight = np.linspace(0.5, 1.5, rows, dtype=trainer.model.dtype).reshape(rows, 1) if weighted else None
     targets = trainer.loss.check_targets(targets, rows, trainer.model.output_size, trainer.model.dtype)
     if script.scheduled:                      # numbers in its place, so that what depends on it shows
@@ -87,6 +102,7 @@ def one(script: Script, trainer: Trainer, rows: int, y: Any, weighted: bool = Fa
 def write_passes(script: Script, trainer: Trainer, by_kind: dict[str, list[Recording]]) -> None:
     """Forward, loss, backward; then the arrays that they use."""
     recordings = by_kind[""]
+    script.left = recordings[0].left
     for layer in trainer.model.everything():
         script.setup += ["", f"{script.name(layer)} = Arrays()"]
         for p in layer.parameters:
@@ -105,7 +121,7 @@ def write_passes(script: Script, trainer: Trainer, by_kind: dict[str, list[Recor
                 try:
                     lines = by_rows(script, recordings, calls)
                 except Differs:
-                    raise refuse(layer, stage) from None
+                    raise refuse(layer, stage, trainer.model.everything()) from None
                 nothing = f"# nothing to compute: the {'input' if stage == 'forward' else 'gradient'} passes as it is"
                 script.step += lines or [nothing]
     everywhere = [r for kind in by_kind.values() for r in kind]
@@ -138,7 +154,7 @@ def write_loss(script: Script, loss: Loss, by_kind: dict[str, list[Recording]], 
             rows = loss_lines(script, by_kind["rows"], index)
             forward = branched("y.ndim == 1", forward, rows[0])      # labels, or rows of probabilities
     except Differs:
-        raise refuse(loss.own if isinstance(loss, OwnLoss) else loss, "forward or backward") from None
+        raise refuse(getattr(loss, "own", loss), "forward") from None
     m = "loss.losses.size"
     if loss.weighting == "weights":
         m = f"{m} if weight is None else {script.call(reduction.sum_of_weights, 'weight', 'loss.losses')}"

@@ -79,13 +79,13 @@ class Watch:
 
 def recorded_function(frame: Any) -> Callable[..., Any] | None:
     """The function at the top level of a module that a frame runs: a kernel, or the user's; None for anything else."""
-    module, code = str(frame.f_globals.get("__name__")), frame.f_code
-    function = inspect.unwrap(frame.f_globals.get(code.co_name, len))
-    if getattr(function, "__code__", None) is not code:
+    module = str(frame.f_globals.get("__name__"))
+    function: Any = inspect.unwrap(frame.f_globals.get(frame.f_code.co_name, len))
+    if getattr(function, "__code__", None) is not frame.f_code:
         return None
     root = module.partition(".")[0]
     foreign = root in sys.stdlib_module_names and root != "__main__"
-    foreign = foreign or any(part in INSTALLED for part in Path(code.co_filename).parts)
+    foreign = foreign or any(part in INSTALLED for part in Path(frame.f_code.co_filename).parts)
     if module.startswith("npdeep.kernels.") or not (root == "npdeep" or foreign):
         found: Callable[..., Any] = function
         return found
@@ -137,6 +137,7 @@ class Recording:
         numbers: quantities that change with the rows or the step, as the file calls them.
         names: the arrays.
         before: what the arrays that stay held before the step.
+        left: stage, part, and the name of what it left: output, grad_outputs, grad_input.
     """
 
     def __init__(self, script: Script, trainer: Trainer, x: Array, y: Any, weight: Array | None) -> None:
@@ -149,6 +150,7 @@ class Recording:
         self.add_parts()
         self.before = {name: array.copy() for name, array in self.names.arrays.items() if "." in name}
         self.operations: list[Operation] = []
+        self.left: list[tuple[str, Any, str]] = []
         self.fresh: list[Call] = []           # their results were no array that had a name
         watch, former = Watch(), sys.getprofile()
         steps = trainer.operations(x, y, weight)
@@ -201,6 +203,8 @@ class Recording:
             if not groups or groups[-1][0] is not owner:
                 groups.append((owner, []))
             groups[-1][1].append(call)
+        if event.stage in NAMED and (array := getattr(part, passed)) is not None:
+            self.left.append((event.stage, part, self.names.exact[place(array)]))
         for call in self.fresh:
             call.target = call.target or self.names.exact.get(place(call.result), "") or self.assigned(layer, call.result)
         if layer is not None and (not groups or groups[-1][0] is not layer):
@@ -294,7 +298,9 @@ def quantity(recordings: list[Recording], values: list[Any]) -> str:
 
 def is_array(value: Any) -> bool:
     """An array, a generator, or a list that holds some?"""
-    return isinstance(value, np.ndarray | np.random.Generator) or (isinstance(value, list | tuple) and any(map(is_array, value)))
+    if isinstance(value, list | tuple):
+        return any(map(is_array, value))
+    return isinstance(value, np.ndarray | np.random.Generator)
 
 
 def lines_of(script: Script, recordings: list[Recording], calls: list[list[Call]]) -> list[str]:

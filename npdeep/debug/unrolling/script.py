@@ -57,7 +57,8 @@ class Script:
         start: the arrays that go into the file beside it.
         names: what each layer is called in the file.
         used, made: the arrays that calls take, and those that they return. parameters: the names of the model's numbers.
-        empty: the buffers that hold nothing until a step writes them.
+        empty: the buffers that hold nothing until a step writes them. left: what each operation leaves, by name.
+        scheduled: is the learning rate a schedule?
     """
 
     def __init__(self, model: Sequential, taken: Iterable[str] = ()) -> None:
@@ -73,6 +74,7 @@ class Script:
         self.made: set[str] = set()
         self.parameters: list[str] = []
         self.empty: list[str] = []
+        self.left: list[tuple[str, Any, str]] = []
         self.scheduled = False
         self.names: dict[str, str] = {}
         for layer in model.everything():

@@ -81,8 +81,8 @@ class Sources:
             self.use(value)
         elif isinstance(value, ModuleType) or callable(value):
             raise ValueError(
-                f"unroll: {kernel.__name__} uses {name}, which is neither a plain function nor of NumPy or the standard library; "
-                "the file is to run on NumPy alone"
+                f"unroll: {kernel.__name__} uses {name}, which is neither a plain function nor of NumPy or the standard "
+                "library; the file is to run on NumPy alone"
             )
         else:
             self.once(name, value)

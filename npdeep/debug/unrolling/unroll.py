@@ -62,9 +62,9 @@ def unroll(
     The kernel calls of a few steps on a copy are recorded and written down; then the file is run for two steps and compared
     with npdeep, bit for bit.
 
-    Returns the path. Raises ValueError, naming it, for a part whose arithmetic is not in functions, for arguments of `fit` that are no part of
-    the step (augment, callbacks, …), and for a trainer in the middle of an epoch; FileExistsError where there is a file
-    already.
+    Returns the path. Raises ValueError, naming it, for a part whose arithmetic is not in functions, for arguments of `fit` that
+    are no part of the step (augment, callbacks, …), and for a trainer in the middle of an epoch; FileExistsError where there is
+    a file already.
 
     >>> import tempfile
     >>> import npdeep as nd
@@ -91,11 +91,11 @@ def unroll(
     epochs = checks.whole("unroll", "epochs", epochs, minimum=0)
     batch_size = checks.whole("unroll", "batch_size", batch_size)
     check_parts(trainer)
-    targets = targets_of_own_loss(trainer, data.get("y")) if isinstance(trainer.loss, OwnLoss) else None
-    script = write_script(copy.deepcopy(trainer), targets)
+    given = targets_of_own_loss(trainer, data) if isinstance(trainer.loss, OwnLoss) else data
+    script = write_script(copy.deepcopy(trainer), given)
     script.start.update(data)
     text = render(script, trainer, path.stem, epochs, batch_size, with_data=bool(data))
-    check_file(script, copy.deepcopy(trainer), text, targets)      # a file that goes another way is not written
+    check_file(script, copy.deepcopy(trainer), text, given)        # a file that goes another way is not written
     save(path, text, script.start)
     return path
 
@@ -183,7 +183,7 @@ def own(is_own: bool, what: str, thing: Any) -> None:
 
 
 # ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def write_script(trainer: Trainer, targets: Any, taken: Iterable[str] = ()) -> Script:
+def write_script(trainer: Trainer, given: dict[str, Array], taken: Iterable[str] = ()) -> Script:
     """All lines of the file, from a copy of the trainer: in the order of the training step. taken: no names for layers."""
     watched = copy.deepcopy(trainer)
     model = trainer.model
@@ -197,7 +197,7 @@ def write_script(trainer: Trainer, targets: Any, taken: Iterable[str] = ()) -> S
     for layer in model.everything():
         if layer.draws:
             script.start[f"{script.name(layer)}_generator"] = generator_words(layer.rng)
-    recordings = record(script, watched, targets)
+    recordings = record(script, watched, given)
     write_passes(script, watched, recordings)
     write_penalties(script, model.parameters)
     write_clipping(script, trainer.clipping, trainable)
@@ -206,7 +206,7 @@ def write_script(trainer: Trainer, targets: Any, taken: Iterable[str] = ()) -> S
     for name in script.sources.names & {*WORDS.split(), *trainer.optimizer.slot_names} - kernel_names():
         raise ValueError(f"unroll: a function of yours is called {name!r}, or uses what is; the file has that name: rename it")
     if script.sources.names & set(script.names.values()):      # a layer by the name of a function: another name for the layer
-        return write_script(trainer, targets, script.sources.names)
+        return write_script(trainer, given, script.sources.names)
     return script
 
 
