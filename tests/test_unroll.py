@@ -529,6 +529,17 @@ class ByStep(P.Optimizer):
         own_adam(w, g, m, self.eta, step + 1)
 
 
+class Decaying(P.Momentum):
+    """With a factor of its own, and a momentum that may be a schedule."""
+
+    def __init__(self, learning_rate, momentum, shrink=0.25):
+        super().__init__(learning_rate, momentum)
+        self.shrink = shrink
+
+    def update_piece(self, step, w, g, m, t):
+        lion(w, g, m, t, self.eta * self.shrink, self.beta)
+
+
 class MySGD(P.SGD):
     """Nothing new."""
 
@@ -540,12 +551,15 @@ PARTS_OF = {
     "loss with a base and weighting": {"loss": lambda: OwnQuartic(weighting="weights"), "weighted": True},
     "optimizer": {"optimizer": Lion},
     "optimizer under a schedule": {"optimizer": lambda: Lion(S.PiecewiseConstant([5], [0.01, 0.001]))},
+    "optimizer under two schedules": {
+        "optimizer": lambda: Decaying(S.PiecewiseConstant([5], [0.01, 0.001]), S.PiecewiseConstant([5], [0.5, 0.2]))
+    },
     "optimizer that counts": {"optimizer": ByStep},
     "optimizer derived": {"optimizer": MySGD},
 }
 
 
-def same_bits_as_npdeep(trainer, path, weighted=False, steps=12):
+def same_bits_as_npdeep(trainer, path, weighted=False, steps=9):
     module = load(nd.debug.unroll(trainer, path))
     rng = np.random.default_rng(7)
     for i in range(steps):
@@ -575,7 +589,7 @@ def test_own_losses_and_optimizers_train_to_the_same_bits(tmp_path, name, nested
     hidden = [nd.Residual([nd.Dense(6), nd.Dropout(0.1)]), Bent()] if nested else [nd.Dense(300), nd.Dense(300)]
     model = nd.Sequential([*hidden, nd.Dense(3, name="outputs")], WIDTH, seed=3)
     trainer = nd.Trainer(model, parts.get("loss", nd.losses.MeanSquaredError)(), parts.get("optimizer", lambda: P.SGD(0.001))())
-    same_bits_as_npdeep(trainer, tmp_path / "step.py", parts.get("weighted", False), steps=6)
+    same_bits_as_npdeep(trainer, tmp_path / "step.py", parts.get("weighted", False))
 
 
 class Inline(N.Layer):

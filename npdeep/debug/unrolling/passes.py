@@ -1,4 +1,4 @@
-"""The forward pass, the loss and the backward pass of the file, and the update of an own optimizer, from recordings."""
+"""The forward pass, the loss, the backward pass and the update of the file, from recordings."""
 
 import contextlib
 import copy
@@ -74,7 +74,8 @@ def targets_of_own_loss(trainer: Trainer, given: Given) -> Given:
 
 def record(script: Script, trainer: Trainer, given: Given) -> dict[str, list[Recording]]:
     """Recordings of a few steps, by the kind of their targets and weights. The trainer, a copy, is moved on by them."""
-    script.scheduled = isinstance(trainer.optimizer.learning_rate, Schedule)
+    optimizer = trainer.optimizer
+    script.scheduled = [name for name in optimizer.may_be_scheduled if isinstance(getattr(optimizer, name), Schedule)]
     loss, recordings = trainer.loss, {}
     if isinstance(loss, SoftmaxCrossEntropy):
         labels, units = np.arange(trainer.model.output_size), trainer.model.output_size
@@ -92,8 +93,8 @@ def one(script: Script, trainer: Trainer, rows: int, given: Given, weighted: boo
     x, targets = batch(trainer, rows, rows, given)
     weight = np.linspace(0.5, 1.5, rows, dtype=trainer.model.dtype).reshape(rows, 1) if weighted else None
     targets = trainer.loss.check_targets(targets, rows, trainer.model.output_size, trainer.model.dtype)
-    if script.scheduled:                      # numbers in its place, so that what depends on it shows
-        trainer.optimizer.learning_rate = 0.01 / (1 + trainer.iteration)
+    for name in script.scheduled:             # numbers in their place, so that what depends on them shows
+        vars(trainer.optimizer)[name] = (0.01 if name == "_learning_rate" else 0.5) / (1 + trainer.iteration)
     with quiet():
         return Recording(script, trainer, x, targets, weight)
 
@@ -122,8 +123,9 @@ def write_passes(script: Script, trainer: Trainer, by_kind: dict[str, list[Recor
                     lines = by_rows(script, recordings, calls)
                 except Differs:
                     raise refuse(layer, stage, trainer.model.everything()) from None
-                nothing = f"# nothing to compute: the {'input' if stage == 'forward' else 'gradient'} passes as it is"
-                script.step += lines or [nothing]
+                passes = f"the {'input' if stage == 'forward' else 'gradient'} passes as it is"
+                passes = passes if stage == "forward" or layer.passes_gradient else "no gradient is needed below"
+                script.step += lines or [f"# nothing to compute: {passes}"]
     everywhere = [r for kind in by_kind.values() for r in kind]
     for name in dict.fromkeys(name for r in everywhere for name in r.names.arrays):
         if name in script.used - script.made - parameters - {"x", "y", "weight"}:
@@ -208,9 +210,9 @@ def name_results(recording: Recording, calls: list[Call]) -> None:
             call.target = "loss.gradient" if is_gradient else ""
 
 
-# ── the update of an own optimizer ────────────────────────────────────────────────────────────────────────────────────
+# ── the update ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def update_calls(script: Script, trainer: Trainer, recordings: list[Recording], names: list[str]) -> list[str]:
-    """The calls of one piece. names: what the arrays of a piece are called in the loop."""
+    """The calls of an update for one piece. names: what the arrays of a piece are called in the loop."""
     optimizer, groups = trainer.optimizer, []
     place = next(i for i, o in enumerate(recordings[0].operations) if o.event.stage == "update")
     arrays = Names()

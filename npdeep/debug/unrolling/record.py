@@ -18,6 +18,7 @@ from npdeep.debug.unrolling.script import Code, Script, dtype_text, literal, wan
 from npdeep.kernels.arrays import Array
 from npdeep.layers import Layer
 from npdeep.losses.own import OwnLoss
+from npdeep.optimizers import Nadam
 from npdeep.training.trainer import Trainer
 
 PASSED = {"input", "output", "grad_output", "grad_input"}
@@ -79,13 +80,14 @@ class Watch:
 
 def recorded_function(frame: Any) -> Callable[..., Any] | None:
     """The function at the top level of a module that a frame runs: a kernel, or the user's; None for anything else."""
-    module = str(frame.f_globals.get("__name__"))
+    module, filename = str(frame.f_globals.get("__name__")), frame.f_code.co_filename
     function: Any = inspect.unwrap(frame.f_globals.get(frame.f_code.co_name, len))
-    if getattr(function, "__code__", None) is not frame.f_code:
+    code: Any = frame.f_code
+    if getattr(function, "__code__", None) is not code:
         return None
     root = module.partition(".")[0]
     foreign = root in sys.stdlib_module_names and root != "__main__"
-    foreign = foreign or any(part in INSTALLED for part in Path(frame.f_code.co_filename).parts)
+    foreign = foreign or any(part in INSTALLED for part in Path(filename).parts)
     if module.startswith("npdeep.kernels.") or not (root == "npdeep" or foreign):
         found: Callable[..., Any] = function
         return found
@@ -163,7 +165,7 @@ class Recording:
             if event is None:
                 break
             self.take(event, watch.take())
-        self.numbers["learning_rate"] = trainer.optimizer.eta
+        self.numbers |= rates(trainer.optimizer, step)
         self.value, self.gradient = trainer.loss.value, trainer.loss.grad_outputs.copy()
 
     def add_parts(self) -> None:
@@ -247,6 +249,17 @@ class Recording:
             except Differs:
                 tokens.append(None if value is None else Unknown())
         return tokens
+
+
+def rates(optimizer: Any, step: int) -> dict[str, float]:
+    """The numbers of an update that may change from step to step, by what the file calls them."""
+    found = {"learning_rate": optimizer.eta}
+    found |= {name: getattr(optimizer, name) for name in ("beta", "next_beta") if hasattr(optimizer, name)}
+    if isinstance(optimizer, Nadam):
+        found |= {"optimizer.mu": optimizer.mu(step + 1), "optimizer.next_mu": optimizer.mu(step + 2)}
+    found |= {f"optimizer.{name}": number for name, number in optimizer.state().items()}
+    hyper = [value for value in vars(optimizer).values() if isinstance(value, float)]
+    return found | {f"learning_rate * {literal(value)}": optimizer.eta * value for value in hyper}
 
 
 class Unknown:

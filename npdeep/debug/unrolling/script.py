@@ -58,7 +58,7 @@ class Script:
         names: what each layer is called in the file.
         used, made: the arrays that calls take, and those that they return. parameters: the names of the model's numbers.
         empty: the buffers that hold nothing until a step writes them. left: what each operation leaves, by name.
-        scheduled: is the learning rate a schedule?
+        scheduled: the attributes of the optimizer that are schedules.
     """
 
     def __init__(self, model: Sequential, taken: Iterable[str] = ()) -> None:
@@ -75,7 +75,7 @@ class Script:
         self.parameters: list[str] = []
         self.empty: list[str] = []
         self.left: list[tuple[str, Any, str]] = []
-        self.scheduled = False
+        self.scheduled: list[str] = []
         self.names: dict[str, str] = {}
         for layer in model.everything():
             self.names[str(layer.name)] = identifier(str(layer.name), {*taken, *self.names.values()})

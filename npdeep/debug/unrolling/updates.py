@@ -16,7 +16,7 @@ from npdeep.debug.unrolling.sources import names_in
 from npdeep.kernels import clipping as clip_kernels
 from npdeep.kernels import constraints as constraint_kernels
 from npdeep.kernels import penalties as penalty_kernels
-from npdeep.kernels.updates import adaptive, momentum
+from npdeep.kernels.updates import momentum
 from npdeep.optimizers.base import Optimizer
 from npdeep.parameters import Parameter, trainable_spans
 from npdeep.regularizers import L1, L1L2, L2, Regularizer
@@ -86,63 +86,22 @@ def refuse(condition: str) -> list[str]:
 
 
 # ── optimizers ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def rate(
-    script: Script, before: list[str], name: str, function: str, value: Any, step: str = "optimizer.iteration"
-) -> str:
-    """A hyper-parameter: a number as it is; a schedule as a function in the file, called once before the loop over pieces."""
-    if not isinstance(value, schedules.Schedule):
-        return Code(literal(value))
-    write_schedule(script, function, value)
-    before.append(f"{name} = {function}({step})")
-    return name
-
-
-def update_lines(script: Script, optimizer: Any) -> tuple[list[str], list[str]]:
-    """(lines before the loop over the pieces, lines in it) of an optimizer."""
-    before: list[str] = []
-    eta = rate(script, before, "learning_rate", "learning_rate_at", optimizer.learning_rate)
-    kind = type(optimizer)
-    t = Code("optimizer.iteration + 1")
-    if kind is optimizers.SGD:
-        return before, [script.call(momentum.sgd, "w", "g", "t", eta)]
-    if kind is optimizers.Momentum:
-        beta = rate(script, before, "beta", "momentum_at", optimizer.momentum)
-        return before, [script.call(momentum.momentum, "w", "g", "m", "t", eta, beta)]
-    if kind is optimizers.Nesterov:
-        betas = [
-            rate(script, before, "beta", "momentum_at", optimizer.momentum),
-            rate(script, before, "next_beta", "momentum_at", optimizer.momentum, t),
-        ]
-        return before, [script.call(momentum.nesterov, "w", "g", "m", "t", eta, *betas)]
-    if kind is optimizers.AdaGrad:
-        return before, [script.call(adaptive.adagrad, "w", "g", "s", "t", eta, optimizer.epsilon)]
-    if kind is optimizers.RMSProp:
-        if optimizer.slot_names == ("s",):
-            return before, [script.call(adaptive.rmsprop, "w", "g", "s", "t", eta, optimizer.rho, optimizer.epsilon)]
-        slots = ["s", *(n if n in optimizer.slot_names else "None" for n in ("mean", "m"))]
-        beta = rate(script, before, "beta", "momentum_at", optimizer.momentum)
-        numbers = (eta, optimizer.rho, optimizer.epsilon, beta)
-        return before, [script.call(adaptive.rmsprop_general, "w", "g", *slots, "t", *numbers)]
-    if kind is optimizers.AdaDelta:
-        return before, [script.call(adaptive.adadelta, "w", "g", "s", "d", "t", "u", eta, optimizer.rho, optimizer.epsilon)]
-    numbers = (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, t)
-    if kind is optimizers.AdaMax:
-        return before, [script.call(adaptive.adamax, "w", "g", "m", "u", "t", eta, *numbers)]
-    if kind is optimizers.Nadam:
+def rate_lines(script: Script, optimizer: Any) -> list[str]:
+    """The lines before the loop over the pieces: schedules as functions in the file, each called once; the μ of Nadam."""
+    lines = []
+    for attribute in script.scheduled:
+        name, function = ("learning_rate", "learning_rate_at") if attribute == "_learning_rate" else ("beta", "momentum_at")
+        write_schedule(script, function, getattr(optimizer, attribute))
+        lines.append(f"{name} = {function}(optimizer.iteration)")
+        if isinstance(optimizer, optimizers.Nesterov) and name == "beta":
+            lines.append(f"next_beta = {function}(optimizer.iteration + 1)")
+    if isinstance(optimizer, optimizers.Nadam):
         mu, next_mu = (f"{literal(optimizer.beta_1)} * (1 - 0.5 * 0.96**(optimizer.iteration + {i}))" for i in (1, 2))
-        before += [f"optimizer.mu = {mu}", f"optimizer.next_mu = {next_mu}"]
-        before.append("optimizer.mu_product *= optimizer.mu")
-        mus = ("optimizer.mu", "optimizer.next_mu", "optimizer.mu_product")
-        return before, [script.call(adaptive.nadam, "w", "g", "m", "v", "t", "r", eta, *numbers, *mus)]
-    largest = "largest_v" if optimizer.amsgrad else "None"
-    lines: list[str] = [script.call(adaptive.adam, "w", "g", "m", "v", largest, "t", eta, *numbers)]
-    if kind is optimizers.AdamW:
-        lines.insert(0, script.call(adaptive.decay, "w", Code(f"{eta} * {literal(optimizer.weight_decay)}")))
-    return before, lines
+        lines += [f"optimizer.mu = {mu}", f"optimizer.next_mu = {next_mu}", "optimizer.mu_product *= optimizer.mu"]
+    return lines
 
 
 OPTIMIZERS: tuple[type[Optimizer], ...] = tuple(optimizers.KNOWN.values())
-SECOND_SCRATCH = {optimizers.AdaDelta: "u", optimizers.Nadam: "r"}
 
 
 def write_optimizer(
@@ -150,7 +109,7 @@ def write_optimizer(
 ) -> None:
     """Slots, pieces, the update of every piece, and the search for denormals every so many steps."""
     optimizer = trainer.optimizer
-    second = SECOND_SCRATCH.get(type(optimizer), "u") if optimizer.second_scratch else ""
+    second = "r" if optimizer.second_scratch else ""
     names = ["w", "g", *optimizer.slot_names, "t", *([second] if second else [])]
     script.setup += ["", "optimizer = Arrays()", 'optimizer.iteration = int(start["iteration"])']
     script.start["iteration"] = trainer.iteration     # type: ignore[assignment]
@@ -167,12 +126,7 @@ def write_optimizer(
     spans = ", ".join(span_text(s) for s in trainable_spans(trainable))
     script.setup += ["optimizer.pieces = [", f"    ({', '.join(views)})", f"    for piece in pieces([{spans}])", "]"]
     script.heading(f"update: {optimizer.formula}")
-    before: list[str] = []
-    if type(optimizer) in OPTIMIZERS:
-        before, inside = update_lines(script, optimizer)
-    else:
-        rate(script, before, "learning_rate", "learning_rate_at", optimizer.learning_rate)
-        inside = update_calls(script, watched, recordings, names)
+    before, inside = rate_lines(script, optimizer), update_calls(script, watched, recordings, names)
     script.step += [*before, f"for {', '.join(names)} in optimizer.pieces:", *(f"    {line}" for line in inside)]
     script.step.append("optimizer.iteration += 1")
     slots = optimizer.decaying_slots()
