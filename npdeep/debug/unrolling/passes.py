@@ -16,7 +16,7 @@ from npdeep.kernels.updates.momentum import flush_tiny
 from npdeep.layers import Layer
 from npdeep.losses import Loss, SoftmaxCrossEntropy
 from npdeep.losses.own import OwnLoss
-from npdeep.schedules import Schedule
+from npdeep.schedules import InverseTimeDecay, Schedule
 from npdeep.training.trainer import Trainer
 
 Given = dict[str, Array]
@@ -93,8 +93,8 @@ def one(script: Script, trainer: Trainer, rows: int, given: Given, weighted: boo
     x, targets = batch(trainer, rows, rows, given)
     weight = np.linspace(0.5, 1.5, rows, dtype=trainer.model.dtype).reshape(rows, 1) if weighted else None
     targets = trainer.loss.check_targets(targets, rows, trainer.model.output_size, trainer.model.dtype)
-    for name in script.scheduled:             # numbers in their place, so that what depends on them shows
-        vars(trainer.optimizer)[name] = (0.01 if name == "_learning_rate" else 0.5) / (1 + trainer.iteration)
+    for name in script.scheduled:             # another in its place that changes every step, so that what depends on it shows
+        vars(trainer.optimizer)[name] = InverseTimeDecay(0.01 if name == "_learning_rate" else 0.5, 1, 1.0)
     with quiet():
         return Recording(script, trainer, x, targets, weight)
 
