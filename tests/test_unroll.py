@@ -722,6 +722,63 @@ def test_arithmetic_that_is_in_no_function_is_refused_by_name_with_what_to_do(tm
     assert list(tmp_path.iterdir()) == []
 
 
+def train(x):
+    """By the name of a function that the file has."""
+    return 2 * x
+
+
+def affine_forward(x):
+    """By the name of a kernel of npdeep's."""
+    return 2 * x
+
+
+def with_npdeep(x):
+    return nd.kernels.arrays.below_zero(x, x.copy())
+
+
+made_on_the_fly = {}
+exec("import numpy as np\ndef without_source(x):\n    return 2 * x", made_on_the_fly)
+without_source = made_on_the_fly["without_source"]
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (train, "'train'.*rename it"),
+        (affine_forward, "both called 'affine_forward'; rename one"),
+        (with_npdeep, "with_npdeep uses nd, .* NumPy alone"),
+        (without_source, "source of the function without_source cannot be read; put it into a file"),
+    ],
+)
+def test_a_function_that_cannot_go_along_is_refused_by_name(tmp_path, function, words):
+    class Using(Same):
+        def forward(self, x, training=False):
+            return function(x)
+
+    with pytest.raises(ValueError, match=words) as raised:
+        nd.debug.unroll(trainer_with([nd.Dense(6), Using()]), tmp_path / "step.py")
+    assert len(str(raised.value)) < 300
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_layer_steps_aside_for_a_function_of_its_name(tmp_path):
+    text = same_bits_as_npdeep(trainer_with([nd.Dense(6), Doubled(name="doubled")], optimizer="adam"), tmp_path / "step.py")
+    assert "doubled_.output = doubled(dense.output)" in text
+
+
+def test_users_rows_are_used_where_made_up_ones_would_not_do(tmp_path):
+    class Picky(Same):
+        def forward(self, x, training=False):
+            if np.any(x < 0):
+                raise ValueError("Picky takes no negative numbers")
+            return x
+
+    trainer = trainer_with([Picky()])
+    with pytest.raises(ValueError, match="takes no negative numbers"):
+        nd.debug.unroll(trainer, tmp_path / "step.py")
+    assert nd.debug.unroll(trainer, tmp_path / "step.py", np.ones((8, 6), np.float32), np.arange(8) % 3).exists()
+
+
 def test_a_callback_of_the_users_own_and_an_augmentation_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="unroll: the callback is a MyCallback of your own"):
         plain_trainer().fit(*examples(20), callbacks=[MyCallback(tmp_path / "step.py")], verbose=False)
