@@ -635,6 +635,14 @@ class Counting(Inline):
         return times(x, 1 / self.passes)
 
 
+class Blank(Inline):
+    """What it writes is what fresh memory holds anyway."""
+
+    def forward(self, x, training=False):
+        self.output.fill(0)
+        return self.output
+
+
 class InLambda(Inline):
     def forward(self, x, training=False):
         return (lambda z: z * 2)(x)
@@ -709,6 +717,7 @@ def test_what_is_the_users_own_is_refused_by_name(tmp_path, trainer, named):
     [
         *((lambda k=k: trainer_with([nd.Dense(6), k()]), f"{k.__name__}.forward") for k in (Inline, InPlace, InlineAfter)),
         *((lambda k=k: trainer_with([nd.Residual([k()])]), f"{k.__name__}.forward") for k in (Inline, Counting, InLambda)),
+        (lambda: trainer_with([nd.Dense(50000), Blank()]), "Blank.forward"),
         (lambda: trainer_with([nd.Dense(6), InlineBackward()]), "InlineBackward.backward"),
         (lambda: trainer_with(loss=MyLoss()), "MyLoss.forward"),
         (lambda: trainer_with(optimizer=MyOptimizer(0.1)), "MyOptimizer.update_piece"),
