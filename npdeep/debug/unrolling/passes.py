@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from npdeep.common.guards import quiet
-from npdeep.debug.unrolling.record import Call, Differs, Names, Recording, branched, by_rows, declare, groups_of
+from npdeep.debug.unrolling.names import Differs, Names
+from npdeep.debug.unrolling.record import Call, Recording, branched, by_rows, declare, groups_of
 from npdeep.debug.unrolling.script import Script, wanted_name
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.losses import reduction
