@@ -84,6 +84,31 @@ def test_an_epsilon_that_float32_takes_for_0_is_refused_before_it_makes_nan(name
     nd.Trainer(nd.Sequential([nd.Dense(1)], input_size=2, dtype="float64"), "mean_squared_error", MAKERS[name](1e-50))
 
 
+@pytest.mark.parametrize("layer", [nd.LayerNormalization, nd.BatchNormalization])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_layer_whose_epsilon_float32_takes_for_0_is_refused_before_it_makes_nan(layer, nested):
+    """Rows or columns of equal numbers have the variance 0."""
+
+    def network(epsilon, dtype="float32"):
+        last = layer(epsilon=epsilon)
+        return nd.Sequential([nd.Residual([last]) if nested else last], input_size=2, dtype=dtype)
+
+    with pytest.raises(ValueError, match=rf"{layer.__name__}: epsilon=1e-50 is as good as 0 in float32, .*; take at least 1"):
+        network(1e-50)
+    for model in (network(1.3e-38), network(1e-50, "float64")):
+        assert np.all(np.isfinite(model.forward(np.ones((3, 2)), training=True)))
+
+
+def test_a_divergence_whose_epsilon_float32_takes_for_0_is_refused_before_it_makes_nan():
+    outputs, targets = np.array([[0.0, 1.0]]), np.array([[0.5, 0.5]])
+    with pytest.raises(ValueError, match=r"KLDivergence: epsilon=1e-50 is as good as 0 in float32, .*; take at least 1\.3e-38"):
+        nd.losses.KLDivergence(1e-50).forward(outputs.astype(np.float32), targets)
+    for epsilon, dtype in ((1.3e-38, np.float32), (1e-50, np.float64)):
+        loss = nd.losses.KLDivergence(epsilon)
+        assert np.isfinite(loss.forward(outputs.astype(dtype), targets))
+        assert np.all(np.isfinite(loss.backward()))
+
+
 def test_adagrad_whose_sums_begin_above_0_needs_no_epsilon():
     model = nd.Sequential([nd.Dense(1)], input_size=2)
     nd.Trainer(model, "mean_squared_error", AdaGrad(epsilon=1e-50)).step([[0, 0]], [[0]])

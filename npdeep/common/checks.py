@@ -235,6 +235,20 @@ def path(owner: str, name: str, value: Any) -> Path:
     raise TypeError(f"{owner}: {name} must be a string or a Path, got {describe(value)}")
 
 
+def epsilon(owner: str, value: float, dtype: DTypeLike, harm: str) -> None:
+    """Raise ValueError where an ε above 0, which is to keep something away from 0, is lost in this dtype.
+
+    >>> epsilon("Adam", 1e-50, np.float32, "a gradient of 0 would give 0/0")
+    Traceback (most recent call last):
+    ValueError: Adam: epsilon=1e-50 is as good as 0 in float32, so that a gradient of 0 would give 0/0; take at least 1.3e-38
+    """
+    tiny = float(np.finfo(dtype).tiny)
+    if 0 < value < tiny:
+        raise ValueError(
+            f"{owner}: epsilon={value:g} is as good as 0 in {np.dtype(dtype)}, so that {harm}; take at least {1.1 * tiny:.1e}"
+        )
+
+
 def _bounds(minimum: float, maximum: float, above: float, below: float) -> str:
     parts = [f"of at least {minimum:g}"] if minimum > -math.inf else []
     parts += [f"above {above:g}"] if above > -math.inf else []

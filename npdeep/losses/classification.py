@@ -223,6 +223,7 @@ class KLDivergence(Loss):
 
     def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Array:
         """Rows of probabilities."""
+        checks.epsilon(self.title, self.epsilon, dtype, "an output of 0 would make the loss infinite")
         array = super().check_targets(targets, n, units, dtype)
         check_probabilities(self.title, array)
         return array

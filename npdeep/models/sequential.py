@@ -20,6 +20,7 @@ from npdeep.kernels.arrays import Array
 from npdeep.layers.base import Layer, check_layers
 from npdeep.layers.batch_normalization import BatchNormalization
 from npdeep.layers.chain import Chain
+from npdeep.layers.layer_normalization import LayerNormalization
 from npdeep.models.names import check_names, select
 from npdeep.parameters import Arena, Parameter, allocate
 
@@ -89,6 +90,9 @@ class Sequential(Hinted):
 
     def _build(self, stored: Mapping[str, Array] | None) -> None:
         self.output_size = self.layers.build(self.input_size)
+        for layer in self.everything():
+            if isinstance(layer, BatchNormalization | LayerNormalization):
+                checks.epsilon(type(layer).__name__, layer.epsilon, self.dtype, "equal numbers, of variance 0, would give 0/0")
         self.parameters: list[Parameter] = [p for layer in self.everything() for p in layer.parameters]
         if stored is not None:                # before memory is taken for them: they come out of a file
             schema.check_variables(self.parameters, stored)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npdeep import schedules
+from npdeep.common import checks
 from npdeep.common.described import Described
 from npdeep.common.events import Formula
 from npdeep.common.hints import OPTIMIZER, by_name
@@ -96,12 +97,9 @@ class Optimizer(Described, base=True):
                 f"this {type(self).__name__} already serves a Trainer, and its memory belongs to the steps made there; "
                 "make a new one"
             )
-        epsilon, tiny = getattr(self, "epsilon", 0.0), float(np.finfo(arena.grads.dtype).tiny)
-        if 0 < epsilon < tiny and not all(self.initial_slot(name) for name in self.slot_names):
-            raise ValueError(
-                f"{type(self).__name__}: epsilon={epsilon:g} is as good as 0 in {arena.grads.dtype}, so that a gradient of 0 "
-                f"would give 0/0; take at least {1.1 * tiny:.1e}"
-            )
+        if not all(self.initial_slot(name) for name in self.slot_names):
+            given = getattr(self, "epsilon", 0.0)
+            checks.epsilon(type(self).__name__, given, arena.grads.dtype, "a gradient of 0 would give 0/0")
         self.arena = arena
         self.slots = {name: np.full_like(arena.grads, self.initial_slot(name)) for name in self.slot_names}
         self.flush_every = self.flush_interval()
