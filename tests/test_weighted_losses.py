@@ -45,6 +45,18 @@ def test_by_weights_twice_the_weights_are_the_same_loss_and_a_weight_of_0_leaves
 
 
 @each_loss
+@pytest.mark.parametrize("exponent", [-149, -140, -127, -60, 0, 60])
+def test_by_weights_weights_of_any_size_in_float32_make_a_loss_and_a_gradient(name, exponent):
+    outputs, y = case(name)
+    loss = nd.losses.KNOWN[name](weighting="weights")
+    right, slope = loss.forward(outputs.astype(np.float32), y), loss.backward().copy()
+    weight = np.full(len(outputs), 2.0**exponent)
+    rounding = 1e-6 if exponent > -127 else 1e-6 + 2.0 ** (-149 - exponent)      # denormal numbers have few digits
+    assert loss.forward(outputs.astype(np.float32), y, weight) == pytest.approx(right, rel=1e-5, abs=rounding)
+    np.testing.assert_allclose(loss.backward(), slope, rtol=1e-5, atol=rounding)
+
+
+@each_loss
 @pytest.mark.parametrize("weight", [None, np.ones(len(WEIGHT))])
 def test_without_weights_or_with_weights_of_1_the_two_are_one(name, weight):
     (by_rows, slope_by_rows), (by_weights, slope_by_weights) = both(name, weight)

@@ -46,7 +46,9 @@ def weighted_mean_backward(weight: Array | None, m: float, dz: Array) -> Array:
     array([[0.5, 0.5],
            [0. , 0. ]])
     """
-    dz *= 1 / m
-    if weight is not None:
-        dz *= weight
+    if weight is None:
+        dz *= 1 / m
+    else:
+        dz *= weight                          # first, for 1/m of very small weights would be infinite
+        dz /= m
     return dz
