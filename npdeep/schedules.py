@@ -179,11 +179,15 @@ class PolynomialDecay(Schedule):
         return float((self.initial - self.final) * (1 - step / length) ** self.power + self.final)
 
 
+SLOWEST = 1.01
+"""How much longer waves must become, if at all: each wave before a step is counted, and there may be only so many."""
+
+
 class CosineDecay(Schedule):
     """η(t) = initial · ((1 − alpha) · ½(1 + cos(π t/decay_steps)) + alpha): a half wave from initial to alpha · initial.
 
     restarts: the wave begins anew, each time `longer` times as long and `lower` times as high. The first step at or after the
-    end of a wave begins the next: after 10 and 13 steps (longer=1.3) that is step 23.
+    end of a wave begins the next: after 10 and 13 steps (longer=1.3) that is step 23. longer is 1, or at least 1.01.
     Source: Loshchilov & Hutter (2017), *SGDR: stochastic gradient descent with warm restarts*.
 
     >>> wave = CosineDecay(0.1, 100)
@@ -205,6 +209,8 @@ class CosineDecay(Schedule):
         self.alpha = checks.number("CosineDecay", "alpha", alpha, minimum=0, maximum=1)
         self.restarts = checks.flag("CosineDecay", "restarts", restarts)
         self.longer = checks.number("CosineDecay", "longer", longer, minimum=1)
+        if 1 < self.longer < SLOWEST:
+            raise ValueError(f"CosineDecay: longer must be 1, for waves of equal length, or at least {SLOWEST}, got {longer!r}")
         self.lower = checks.number("CosineDecay", "lower", lower, above=0)
         self.ratio = Fraction(repr(self.longer)).as_integer_ratio()    # of 1.3, as it is written, 13/10
         self.last = last_power(self.initial, self.lower)

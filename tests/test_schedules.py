@@ -221,6 +221,7 @@ def test_a_learning_rate_may_be_set_anew_between_steps():
         (lambda: s.PolynomialDecay(0.1, 10, final=-1), "PolynomialDecay: final must be"),
         (lambda: s.CosineDecay(0.1, 10, alpha=2), "CosineDecay: alpha must be a number of at least 0 and of at most 1, got 2"),
         (lambda: s.CosineDecay(0.1, 10, restarts=True, longer=0.5), "longer must be a number of at least 1"),
+        (lambda: s.CosineDecay(0.1, 10, restarts=True, longer=1.0000001), "longer must be 1, .* or at least 1.01, got 1"),
         (lambda: s.CosineDecay(0.1, 10, restarts=True, lower=0), "lower must be a number above 0"),
         (lambda: s.OneCycle(1, 10, last=1), "OneCycle: last must be a number of at least 0 and below 1, got 1"),
         (lambda: s.Warmup(-1, 10), "Warmup: then must be a number of at least 0"),
