@@ -85,9 +85,7 @@ def restore_weights(
     if scope is None and rename is None:
         check_complete(report, path)
     if not changes:
-        table = report.table()
-        table.rows = table.rows[:5]
-        raise ValueError(f"{owner}: nothing in {npz.visible(path)} could be restored:\n{table}")
+        raise ValueError(nothing_restored(report, path))
     for target, array in changes:
         target.value = array
     return report
@@ -128,6 +126,26 @@ model; to restore what fits, write scope=".*", or name the layers with rename={"
             f"load_weights: {file} is of another network: {'; '.join(faults)}; to restore what "
             'fits, write scope=".*", or name the layers with rename={"in the file": "in the model"}'
         )
+
+
+def nothing_restored(report: LoadReport, path: Path) -> str:
+    """Why nothing that was selected could be restored: the first of each kind, for a file may hold many long names.
+
+    >>> nothing_restored(LoadReport(skipped=["hidden1/kernel", "hidden1/bias"]), Path("a.npz"))
+    'load_weights: nothing in a.npz could be restored: hidden1/kernel has no partner in the model; 1 more; say which layer is \
+which: rename={"in the file": "in the model"}'
+    """
+    reasons = [
+        f"{checks.shortened(name, 30)} is {there} in the file, {here} in the model"
+        for name, _, there, here in report.mismatched[:1]
+    ]
+    reasons += [f"{checks.shortened(name, 30)} has no partner in the model" for name in report.skipped[:1]]
+    more = len(report.mismatched) + len(report.skipped) - len(reasons)
+    reasons += [f"{more} more"] if more else []
+    return (
+        f"load_weights: nothing in {checks.shortened(npz.visible(path.name), 40)} could be restored: {'; '.join(reasons)}; "
+        'say which layer is which: rename={"in the file": "in the model"}'
+    )
 
 
 def check_rename(owner: str, rename: Any, in_file: set[str], in_model: set[str]) -> dict[str, str]:
