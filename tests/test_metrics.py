@@ -156,6 +156,7 @@ def test_every_metric_goes_by_its_name(name):
     [
         (lambda: Accuracy()(SCORES, LABELS[:3]), ValueError, r"accuracy: .* same number of rows, .* got \(4, 3\) and \(3,\)"),
         (lambda: Accuracy()(np.zeros((0, 3)), []), ValueError, "accuracy: .* at least one"),
+        (lambda: Accuracy()(np.zeros((2, 0)), [0, 1]), ValueError, r"accuracy: .* at least one.* got \(2, 0\)"),
         (lambda: Accuracy()(SCORES[0], LABELS[:3]), ValueError, r"accuracy: outputs \(n, units\) .* got \(3,\)"),
         (lambda: BinaryAccuracy()(SCORES, LABELS), ValueError,
          r"binary_accuracy: targets must have the shape of the outputs, \(4, 3\), got \(4,\)"),

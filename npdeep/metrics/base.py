@@ -52,7 +52,7 @@ class Metric(Described):
     def __call__(self, outputs: Any, targets: Any) -> Any:
         """The number for all of these rows. Raises ValueError or TypeError where the metric cannot measure them."""
         outputs, targets = checks.real_array(self.name, "outputs", outputs), checks.any_array(self.name, "targets", targets)
-        if outputs.ndim != 2 or len(outputs) == 0 or targets.ndim == 0 or len(targets) != len(outputs):
+        if outputs.ndim != 2 or outputs.size == 0 or targets.ndim == 0 or len(targets) != len(outputs):
             raise ValueError(
                 f"{self.name}: outputs (n, units) and targets must have the same number of rows, at least one; "
                 f"got {outputs.shape} and {targets.shape}"
