@@ -795,6 +795,105 @@ def test_users_rows_are_used_where_made_up_ones_would_not_do(tmp_path):
     assert nd.debug.unroll(trainer, tmp_path / "step.py", np.ones((8, 6), np.float32), np.arange(8) % 3).exists()
 
 
+def by_value(x, out):
+    np.multiply(x, -2 if abs(x).max() > 50 else 2, out=out)
+    return out
+
+
+class DecidesInItsFunction(N.Layer):
+    def buffers(self, training):
+        yield "output", self.output_size
+        yield "slope", self.input_size
+
+    def forward(self, x, training=False):
+        return by_value(x, self.output)
+
+    def backward(self, grad_output):
+        return by_value(grad_output, self.slope)
+
+
+class ByValue(Same):
+    def forward(self, x, training=False):
+        return times(x, 2.0) if abs(x).max() > 50 else doubled(x)
+
+
+class ByIndex(Same):
+    def forward(self, x, training=False):
+        return (doubled, below)[int(x.mean() > 50)](x)
+
+
+class ByMethod(Same):
+    def is_large(self, x):
+        return x.max() > 50
+
+    def forward(self, x, training=False):
+        if self.is_large(x):
+            return times(x, 2.5)
+        return doubled(x)
+
+
+class ByRows(Same):
+    def forward(self, x, training=False):
+        return doubled(x) if len(x) < 30 else x
+
+
+class ByCount(Same):
+    passes = 0
+
+    def forward(self, x, training=False):
+        self.passes += 1
+        return times(x, 0.5 ** (self.passes // 20))
+
+
+class ByCountInPlainWords(ByCount):
+    def forward(self, x, training=False):
+        self.passes = self.passes + 1
+        return times(x, 0.5 ** (self.passes // 20))
+
+
+class LossByValue(OwnSquares):
+    def forward(self, outputs, targets):
+        self.error = np.empty_like(outputs)
+        return own_squares(outputs, targets, self.error) if abs(outputs).max() < 50 else 0.0
+
+
+class UpdateByStep(P.Optimizer):
+    def update_piece(self, step, w, g, t):
+        lion(w, g, g, t, self.eta if step < 12 else 0.5, 0.9)
+
+
+class UpdateByStepTimes(P.Optimizer):
+    def update_piece(self, step, w, g, t):
+        lion(w, g, g, t, self.eta * 0.5 ** (step // 20), 0.9)
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
+@pytest.mark.parametrize(
+    "part", [ByValue, ByIndex, ByMethod, ByRows, ByCount, ByCountInPlainWords, LossByValue, UpdateByStep, UpdateByStepTimes]
+)
+def test_what_a_part_decides_in_python_is_refused_since_a_later_step_may_go_another_way(tmp_path, part, nested):
+    given, layers = {}, []
+    if issubclass(part, N.Layer):
+        layers = [nd.Dense(6), nd.Residual([part()]) if nested else part()]
+    elif issubclass(part, P.Optimizer):
+        given["optimizer"] = part(0.01)
+    else:
+        given["loss"] = part()
+    with pytest.raises(ValueError, match=rf"unroll: {part.__name__}\.\w+ .*move the arithmetic of {part.__name__}\.") as raised:
+        nd.debug.unroll(trainer_with(layers, **given), tmp_path / "step.py")
+    assert len(str(raised.value)) < 300
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_decision_in_a_function_goes_along(tmp_path):
+    trainer = trainer_with([nd.Dense(6), DecidesInItsFunction()])
+    module = load(nd.debug.unroll(trainer, tmp_path / "step.py"))
+    for scale in (1, 1e3, 1):
+        x, y = np.full((4, 6), scale, np.float32), np.arange(4) % 3
+        assert module.step(x, y) == trainer.step(x, y)
+        assert module.values.tobytes() == trainer.model.arena.values.tobytes()
+
+
 def test_a_callback_of_the_users_own_and_an_augmentation_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="unroll: the callback is a MyCallback of your own"):
         plain_trainer().fit(*examples(20), callbacks=[MyCallback(tmp_path / "step.py")], verbose=False)

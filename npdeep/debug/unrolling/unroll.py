@@ -12,6 +12,7 @@ from npdeep.common import checks, seeds
 from npdeep.common.described import Described
 from npdeep.common.hints import unknown_keywords
 from npdeep.debug.unrolling.check import check_file
+from npdeep.debug.unrolling.decisions import check_decisions
 from npdeep.debug.unrolling.passes import record, targets_of_own_loss, write_passes
 from npdeep.debug.unrolling.script import WORDS, Script, docstring, kernel_names, literal
 from npdeep.debug.unrolling.updates import (
@@ -145,6 +146,8 @@ def check_parts(trainer: Trainer) -> None:
             f"unroll: {type(loss).__name__}.check_targets changes the targets in a way that is not taken along; take them as "
             "forward wants them, and leave check_targets as it is"
         )
+    for part in (*trainer.model.everything(), loss.own if isinstance(loss, OwnLoss) else loss, trainer.optimizer):
+        check_decisions(part)
     if type(trainer.optimizer) not in OPTIMIZERS:
         check_own_optimizer(trainer)
     own(trainer.clipping is not None and type(trainer.clipping) not in CLIPPINGS, "clipping", trainer.clipping)
