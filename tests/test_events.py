@@ -68,7 +68,7 @@ def test_a_copy_keeps_the_numbers_and_can_be_copied_and_pickled(event, numbers, 
     numbers["x"] *= 0
     assert kept.arrays["x"].tolist() == [[1, -3]]
     assert str(kept) == line != str(event)
-    assert (kept.kernel, kept.formula.latex) == (affine_forward, r"a = \zeta")
+    assert (kept.function, kept.formula.latex) == (affine_forward, r"a = \zeta")
 
 
 def test_an_event_is_one_line(event):

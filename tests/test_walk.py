@@ -1,6 +1,7 @@
 """walk: the training step, one operation at a time, with the bits of step."""
 
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_events_show_the_live_arrays_and_copies_keep_them():
     for event, (twin, expected) in zip(live, kept, strict=True):
         assert twin.arrays.keys() == expected.keys()
         assert all(np.array_equal(twin.arrays[name], expected[name]) for name in expected)
-        assert (twin.stage, twin.name, twin.formula, twin.kernel) == (event.stage, event.name, event.formula, event.kernel)
+        assert (twin.stage, twin.name, twin.formula, twin.function) == (event.stage, event.name, event.formula, event.function)
         changed += any(not np.array_equal(event.arrays[name], expected[name]) for name in expected)
     assert changed == len(live)
 
@@ -125,19 +126,92 @@ def test_every_event_is_one_readable_line_with_formula_and_statistics():
 
 def test_the_source_of_an_event_is_the_kernel_that_computed_it():
     for event in every_trainer().walk(*examples(10)):
-        if event.kernel is not None:
+        if event.function is not None:
             file, line = event.source
             with open(file, encoding="utf-8") as source:
-                assert source.read().splitlines()[line - 1].startswith(f"def {event.kernel.__name__}(")
-            assert inspect.getmodule(event.kernel).__name__.startswith("npdeep.kernels")
+                assert source.read().splitlines()[line - 1].startswith(f"def {event.function.__name__}(")
+            assert inspect.getmodule(event.function).__name__.startswith("npdeep.kernels")
 
 
 def test_all_layers_but_pure_noise_and_the_update_name_their_kernels():
-    without = {(e.stage, e.name) for e in every_trainer().walk(*examples(10)) if e.kernel is None}
+    without = {(e.stage, e.name) for e in every_trainer().walk(*examples(10)) if e.function is None}
     assert without <= {("backward", "gaussian_noise")}
     event = StepEvent("loss", "loss", None, nd.losses.MeanSquaredError.formula, dict)
-    with pytest.raises(ValueError, match="was computed by code of yours, not by a kernel"):
+    with pytest.raises(ValueError, match="was computed by custom code, not by a kernel"):
         event.source
+
+
+# ── events that are kept ──────────────────────────────────────────────────────────────────────────────────────────────
+CHANGED = "arrays changed since"
+
+
+def numbers(event):
+    return {name: array.tobytes() for name, array in event.arrays.items()}
+
+
+@pytest.mark.parametrize("make", [every_trainer, plain_trainer])
+def test_a_kept_event_says_so_exactly_where_its_numbers_have_changed(make):
+    """Stage by stage: whatever is printed without a remark shows what it showed when it was yielded."""
+    trainer, kept, told = make(), [], set()
+    for event in trainer.walk(*examples(10)):
+        assert CHANGED not in str(event) + repr(event) + event._repr_html_()
+        kept.append((event, numbers(event)))
+        for earlier, before in kept:
+            if numbers(earlier) != before:
+                assert CHANGED in str(earlier), (earlier.stage, earlier.name, event.stage)
+            if CHANGED in str(earlier):
+                told.add((earlier.stage, earlier.name))
+    assert ("forward", trainer.model.layers[0].name) in told
+    assert ("loss", "loss") not in told
+    first = kept[0][0]
+    assert first.changed_since in str(first)
+    assert first.changed_since.startswith("the stage ")
+    for text in (repr(first), str(first.table()), first._repr_html_()):
+        assert CHANGED in text
+
+
+OTHER_PASSES = {
+    "step": lambda t, x, y: t.step(x, y),
+    "predict": lambda t, x, y: t.model.predict(x),
+    "evaluate": lambda t, x, y: t.evaluate(x, y),
+    "gradients": lambda t, x, y: t.gradients(x, y),
+    "walk": lambda t, x, y: next(t.walk(x, y)),
+    "another trainer": lambda t, x, y: nd.Trainer(t.model, "softmax_cross_entropy").step(x, y),
+}
+
+
+@pytest.mark.parametrize("go_on", OTHER_PASSES.values(), ids=OTHER_PASSES)
+def test_after_another_pass_every_kept_event_says_so(go_on):
+    trainer = plain_trainer()
+    kept = list(trainer.walk(*examples(10)))
+    go_on(trainer, *examples(10, seed=1))
+    assert all("changed since, by another pass" in str(event) for event in kept)
+
+
+def test_copies_made_in_time_say_nothing_and_copies_made_too_late_keep_the_remark():
+    trainer = plain_trainer()
+    pairs = [(event, event.copy()) for event in trainer.walk(*examples(10))]
+    trainer.step(*examples(10, seed=1))
+    for event, kept in pairs:
+        assert CHANGED not in str(kept)
+        for late in (event.copy(), pickle.loads(pickle.dumps(event.copy()))):
+            assert CHANGED in str(late)
+
+
+def test_looks_that_change_nothing_leave_kept_events_as_they_are():
+    trainer = plain_trainer()
+    x, y = examples(10)
+    walk = trainer.walk(x, y)
+    event = next(walk)
+    trainer.model.input_gradient(x, loss="softmax_cross_entropy", y=y), trainer.model.sample(x, 2), trainer.model.copy()
+    nd.debug.diagnose(trainer, x, y)
+    assert CHANGED not in str(event)
+    list(walk)
+
+
+def test_kernel_is_an_older_name_of_function():
+    for event in every_trainer().walk(*examples(10)):
+        assert event.kernel is event.function
 
 
 @pytest.mark.parametrize("stage", ["forward", "loss", "backward", "penalty", "clip"])

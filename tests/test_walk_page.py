@@ -71,7 +71,7 @@ def test_recorded_events_are_those_of_a_walk():
     walker = every_trainer(nd.optimizers.Adam(0.01))
     before = walker.model.arena.values.copy()
     for kept, live in zip(recorded(walker, *examples(10)), copy.deepcopy(walker).walk(*examples(10)), strict=True):
-        assert (kept.stage, kept.name, kept.formula, kept.kernel) == (live.stage, live.name, live.formula, live.kernel)
+        assert (kept.stage, kept.name, kept.formula, kept.function) == (live.stage, live.name, live.formula, live.function)
         if live.stage not in ("clip", "update"):
             assert all(np.array_equal(kept.arrays[name], array) for name, array in live.arrays.items())
         else:

@@ -71,6 +71,16 @@ class Callback(Described):
     def on_gradients(self, trainer: Any) -> None:
         """Between the backward pass and the update: `trainer.model.flat_gradients` can be looked at, summed over machines,
         or changed. Penalties and clipping come after it.
+
+        Passes (predict, evaluate, trainer.gradients on other rows or weights) are free: the history records the loss and the
+        outputs that the batch had. Other steps, and freezing, belong in on_step_end and are refused here; so do checkpoints,
+        since the step is half done.
+
+        >>> import npdeep as nd
+        >>> class GradientNoise(nd.callbacks.Callback):
+        ...     def on_gradients(self, trainer):
+        ...         rng = np.random.default_rng([0, trainer.iteration])
+        ...         trainer.model.flat_gradients[:] += rng.normal(0, 0.01, trainer.model.flat_gradients.shape)
         """
 
     def on_step_end(self, trainer: Any) -> None:
@@ -102,6 +112,8 @@ class LambdaCallback(Callback):
         on_step_end: Any = None,
         on_epoch_end: Any = None,
         on_fit_end: Any = None,
+        on_gradients: Any = None,
+        on_bad_gradient: Any = None,
     ) -> None:
         given = {
             "on_fit_begin": on_fit_begin,
@@ -109,6 +121,8 @@ class LambdaCallback(Callback):
             "on_step_end": on_step_end,
             "on_epoch_end": on_epoch_end,
             "on_fit_end": on_fit_end,
+            "on_gradients": on_gradients,
+            "on_bad_gradient": on_bad_gradient,
         }
         for name, function in given.items():
             if function is not None and not callable(function):

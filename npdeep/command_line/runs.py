@@ -23,9 +23,10 @@ from npdeep.layers import (
     Layer,
 )
 from npdeep.losses import KLDivergence
+from npdeep.models.last_layer import last_activation
 from npdeep.models.sequential import Sequential
 from npdeep.training import saving
-from npdeep.training.trainer import Trainer, last_activation
+from npdeep.training.trainer import Trainer
 
 HELD_OUT = 500
 """So many of the sample's training digits are for validation."""

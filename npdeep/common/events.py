@@ -53,6 +53,41 @@ Operation = Callable[[], tuple[Formula, Callable[..., Any] | None]]
 """Asked for what was computed: the formula, and the kernel that did it."""
 
 
+CHANGED_BY = {
+    "forward": ("update", "constrain"),
+    "backward": ("penalty", "clip"),
+    "penalty": ("clip", "update", "constrain"),
+    "update": ("constrain",),
+}
+"""The later stages of a step that write into what an event of a stage shows: weights, or gradients."""
+
+
+class Moment:
+    """How far a walk has come, so that an event that was kept knows whether its arrays have changed since.
+
+    Args:
+        model: what counts its forward passes in `passes`; each overwrites the arrays of the one before.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.passes = model, model.passes
+        self.done: list[str] = []
+
+    def reached(self, stage: str) -> None:
+        """Note that an operation of this stage was just made."""
+        if not self.done:
+            self.passes = self.model.passes   # that of this walk
+        self.done.append(stage)
+
+    def changed_since(self, event: "StepEvent") -> str:
+        """What has written into the event's arrays since it was yielded, in words; "" where nothing has."""
+        if self.model.passes != self.passes:
+            return "another pass"
+        holds_weights = event.layer is None or event.layer.parameters
+        later = [stage for stage in CHANGED_BY.get(event.stage, ()) if stage in self.done and holds_weights]
+        return f"the stage {later[-1]}" if later else ""
+
+
 class StepEvent:
     """One operation of a training step, as `Trainer.walk` yields it.
 
@@ -61,16 +96,18 @@ class StepEvent:
         name: the layer's name, else the stage.
         layer: the layer, or None.
         formula: what was just computed, as text, and as LaTeX in `formula.latex`.
-        kernel: the function that computed it.
+        function: what computed it, a function of npdeep.kernels; None where it was a custom part. (`kernel` is the same, from
+            when npdeep called it so; everywhere else the kernel is the weight matrix.)
 
-    An event is made once and read often: `arrays` shows the arrays as they are *now*. `copy()` keeps the numbers.
+    An event is made once and read often: `arrays` shows the arrays as they are *now*. `copy()` keeps the numbers. An event of
+    `walk` that is kept and printed later says so where its arrays have changed since.
 
     >>> x = np.array([[1.0, -3.0]])
     >>> print(StepEvent("forward", "demo", None, Formula("a = z"), lambda: {"a": x}))
     forward   demo  a = z  a (1, 2) mean -1 std 2
     """
 
-    __slots__ = ("_read", "_what", "layer", "name", "stage")
+    __slots__ = ("_moment", "_read", "_what", "layer", "name", "stage")
 
     def __init__(
         self,
@@ -79,11 +116,12 @@ class StepEvent:
         layer: Any,
         formula: "Formula | Operation",
         read: Callable[[], dict[str, Any]],
-        kernel: Callable[..., Any] | None = None,
+        function: Callable[..., Any] | None = None,
+        moment: Moment | str = "",
     ) -> None:
         self.stage, self.name, self.layer = stage, name, layer
-        self._what: Any = (formula, kernel) if isinstance(formula, Formula) else formula
-        self._read = read
+        self._what: Any = (formula, function) if isinstance(formula, Formula) else formula
+        self._read, self._moment = read, moment
 
     @property
     def formula(self) -> Formula:
@@ -92,15 +130,26 @@ class StepEvent:
         return what[0]
 
     @property
-    def kernel(self) -> Callable[..., Any] | None:
+    def function(self) -> Callable[..., Any] | None:
         """The function that computed it."""
         what: tuple[Formula, Callable[..., Any] | None] = self._what() if callable(self._what) else self._what
         return what[1]
+
+    kernel = function
 
     @property
     def arrays(self) -> dict[str, Array]:
         """The arrays of this operation by name, live: the next step overwrites them."""
         return {name: array for name, array in self._read().items() if array is not None}
+
+    def at(self, moment: Moment) -> "StepEvent":
+        """The same event, live too, that knows in which walk it was yielded."""
+        return StepEvent(self.stage, self.name, self.layer, self._what, self._read, None, moment)
+
+    @property
+    def changed_since(self) -> str:
+        """What has written into the arrays since `walk` yielded the event, in words; "" where nothing has."""
+        return self._moment if isinstance(self._moment, str) else self._moment.changed_since(self)
 
     def copy(self) -> "StepEvent":
         """An event whose arrays are copies and stay as they are.
@@ -119,7 +168,7 @@ class StepEvent:
         >>> StepEvent("loss", "loss", None, Formula("ℓ"), dict).with_arrays({"x": np.zeros(1)}).arrays
         {'x': array([0.])}
         """
-        return StepEvent(self.stage, self.name, self.layer, self.formula, _Kept(arrays), self.kernel)
+        return StepEvent(self.stage, self.name, self.layer, self.formula, _Kept(arrays), self.function, self.changed_since)
 
     def stats(self) -> dict[str, dict[str, float]]:
         """Per array: mean, std, min, max, norm, the share of zeros, and how many elements are not finite.
@@ -132,7 +181,7 @@ class StepEvent:
 
     @property
     def source(self) -> tuple[str, int]:
-        """File and line of the kernel that computed this, for an editor or a breakpoint.
+        """File and line of the function that computed this, for an editor or a breakpoint.
 
         >>> import npdeep.kernels.affine as affine
         >>> event = StepEvent("forward", "demo", None, Formula("z"), dict, affine.affine_forward)
@@ -140,14 +189,19 @@ class StepEvent:
         >>> file.endswith("affine.py"), line > 0
         (True, True)
         """
-        if self.kernel is None:
-            raise ValueError(f"the event {self.stage} {self.name!r} was computed by code of yours, not by a kernel of npdeep")
-        return inspect.getsourcefile(self.kernel) or "", inspect.getsourcelines(self.kernel)[1]
+        function = self.function
+        if function is None:
+            raise ValueError(f"the event {self.stage} {self.name!r} was computed by custom code, not by a kernel of npdeep")
+        return inspect.getsourcefile(function) or "", inspect.getsourcelines(function)[1]
 
     def __str__(self) -> str:
         """One readable line: stage, name, formula, and each array's shape, mean and spread."""
         shown = [f"{name} {array.shape} {_brief(array)}" for name, array in self.arrays.items()]
-        return printable(f"{self.stage:<9} {self.name}  {self.formula}  " + " · ".join(shown))
+        return printable(f"{self.stage:<9} {self.name}  {self.formula}  " + " · ".join(shown) + self._remark())
+
+    def _remark(self) -> str:
+        since = self.changed_since
+        return f" (arrays changed since, by {since}; event.copy() keeps them)" if since else ""
 
     def __repr__(self) -> str:
         """The same line between angle brackets."""
@@ -165,7 +219,8 @@ class StepEvent:
         rows = [
             [name, array.shape, array.dtype, *statistics_in_words(array).values()] for name, array in self.arrays.items()
         ]
-        return Table(["array", "shape", "dtype", *STATISTICS], rows, f"{self.stage} {self.name}: {self.formula}")
+        title = f"{self.stage} {self.name}: {self.formula}{self._remark()}"
+        return Table(["array", "shape", "dtype", *STATISTICS], rows, title)
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

@@ -1,5 +1,6 @@
 """What keeps a run whole: Ctrl-C waits for the end of a step, one thread works at a time, NumPy keeps silent."""
 
+import copy
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ class Turn:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()         # the thread that has it may take it again: a callback evaluates
-        self.fitting = False
+        self.fitting = self.between = False
 
     def check(self, owner: str) -> None:
         """Raise a ValueError where another thread has the turn, or where fit is called inside fit."""
@@ -85,6 +86,11 @@ class Turn:
                 "each thread a model and a trainer of its own"
             )
         self.lock.release()
+        if self.between and owner in ("step", "walk", "apply_gradients", "save"):
+            raise ValueError(
+                f"{owner}: a step of fit is half done: on_gradients may look at model.flat_gradients and change them, and fit "
+                f"makes the update; call {owner} in on_step_end"
+            )
         if self.fitting and owner == "fit":
             raise ValueError(
                 "fit: this trainer is running fit already; a callback can call trainer.step, or the fit of another trainer"
@@ -101,9 +107,36 @@ class Turn:
             finally:
                 self.fitting = False
 
+    @contextmanager
+    def between_halves(self) -> Iterator[None]:
+        """While callbacks are asked between the two halves of a step: no other step in its midst."""
+        self.between = True
+        try:
+            yield
+        finally:
+            self.between = False
+
     def __reduce__(self) -> tuple[type["Turn"], tuple[()]]:
         """Copies and pickles are free: nobody works with them yet."""
         return Turn, ()
+
+
+def deep_copy(thing: Any, lock: Any, memo: dict[int, Any]) -> Any:
+    """What copy.deepcopy makes of an object with __getstate__, while `lock` is held.
+
+    >>> from types import SimpleNamespace
+    >>> deep_copy(SimpleNamespace(weights=[1.0]), threading.RLock(), {})
+    namespace(weights=[1.0])
+    """
+    kind: Any = type(thing)
+    twin = memo[id(thing)] = kind.__new__(kind)
+    with lock:
+        state = copy.deepcopy(thing.__getstate__(), memo)
+    if hasattr(twin, "__setstate__"):
+        twin.__setstate__(state)
+    else:
+        vars(twin).update(state)
+    return twin
 
 
 def quiet() -> np.errstate:

@@ -43,7 +43,7 @@ class Breakpoint:
 
 def here(event: StepEvent, layer: Any, arrays: dict[str, Array], trainer: Trainer, condition: Any) -> None:
     """Where the debugger stops: event, layer, arrays and trainer are at hand by these names."""
-    source = "" if event.kernel is None else "\ncomputed by {}:{}".format(*event.source)
+    source = "" if event.function is None else "\ncomputed by {}:{}".format(*event.source)
     sys.stdout.write(
         f"break_when({condition!r}): update {trainer.iteration + (event.stage not in AFTER)}, {event}{source}\n"
         f"at hand: event, layer, arrays ({', '.join(arrays)}), trainer. up goes to the training step, c runs on\n"

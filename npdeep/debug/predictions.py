@@ -9,8 +9,9 @@ from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 from npdeep.losses.classification import check_labels
 from npdeep.metrics import as_labels, known_threshold, softmax
+from npdeep.models.last_layer import last_activation, outputs_of
 from npdeep.models.sequential import Sequential
-from npdeep.training.trainer import Trainer, last_activation, outputs_of
+from npdeep.training.trainer import Trainer
 
 PROBABILITIES = ("softmax", "softmin", "sparsemax", "sigmoid", "hard_sigmoid", "sparse_sigmoid")
 """Activations whose outputs are probabilities already."""

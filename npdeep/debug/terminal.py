@@ -234,7 +234,7 @@ class TerminalWalk(cmd.Cmd):
 
     def do_source(self, line: str) -> None:
         """source: the code that computed this, with its file and line."""
-        code = self.event.kernel or getattr(type(self.event.layer), self.event.stage, None)
+        code = self.event.function or getattr(type(self.event.layer), self.event.stage, None)
         try:
             lines, first = inspect.getsourcelines(code)    # type: ignore[arg-type]
             file = inspect.getsourcefile(code)             # type: ignore[arg-type]

@@ -44,7 +44,7 @@ if not TYPE_CHECKING:
     __getattr__ = asked(__name__, HINTS, KNOWN)
 
 
-def get(loss: Any) -> Loss:
+def get(loss: Any, owner: str = "Trainer") -> Loss:
     """A loss from its name, an object of nd.losses, or any object with forward and backward.
 
     >>> get("mean_squared_error")
@@ -57,10 +57,10 @@ kl_divergence, log_cosh, mean_absolute_error, mean_squared_error, poisson, softm
     if isinstance(loss, Loss):
         return loss
     if isinstance(loss, str):
-        return KNOWN[checks.choice("Trainer", "loss", loss, KNOWN, HINTS)]()
+        return KNOWN[checks.choice(owner, "loss", loss, KNOWN, HINTS)]()
     if isinstance(loss, type) or not (callable(getattr(loss, "forward", None)) and callable(getattr(loss, "backward", None))):
         raise TypeError(
-            "Trainer: loss must be a name, an object of nd.losses, or an object with forward(outputs, targets) and backward(); "
-            f"got {checks.describe(loss)}"
+            f"{owner}: loss must be a name, an object of nd.losses, or an object with forward(outputs, targets) and "
+            f"backward(); got {checks.describe(loss)}"
         )
     return OwnLoss(loss)

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import losses
 from npdeep.common import checks, scaling, seeds
-from npdeep.common.guards import quiet
+from npdeep.common.guards import deep_copy, quiet
 from npdeep.common.hinting import Hinted, settle
 from npdeep.common.hints import MODEL, by_name
 from npdeep.common.tables import Table
@@ -21,6 +20,7 @@ from npdeep.layers.base import Layer, check_layers
 from npdeep.layers.batch_normalization import BatchNormalization
 from npdeep.layers.chain import Chain
 from npdeep.layers.layer_normalization import LayerNormalization
+from npdeep.models import looks
 from npdeep.models.names import check_names, select
 from npdeep.parameters import Arena, Parameter, allocate
 
@@ -40,6 +40,8 @@ class Sequential(Hinted):
         parameters: all parameters and moving statistics, in layer order.
         arena: where their numbers are.
         passes: how many forward passes have used the buffers.
+        lock: held during each pass and each training step, so that several threads can use the model. `with model.lock:` keeps
+            several calls together, for example forward and backward, or a pickle of a model that is being trained.
         scale: what the last fit multiplied x by, and predict and evaluate do by default; None where it was left as it is.
 
     Raises ValueError or TypeError where the layers, their names or their widths do not fit together.
@@ -83,7 +85,8 @@ class Sequential(Hinted):
                 layer.detach()
             raise
         self.passes = 0
-        self.can_go_back = False
+        self.went_forward = 0                 # the thread whose pass backward may go back through
+        self.gradients_of: Any = None         # the trainer that computed the gradients, until they are used
         self.lock = threading.RLock()         # for one pass, or one training step, at a time
         self.prepared: tuple[int, bool] | None = None
         self.planned: tuple[int, bool] | None = None
@@ -110,13 +113,15 @@ class Sequential(Hinted):
     def forward(self, x: Any, training: bool = False) -> Array:
         """The outputs for the rows of x: a live buffer that the next pass overwrites, in whatever thread it is made.
 
-        training: True uses batch statistics and noise, and makes a backward pass possible.
+        training: True uses batch statistics and noise. A backward pass is possible after both.
+        In several threads use `predict`, whose array is fresh, or keep the pass to yourself: `with model.lock:` around forward
+        and whatever belongs to it.
         Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size).
         """
         x, training = self.check_examples("forward", "x", x), checks.flag("forward", "training", training)
         with self.lock:
             outputs = self.run(x, training)
-            self.can_go_back = True
+            self.went_forward = threading.get_ident()
         return outputs
 
     def run(self, x: Array, training: bool = False) -> Array:
@@ -124,32 +129,25 @@ class Sequential(Hinted):
         with self.lock:
             self.prepare(len(x), training)
             self.passes += 1
-            self.can_go_back = False          # predict and evaluate go through here too
+            self.went_forward = 0             # predict and evaluate go through here too
             return self.layers.forward(x, training)
 
     def backward(self, grad_output: Any, input_gradient: bool = False) -> Array | None:
         """Assign the gradients of all trainable parameters, given ∂loss/∂outputs of the last forward pass.
 
-        After a pass that was no training one they are those of the network in use: without noise, and with the moving
-        statistics of batch normalization as constants.
+        After a pass with training=False they are those of the network in use: without noise, and with the moving statistics of
+        batch normalization as constants.
 
         Returns ∂loss/∂x where input_gradient is True, else None. The pass stops at the lowest layer with something to train.
-        Raises ValueError where there was no forward pass, or for a wrong shape.
+        Raises ValueError where there was no forward pass of this thread before it, or for a wrong shape.
         """
-        if self.prepared is None or not self.can_go_back:
-            raise ValueError(
-                "backward: the last pass was not one of forward, so its arrays are not what a backward pass needs; call "
-                "model.forward(x, training=True) first"
-            )
-        outputs = self.layers[-1].output
-        grad = checks.real_array("backward", "grad_output", grad_output)
-        if grad.shape != outputs.shape:
-            raise ValueError(f"backward: grad_output must have the shape of the outputs, {outputs.shape}, got {grad.shape}")
-        gradient: Any = checks.cast("backward", "grad_output", grad, self.dtype)
         input_gradient = checks.flag("backward", "input_gradient", input_gradient)
         with self.lock:
+            if self.went_forward != threading.get_ident():
+                raise ValueError(looks.OTHER_THREAD if self.went_forward else looks.NO_FORWARD)
+            gradient: Any = looks.check_upstream("backward", grad_output, self.layers[-1].output)
             self.plan(input_gradient)
-            self.prepare(len(grad), training=True)
+            self.prepare(len(gradient), training=True)
             gradient = self.layers.backward(gradient)
         return gradient if input_gradient else None
 
@@ -160,9 +158,10 @@ class Sequential(Hinted):
         Nothing of the model changes, a pass in progress neither: it goes through a copy.
 
         Args:
-            x: rows (n, input_size).
+            x: rows (n, input_size), scaled already. One row is x[None, :].
             grad_output: ∂L/∂outputs (n, output_size); for the slope of output k a 1 in column k.
-            loss, y: in its place a loss, by name or object, and its targets.
+            loss, y: in its place a loss, by name or object, and its targets. L is then the mean over the rows, without
+                penalties, which do not depend on x.
 
         Raises ValueError or TypeError for invalid arguments.
         Source: Simonyan et al. (2014), *Deep inside convolutional networks* (saliency maps).
@@ -172,16 +171,7 @@ class Sequential(Hinted):
         >>> model.input_gradient([[3.0, 4.0]], [[1.0]])
         array([[1., 1.]], dtype=float32)
         """
-        if (grad_output is None) == (loss is None):
-            raise ValueError("input_gradient: give either grad_output, ∂L/∂outputs (n, output_size), or loss=... with y=...")
-        twin = self.copy()
-        outputs = twin.forward(x)
-        if loss is not None:
-            of = copy.deepcopy(losses.get(loss))
-            of.compute(outputs, of.check_targets(y, len(outputs), self.output_size, self.dtype), None)
-            grad_output = of.compute_gradient()
-        gradient: Any = twin.backward(grad_output, input_gradient=True)
-        return np.array(gradient)
+        return looks.input_gradient(self, x, grad_output, loss, y)
 
     def sample(self, x: Any, n: int, seed: int | None = None) -> Array:
         """The outputs of n passes with noise (dropout and the like) as a fresh array (n, rows, output_size).
@@ -196,29 +186,35 @@ class Sequential(Hinted):
         >>> samples.shape, sorted(set(samples.ravel().tolist()))
         ((1000, 1, 1), [0.0, 2.0])
         """
-        n, twin = checks.whole("sample", "n", n), self.copy()
-        for index, layer in enumerate(twin.layers if seed is not None else ()):
-            layer.start_noise(seeds.check_seed("sample", seed), index)
-        for layer in twin.everything():
-            if isinstance(layer, BatchNormalization):
-                layer.use_moving_statistics = True
-        return np.stack([twin.forward(x, training=True).copy() for _ in range(n)])
+        return looks.sample(self, x, n, seed)
 
     @property
     def flat_values(self) -> Array:
         """The values of all parameters with a gradient, in layer order, in one live array: writing into it changes them.
 
+        `p.span` is the place of a parameter `p` in it, row by row; frozen parameters keep theirs, moving statistics have none.
+
         >>> import npdeep as nd
-        >>> model = nd.Sequential([nd.Dense(2, use_bias=False)], input_size=1)
-        >>> model.flat_values[:] = 5
-        >>> model.layer("dense").kernel.value
-        array([[5., 5.]], dtype=float32)
+        >>> model = nd.Sequential([nd.Dense(2, name="a"), nd.BatchNormalization(name="b")], input_size=1)
+        >>> [(p.name, p.span.start, p.span.stop) for p in model.parameters if p.has_grad]
+        [('a/kernel', 0, 2), ('a/bias', 2, 4), ('b/gamma', 4, 6), ('b/beta', 6, 8)]
+        >>> model.flat_values[:2] = [3, 5]
+        >>> model.layer("a").kernel.value
+        array([[3., 5.]], dtype=float32)
         """
         return self.arena.values[: self.arena.grads.size]
 
     @property
     def flat_gradients(self) -> Array:
-        """Their gradients, in the same places: what optimizer and clipping work on. 0 where a parameter is frozen."""
+        """Their gradients, live, in the same places: what clipping and optimizer work on. 0 where a parameter is frozen.
+
+        >>> import npdeep as nd
+        >>> model = nd.Sequential([nd.Dense(1, kernel_initializer="ones")], input_size=2)
+        >>> _ = model.forward([[3.0, 4.0]], training=True)
+        >>> model.backward([[1.0]])
+        >>> model.flat_gradients
+        array([3., 4., 1.], dtype=float32)
+        """
         return self.arena.grads
 
     def predict(self, x: Any, batch_size: int = 1000, scale: float | None = None) -> Array:
@@ -343,14 +339,15 @@ class Sequential(Hinted):
             )
 
     def _set_trainable(self, chosen: list[Parameter], trainable: bool) -> list[Parameter]:
-        for parameter in chosen:
-            if parameter.has_grad:
-                parameter.trainable = trainable
         changed = {id(p) for p in chosen}
-        for layer in self.everything():
-            if isinstance(layer, BatchNormalization) and any(id(p) in changed for p in layer.parameters):
-                layer.use_moving_statistics = None if layer.center or layer.scale else not trainable
-        self.arena.version += 1
+        with self.lock:                       # between two steps
+            for parameter in chosen:
+                if parameter.has_grad:
+                    parameter.trainable = trainable
+            for layer in self.everything():
+                if isinstance(layer, BatchNormalization) and any(id(p) in changed for p in layer.parameters):
+                    layer.use_moving_statistics = None if layer.center or layer.scale else not trainable
+            self.arena.version += 1
         return [p for p in chosen if p.has_grad]
 
     def frozen(self) -> dict[str, list[str]]:
@@ -394,7 +391,8 @@ class Sequential(Hinted):
         `nd.load_model(path)` makes the model again, `load_weights` takes some of its weights. Raises ValueError for a name
         that does not end in .npz, OSError where the file cannot be written.
         """
-        return schema.write(path, {"model": self.description()}, {p.name: p.value for p in self.parameters})
+        with self.lock:                       # not in the midst of a step
+            return schema.write(path, {"model": self.description()}, {p.name: p.value for p in self.parameters})
 
     def load_weights(self, path: str | Path, scope: str | None = None, rename: Mapping[str, str] | None = None) -> LoadReport:
         """Restore weights and moving statistics from a checkpoint file; return a report that prints as a table.
@@ -427,7 +425,8 @@ class Sequential(Hinted):
         2 restored, 2 of another shape, 0 skipped, 0 left as they were
         """
         header, arrays = schema.read(path)
-        report = restore_weights(self.parameters, arrays, scope, rename, Path(path))
+        with self.lock:
+            report = restore_weights(self.parameters, arrays, scope, rename, Path(path))
         if scope is None and rename is None:  # all of them: they take the rows that they were trained on
             self.scale = header.get("model", {}).get("scale", self.scale)
         return report
@@ -471,8 +470,7 @@ class Sequential(Hinted):
         >>> model.copy("float64").layer("dense").kernel.value.dtype
         dtype('float64')
         """
-        with self.lock:
-            twin = copy.deepcopy(self)
+        twin = copy.deepcopy(self)
         if dtype is not None and check_dtype(dtype) != twin.dtype:
             vars(twin)["dtype"] = check_dtype(dtype)
             old = [p.value for p in twin.parameters]
@@ -529,7 +527,12 @@ class Sequential(Hinted):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles plan and prepare again: the layers leave their buffers behind."""
-        return {**vars(self), "prepared": None, "planned": None, "lock": None}
+        idle = dict.fromkeys(("prepared", "planned", "lock", "gradients_of"))
+        return {**vars(self), **idle, "went_forward": 0}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Sequential":
+        """A copy of one moment: a step in another thread is finished first."""
+        return deep_copy(self, self.lock, memo)  # type: ignore[no-any-return]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy has a lock of its own."""

@@ -167,7 +167,7 @@ class Content:
         return self.known[key]
 
     def _source(self, event: StepEvent) -> int | None:
-        code = event.kernel or getattr(type(event.layer), event.stage, None)
+        code = event.function or getattr(type(event.layer), event.stage, None)
         if code is None:
             return None
         if code not in self.known:

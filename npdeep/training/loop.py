@@ -74,6 +74,7 @@ class FitLoop:
         self.watchers = sorted(watchers, key=lambda watcher: watcher.order)
         self.after_step = [watcher for watcher in self.watchers if overrides(watcher, "on_step_end")]
         self.before_update = [watcher for watcher in self.watchers if overrides(watcher, "on_gradients")]
+        self.seen: tuple[Array, float] | None = None
         self.history = History()
 
     def run(self, epochs: int) -> History:
@@ -88,7 +89,7 @@ class FitLoop:
         trainer.interrupted = False
         begun: list[Callback] = []
         if self.before_update:
-            trainer.on_gradients = lambda: self.tell(self.before_update, "on_gradients")
+            trainer.on_gradients = self.ask_between
         try:
             self.begin(begun)
             while trainer.epoch < trainer.last_epoch and (trainer.batches_done or not trainer.stop_reason):
@@ -194,11 +195,20 @@ class FitLoop:
                     error.add_note(f"fit: update {trainer.iteration + 1:,} may be half done: resume from a checkpoint instead")
                     raise
                 trainer.batches_done += 1
-                totals.add(trainer.last_loss, trainer.model.layers[-1].output, y, trainer.loss.share())
+                outputs, share = self.seen or (trainer.model.layers[-1].output, trainer.loss.share())
+                totals.add(trainer.last_loss, outputs, y, share)
             self.tell(self.after_step, "on_step_end")
             self.interrupts.check()
             if trainer.stop_reason:
                 break
+
+    def ask_between(self) -> None:
+        """Tell the callbacks between backward pass and update. Passes of theirs overwrite outputs and loss of the batch."""
+        trainer = self.trainer
+        loss, self.seen = trainer.data_loss, (trainer.model.layers[-1].output.copy(), trainer.loss.share())
+        with trainer.turn.between_halves():
+            self.tell(self.before_update, "on_gradients")
+        trainer.data_loss = loss
 
     def ask_about(self, error: BadGradient) -> None:
         """Clipping refused the gradient and the step was not made: where no callback stops the run, the error goes on."""

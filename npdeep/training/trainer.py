@@ -1,8 +1,9 @@
 """The training step, and the door to the loop around it."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,19 @@ from npdeep.augmentation import Augmentation
 from npdeep.callbacks import Callback, progress
 from npdeep.callbacks.moments import check_callbacks
 from npdeep.common import checks, scaling, seeds
-from npdeep.common.events import StepEvent
-from npdeep.common.guards import Interrupts, Turn, quiet
+from npdeep.common.events import Moment, StepEvent
+from npdeep.common.guards import Interrupts, Turn, deep_copy, quiet
 from npdeep.common.hinting import Hinted, explained, settle
 from npdeep.common.hints import TRAINER, by_name
 from npdeep.common.tables import Table
 from npdeep.datasets.batches import check_augment, pieces
 from npdeep.history import History, Results
 from npdeep.kernels.arrays import Array
-from npdeep.layers import Activation, BatchNormalization, Dense
+from npdeep.layers import BatchNormalization
 from npdeep.layers.chain import Chain
 from npdeep.losses import Loss, check_weights
-from npdeep.metrics import Metric, Outputs, Totals
+from npdeep.metrics import Metric, Totals
+from npdeep.models.last_layer import check_last_layer, outputs_of
 from npdeep.models.sequential import Sequential
 from npdeep.parameters import trainable_spans
 from npdeep.training import saving
@@ -92,7 +94,7 @@ class Trainer(Hinted):
             raise TypeError(f"Trainer: model must be a Sequential, got {checks.describe(model)}")
         self.model = model
         self.loss = losses_.get(loss)
-        check_last_layer(model, self.loss)
+        check_last_layer("Trainer", model, self.loss)
         self.clipping = clippings.get(clipping)
         self.metrics = check_metrics(metrics, model, self.loss)
         self.seed = model.seed if seed is None else seeds.check_seed("Trainer", seed)
@@ -121,7 +123,6 @@ class Trainer(Hinted):
         self.on_event: Callable[[StepEvent], None] | None = None
         self.on_gradients: Callable[[], None] | None = None
         self.data_loss = float("nan")
-        self.has_gradients = False
         self._make_events()
 
     def _make_events(self) -> None:
@@ -150,23 +151,25 @@ class Trainer(Hinted):
         return self._undisturbed(self.operations(*self._enter("walk", x, y, sample_weight)))
 
     def _undisturbed(self, operations: Iterator[StepEvent]) -> Iterator[StepEvent]:
-        """The same events; raises where another pass has overwritten the buffers before the backward pass is through."""
+        """The same events; raises where another pass has overwritten the buffers before the backward pass has finished."""
+        moment, event = Moment(self.model), None
         try:
             while True:
                 with self.turn.lock, self.model.lock, quiet():
+                    if event is not None and self.model.passes != moment.passes and event.stage not in ("update", "constrain"):
+                        raise ValueError(
+                            f"walk: after the event {event.stage} {event.name!r} the model was used for another pass, which "
+                            "overwrote what the rest of this step needs; look at event.arrays, or use model.copy() for passes "
+                            "in between"
+                        )
                     event = next(operations, None)
-                if event is None:
-                    return
+                    if event is None:
+                        return
+                    moment.reached(event.stage)
                 if self.on_event is not None:
                     self.on_event(event)
-                passes, self.event = self.model.passes, event
-                yield event
-                if self.model.passes != passes and event.stage not in ("update", "constrain"):
-                    raise ValueError(
-                        f"walk: after the event {event.stage} {event.name!r} the model was used for another pass, which "
-                        "overwrote what the rest of this step needs; look at event.arrays, or use model.copy() for passes in "
-                        "between"
-                    )
+                self.event = event.at(moment)
+                yield self.event
         finally:
             self.event = None
 
@@ -194,9 +197,14 @@ class Trainer(Hinted):
         The gradients are in each parameter's `grad` and, all together, in `model.flat_gradients`, until the next call assigns
         them again; change them as you like and call `apply_gradients`. Both together are `step`, bit for bit.
 
+        Called twice before `apply_gradients`, the second gradients replace the first. Passes in between (predict, evaluate) do
+        no harm; a step, or another freeze or unfreeze, takes the gradients back, and apply_gradients says so.
+
         Raises ValueError or TypeError for invalid arguments before anything changes.
 
-        Gradients of 100 rows, 25 at a time, in one update:
+        Accumulation: the gradients of 100 rows, 25 at a time, in one update. The three lines in the middle are the place for
+        gradient noise too (`model.flat_gradients[:] += rng.normal(0, 0.01, model.flat_gradients.shape)`) and for the mean over
+        several processes (`comm.Allreduce(MPI.IN_PLACE, model.flat_gradients)`, then `/= comm.size`).
 
         >>> import npdeep as nd
         >>> x, y = nd.datasets.xor(100, seed=0)
@@ -214,29 +222,31 @@ class Trainer(Hinted):
             for event in self.gradient_operations(x, y, sample_weight):
                 if self.on_event is not None:
                     self.on_event(event)
-        self.has_gradients = True
+            self.model.gradients_of = self
         return self.data_loss
 
     def apply_gradients(self) -> float:
         """The second half of a step: penalties, clipping, update, constraints. Returns the loss, penalties included.
 
-        Raises ValueError where `gradients` was not called before.
+        The loss is that of the last call of `gradients`. Raises ValueError, with nothing changed, where there are no new
+        gradients of this trainer, or where what is frozen has changed since.
         """
-        if not self.has_gradients:
-            raise ValueError("apply_gradients: there are no new gradients; call trainer.gradients(x, y) first, once per update")
+        self.turn.check("apply_gradients")
+        self.optimizer.check_schedules(self.iteration)
         with self.turn.lock, self.model.lock, quiet():
+            fresh: bool = self.model.gradients_of is self
+            if not fresh:
+                raise ValueError(
+                    "apply_gradients: there are no new gradients; call trainer.gradients(x, y) first, once per update"
+                )
             for event in self.update_operations():
                 if self.on_event is not None:
                     self.on_event(event)
-        self.has_gradients = False
         return self.last_loss
 
     def operations(self, x: Array, y: Any, sample_weight: Array | None) -> Iterator[StepEvent]:
         """The training step on checked arrays: forward, loss, backward, penalty, clip, update, constrain."""
-        yield from self.gradient_operations(x, y, sample_weight)
-        if self.on_gradients is not None:     # callbacks of fit
-            self.on_gradients()
-        yield from self.update_operations()
+        return chain(self.gradient_operations(x, y, sample_weight), self.update_operations())
 
     def gradient_operations(self, x: Array, y: Any, sample_weight: Array | None) -> Iterator[StepEvent]:
         """The first half of a step: forward, loss, backward."""
@@ -244,7 +254,7 @@ class Trainer(Hinted):
         if model.prepared != (len(x), True) or model.planned != (version, False) or self.planned_version != version:
             self.prepare(len(x))              # another number of rows, or what is frozen has changed
         model.passes += 1
-        model.can_go_back = True
+        model.went_forward, model.gradients_of = get_ident(), None
 
         outputs = yield from self.chain.forward_steps(x, training=True)    # with cache_frozen: the upper layers alone
 
@@ -256,6 +266,12 @@ class Trainer(Hinted):
 
     def update_operations(self) -> Iterator[StepEvent]:
         """The second half of a step: penalty, clip, update, constrain."""
+        if self.on_gradients is not None:     # callbacks of fit
+            self.on_gradients()
+        if self.planned_version != self.model.arena.version:
+            raise ValueError(FROZEN_IN_BETWEEN)
+        self.model.gradients_of = None        # an update takes them once
+
         loss = self.data_loss
         if self.penalized:
             loss += self.penalize()
@@ -558,8 +574,10 @@ class Trainer(Hinted):
         """Write model, optimizer, iteration, generators, history, and callbacks at work into a checkpoint file (.npz).
 
         `Trainer.restore(path)` goes on from it bit for bit as if never stopped, in the middle of an epoch too. Raises
-        ValueError for a name that does not end in .npz, OSError where the file cannot be written.
+        ValueError for a name that does not end in .npz, or while another thread is training, OSError where the file cannot be
+        written.
         """
+        self.turn.check("save")
         return saving.save(self, path)
 
     @classmethod
@@ -650,6 +668,10 @@ class Trainer(Hinted):
         idle: dict[str, Any] = {**gone, "watchers": [], "last_watchers": [], "unfinished": place}
         return {**vars(self), **idle, "first_layer": 0, "planned_version": -1}
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Trainer":
+        """A copy of one moment: a step in another thread is finished first."""
+        return deep_copy(self, self.model.lock, memo)  # type: ignore[no-any-return]
+
     def __repr__(self) -> str:
         """One line."""
         return f"<Trainer of {self.model!r}: {self.loss!r}, {self.optimizer!r}, {self.iteration} updates>"
@@ -670,48 +692,15 @@ settle(
 )
 
 
+FROZEN_IN_BETWEEN = (
+    "Trainer: what is frozen has changed between the gradients and their update; freeze and unfreeze before "
+    "trainer.gradients(x, y) or trainer.step(x, y), in a callback in on_step_end"
+)
+
+
 def as_they_are(x: Any, y: Any, sample_weight: Any) -> Batch:
     """A batch that was checked before."""
     return x, y, sample_weight
-
-
-def last_activation(model: Sequential) -> Activation | None:
-    """The activation layer that the outputs went through last, noise behind it aside; None where there is none.
-
-    >>> import npdeep as nd
-    >>> last_activation(nd.Sequential([nd.Dense(2), nd.Activation("softmax"), nd.Dropout(0.1)], input_size=1)).activation
-    'softmax'
-    """
-    layers = [layer for layer in model.layers if not layer.draws]
-    return layers[-1] if layers and isinstance(layers[-1], Activation) else None
-
-
-def check_last_layer(model: Sequential, loss: Loss) -> None:
-    """Refuse a softmax or sigmoid layer under a loss that brings its own, and none under a loss that needs one."""
-    last = last_activation(model)
-    if last is not None and last.activation in loss.takes_logits:
-        raise ValueError(
-            f"Trainer: {loss.title} takes logits and brings its own squashing, but the last layer, {last.name!r}, is "
-            f"{last.activation} already; leave that layer out (for probabilities apply it to model.predict(x))"
-        )
-    fits = last is not None and last.activation in loss.needs
-    if loss.needs and not fits and isinstance(model.layers[-1], Dense | Activation):
-        raise ValueError(
-            f"Trainer: {loss.title} needs {loss.needs_what}; end the network with nd.Activation({loss.needs[0]!r}) "
-            f"or another of {', '.join(loss.needs)}"
-        )
-
-
-def outputs_of(model: Sequential, loss: Loss | None) -> Outputs:
-    """What metrics ask about a model's outputs: how many, what the loss takes them for, how small they can get.
-
-    >>> import npdeep as nd
-    >>> outputs_of(nd.Sequential([nd.Dense(1), nd.Activation("tanh")], input_size=2), nd.losses.Hinge())
-    Outputs(units=1, loss='Hinge', kind='margins', lowest=-1.0, by_name=False)
-    """
-    last = last_activation(model)
-    title, kind = ("", "unknown") if loss is None else (loss.title, loss.outputs_are)
-    return Outputs(model.output_size, title, kind, -math.inf if last is None else last.lowest())
 
 
 def check_metrics(metrics: Any, model: Sequential, loss: Loss) -> list[Metric]:
