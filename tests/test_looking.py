@@ -169,6 +169,13 @@ def test_samples_are_fresh_differ_by_the_noise_and_change_nothing(make):
     assert np.array_equal(samples, others) != draws
 
 
+def test_samples_use_the_moving_statistics_as_predict_does():
+    trainer, x, _ = trained(MIDDLES["batch normalization"])
+    for one in trainer.model.sample(x, 3):    # without noise each is the prediction, whatever else is in the batch
+        np.testing.assert_allclose(one, trainer.model.predict(x), rtol=1e-12)
+    np.testing.assert_allclose(trainer.model.sample(x[:1], 1)[0], trainer.model.predict(x[:1]), rtol=1e-12)
+
+
 # ── the two halves of a step ──────────────────────────────────────────────────────────────────────────────────────────
 def pair(make, **how):
     layers = [nd.Dense(6, kernel_regularizer="l2", kernel_constraint="max_norm"), make(), nd.Dense(3)]
@@ -408,7 +415,8 @@ STEPS = {
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_a_step_in_the_midst_of_another_is_refused(name):
+def test_a_step_in_the_midst_of_another_is_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     x, y = np.ones((5, 5)), np.zeros(5, int)
     with pytest.raises(ValueError, match=f"^{name}: a step of fit is half done: .*; call {name} in on_step_end"):
         watched(nd.callbacks.LambdaCallback(on_gradients=lambda t: STEPS[name](t, x, y)))

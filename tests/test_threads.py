@@ -212,7 +212,8 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_trainer_that_fits_refuses_other_threads_by_name(rows, name):
+def test_a_trainer_that_fits_refuses_other_threads_by_name(rows, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     x, y = rows
     trainer, errors = nd.Trainer(network(), "softmax_cross_entropy"), []
 

@@ -53,11 +53,11 @@ def loss_gradient(model: "Sequential", outputs: Array, loss: Any, y: Any) -> Any
 def sample(model: "Sequential", x: Any, n: int, seed: int | None) -> Array:
     """As `Sequential.sample`."""
     n = checks.whole("sample", "n", n)
-    drawn = None if seed is None else seeds.check_seed("sample", seed)
+    noise = seeds.check_seed("sample", seed)
     x = model.check_examples("sample", "x", x)
     twin = model.copy()
-    for index, layer in enumerate(twin.layers if drawn is not None else ()):
-        layer.start_noise(drawn, index)
+    for index, layer in enumerate(twin.layers if seed is not None else ()):
+        layer.start_noise(noise, index)
     for layer in twin.everything():
         if isinstance(layer, BatchNormalization):
             layer.use_moving_statistics = True
