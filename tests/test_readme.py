@@ -29,7 +29,7 @@ def test_two_lines_do_all_their_own_set_up():
 
 
 def test_the_first_look_runs_and_is_short(capsys):
-    first_look, explained = blocks("python")[:2]
+    first_look, explained, own_loop = blocks("python")[:3]
     assert len(first_look.strip().splitlines()) < 15
     scope: dict[str, object] = {}
     exec(compile(first_look, "README.md", "exec"), scope)
@@ -41,6 +41,11 @@ def test_the_first_look_runs_and_is_short(capsys):
     printed = capsys.readouterr().out
     for said in ("hidden", "outputs/kernel[7, 4]", "healthy"):
         assert said in printed
+    exec(compile(own_loop, "README.md", "exec"), scope)
+    assert scope["loss_with_penalties"] == scope["loss"]    # this network has no penalties
+    assert scope["saliency"].shape == (1, 784)
+    assert scope["saliency"].any()
+    assert scope["spread"].max() == 0
 
 
 def test_the_kernel_that_it_shows_is_the_kernel():
@@ -55,7 +60,7 @@ def test_the_kernel_that_it_shows_is_the_kernel():
 
 def test_no_other_code_is_shown():
     assert set(re.findall(r"```(\w+)", README)) == {"sh", "python"}
-    assert len(blocks("python")) == 3
+    assert len(blocks("python")) == 4
     assert len(blocks("sh")) == 1             # the two lines of set-up: CI runs them as they stand
 
 
