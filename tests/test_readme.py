@@ -45,7 +45,7 @@ def test_the_first_look_runs_and_is_short(capsys):
     assert scope["loss_with_penalties"] == scope["loss"]    # this network has no penalties
     assert scope["saliency"].shape == (1, 784)
     assert scope["saliency"].any()
-    assert scope["spread"].max() == 0
+    assert scope["spread"].max() < 1e-5       # rounding of the mean: this network has no noise
 
 
 def test_the_kernel_that_it_shows_is_the_kernel():
