@@ -133,7 +133,7 @@ def test_looks_beside_fit_are_of_the_weights_between_two_steps_and_leave_it_alon
     """Also what is copied, saved and loaded again: never one layer before an update and another one after it."""
     x, y = rows
     alone, watched = (nd.Trainer(network(), "softmax_cross_entropy", nd.optimizers.Adam(0.01)) for _ in range(2))
-    alone.fit(x, y, epochs=3, batch_size=25, verbose=False)
+    alone.fit(x, y, epochs=1, batch_size=25, verbose=False)
     states = [network()]
     keep = nd.callbacks.LambdaCallback(on_step_end=lambda t: states.append(t.model.copy()))
     looks = {
@@ -153,7 +153,7 @@ def test_looks_beside_fit_are_of_the_weights_between_two_steps_and_leave_it_alon
     with ThreadPoolExecutor(len(looks)) as pool:
         asked = [pool.submit(ask, name) for name in looks]
         try:
-            watched.fit(x, y, epochs=3, batch_size=25, callbacks=[keep], verbose=False)
+            watched.fit(x, y, epochs=1, batch_size=25, callbacks=[keep], verbose=False)
         finally:
             done.set()
         for one in asked:
