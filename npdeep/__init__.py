@@ -24,54 +24,34 @@ from npdeep import (
     regularizers,
     schedules,
 )
+from npdeep.common.foreign_names import LAYERS, expanded
 from npdeep.common.hinting import in_module
-from npdeep.common.hints import LAYERS, expanded
 from npdeep.datasets.batches import batches
 from npdeep.history import History
-from npdeep.layers import (
-    GLU,
-    Activation,
-    AlphaDropout,
-    BatchNormalization,
-    Dense,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-    LayerNormalization,
-    Maxout,
-    Parallel,
-    PReLU,
-    Residual,
-    RReLU,
-)
+from npdeep.layers import *  # noqa: F403
 from npdeep.models.sequential import Sequential, load_model
 from npdeep.parameters import Parameter
 from npdeep.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from npdeep import debug, plots
+    from npdeep import debug, interop, plots
+    from npdeep.teaching import exercises, lesson
+    from npdeep.teaching.play import play
 
 __version__ = "0.1.0"
 
-LATER = {"debug": "npdeep.debug", "lesson": "npdeep.teaching.lesson", "plots": "npdeep.plots"}
+LATER = {
+    "debug": "npdeep.debug",
+    "exercises": "npdeep.teaching.exercises",
+    "interop": "npdeep.interop",
+    "lesson": "npdeep.teaching.lesson",
+    "play": "npdeep.teaching.play:play",
+    "plots": "npdeep.plots",
+}
 
 __all__ = [
-    "GLU",
-    "Activation",
-    "AlphaDropout",
-    "BatchNormalization",
-    "Dense",
-    "Dropout",
-    "GaussianDropout",
-    "GaussianNoise",
     "History",
-    "LayerNormalization",
-    "Maxout",
-    "PReLU",
-    "Parallel",
     "Parameter",
-    "RReLU",
-    "Residual",
     "Sequential",
     "Trainer",
     "activations",
@@ -82,33 +62,41 @@ __all__ = [
     "constraints",
     "datasets",
     "debug",
+    "exercises",
     "initializers",
+    "interop",
     "layers",
     "lesson",
     "load_model",
     "losses",
     "metrics",
     "optimizers",
+    "play",
     "plots",
     "regularizers",
     "schedules",
 ]
+__all__ += layers.__all__
 
 
-def __getattr__(name: str) -> Any:
-    """Load plots (and with it matplotlib), debug and lesson when they are first asked for; else say where the name is."""
-    if name in LATER:
-        return importlib.import_module(LATER[name])
-    modules = (regularizers, constraints, clipping, initializers, optimizers, losses, schedules, metrics, callbacks)
-    for module in modules:
-        if hasattr(module, name):
-            raise AttributeError(f"npdeep has no {name!r}: write nd.{module.__name__.rpartition('.')[2]}.{name}")
-    use = "" if name.startswith("_") else in_module(name, "nd", expanded(LAYERS), {n: globals().get(n) for n in __all__})
-    for module in modules if name[:1].isupper() else ():
-        use = use or in_module(name, f"nd.{module.__name__.rpartition('.')[2]}", module.HINTS, module.KNOWN)
-    raise AttributeError(f"npdeep has no {name!r}{': ' if use else ''}{use}", name=name, obj=sys.modules[__name__])
+if not TYPE_CHECKING:                         # for mypy what is not there is an error
+
+    def __getattr__(name: str) -> Any:
+        """Load what is in LATER (plots, and with it matplotlib) when it is first asked for; else say where the name is."""
+        if name in LATER:
+            place, _, function = LATER[name].partition(":")
+            found = importlib.import_module(place)
+            return getattr(found, function) if function else found
+        modules = (regularizers, constraints, clipping, initializers, optimizers, losses, schedules, metrics, callbacks)
+        for module in modules:
+            if hasattr(module, name):
+                raise AttributeError(f"npdeep has no {name!r}: write nd.{module.__name__.rpartition('.')[2]}.{name}")
+        use = "" if name.startswith("_") else in_module(name, "nd", expanded(LAYERS), {n: globals().get(n) for n in __all__})
+        for module in modules if name[:1].isupper() else ():
+            use = use or in_module(name, f"nd.{module.__name__.rpartition('.')[2]}", module.HINTS, module.KNOWN)
+        raise AttributeError(f"npdeep has no {name!r}{': ' if use else ''}{use}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:
-    """What is there, and what is loaded when it is asked for."""
-    return sorted({*globals(), *LATER})
+    """What is meant to be used, for editors and notebooks; what is in LATER is loaded when it is asked for."""
+    return [*__all__, "__doc__", "__version__"]

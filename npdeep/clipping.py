@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from npdeep.common import checks
+from npdeep.common import checks, registry
 from npdeep.common.described import Described
 from npdeep.common.events import Formula
-from npdeep.common.hinting import asked
-from npdeep.common.hints import CLIPPING, expanded
+from npdeep.common.foreign_names import CLIPPING, expanded
+from npdeep.common.hinting import asked, offered
 from npdeep.kernels import clipping as kernels
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Arena, Parameter, chunks, trainable_spans
@@ -44,7 +44,7 @@ class Clipping(Described):
             self.arena = arena
         if arena is not self.arena:
             raise ValueError(
-                f"{type(self).__name__}: this clipping was not handed to the Trainer when that was made; make a new "
+                f"{type(self).__name__}: the Trainer was made without this clipping; make a new "
                 "Trainer(model, loss, optimizer, clipping)"
             )
         self.grads = [arena.grads[piece] for piece in chunks(trainable_spans(parameters))]
@@ -74,7 +74,7 @@ class Clipping(Described):
                 )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies leave the views behind; the trainer plans anew."""
+        """Copies leave the views behind; the trainer plans again."""
         return {**self.arguments(), "arena": self.arena}
 
     def arrays(self) -> dict[str, Array]:
@@ -83,7 +83,7 @@ class Clipping(Described):
 
 
 class ClipByValue(Clipping):
-    """Every element of every gradient is held between −value and value, which may change the gradient's direction.
+    """Every element of every gradient is clamped to [−value, value], which may change the gradient's direction.
 
     Args:
         value: the limit, above 0.
@@ -92,7 +92,7 @@ class ClipByValue(Clipping):
     ClipByValue(value=1.0)
     """
 
-    formula = Formula("g ← g held between −c and c", r"g \leftarrow \min(\max(g, -c), c)")
+    formula = Formula("g ← g clamped to [−c, c]", r"g \leftarrow \min(\max(g, -c), c)")
     kernel = staticmethod(kernels.clip_by_value)
 
     def __init__(self, value: float = 1.0) -> None:
@@ -161,8 +161,8 @@ class ClipByGlobalNorm(Clipping):
 
     def clip(self) -> None:
         """Shorten the whole gradient if it is too long."""
-        self.last_norm = self.norm_of(self.grads)
-        kernels.shorten(self.grads, self.last_norm, self.norm)
+        vars(self)["last_norm"] = norm = self.norm_of(self.grads)
+        kernels.shorten(self.grads, norm, self.norm)
 
 
 KNOWN: dict[str, type[Clipping]] = {
@@ -173,6 +173,7 @@ KNOWN: dict[str, type[Clipping]] = {
 HINTS = expanded(CLIPPING)
 if not TYPE_CHECKING:
     __getattr__ = asked(__name__, HINTS, KNOWN)
+    __dir__ = offered(__name__, "BadGradient")
 
 
 def get(clipping: Any) -> Clipping | None:
@@ -181,8 +182,9 @@ def get(clipping: Any) -> Clipping | None:
     >>> get("clip_by_value")
     ClipByValue(value=1.0)
     """
-    if clipping is None or isinstance(clipping, Clipping):
-        return clipping
-    if isinstance(clipping, str):
-        return KNOWN[checks.choice("Trainer", "clipping", clipping, KNOWN, HINTS)]()
-    raise TypeError(f"Trainer: clipping must be None, a name or an object of nd.clipping, got {checks.describe(clipping)}")
+    cure = ""
+    if isinstance(clipping, list | tuple) and all(isinstance(m, str) for m in clipping):
+        cure = f"; metrics are given by name: metrics={list(clipping)!r}"
+    return registry.find(
+        "Trainer", "clipping", clipping, Clipping, KNOWN, HINTS, number="ClipByGlobalNorm", cure=cure, optional=True
+    )

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from npdeep.common import checks
+from npdeep.common import checks, registry
 from npdeep.common.described import Described
 from npdeep.common.events import Formula
-from npdeep.common.hinting import asked
-from npdeep.common.hints import CONSTRAINTS, expanded
+from npdeep.common.foreign_names import CONSTRAINTS, expanded
+from npdeep.common.hinting import asked, offered
 from npdeep.kernels import constraints as kernels
 from npdeep.kernels.arrays import Array
 
@@ -147,6 +147,7 @@ KNOWN: dict[str, type[Constraint]] = {
 HINTS = expanded(CONSTRAINTS)
 if not TYPE_CHECKING:
     __getattr__ = asked(__name__, HINTS, KNOWN)
+    __dir__ = offered(__name__)
 
 
 def get(owner: str, name: str, constraint: Any) -> Constraint | None:
@@ -155,8 +156,4 @@ def get(owner: str, name: str, constraint: Any) -> Constraint | None:
     >>> get("Dense", "kernel_constraint", "non_negative")
     NonNegative()
     """
-    if constraint is None or isinstance(constraint, Constraint):
-        return constraint
-    if isinstance(constraint, str):
-        return KNOWN[checks.choice(owner, name, constraint, KNOWN, HINTS)]()
-    raise TypeError(f"{owner}: {name} must be None, a name or an object of nd.constraints, got {checks.describe(constraint)}")
+    return registry.find(owner, name, constraint, Constraint, KNOWN, HINTS, number="MaxNorm", optional=True)

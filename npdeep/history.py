@@ -1,19 +1,22 @@
-"""The record of a run: one row an epoch."""
+"""The record of a run: one row per epoch."""
 
 import dis
+import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from npdeep.common import checks
 from npdeep.common.hinting import Hinted
 from npdeep.common.hints import HISTORY, by_name
+from npdeep.common.optional import needed
 from npdeep.common.tables import Table, csv_lines
 from npdeep.common.whole_files import replacing
 
 SHOWN = 20
-"""So many epochs are printed of a long run: the first ones and the last."""
+"""How many epochs of a long run are printed: the first ones and the last."""
 
 
 class Keys(list[str]):
@@ -36,6 +39,17 @@ class Results(dict[str, float]):
     TypeError: evaluate gives a dict: write loss, accuracy = trainer.evaluate(x, y).values()
     """
 
+    def __missing__(self, key: Any) -> float:
+        """Say what there is."""
+        raise KeyError(f"{checks.shortened(repr(key))} was not measured; there are {checks.listed(self.keys())}")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """A value is found by its key."""
+            hint = f": write results[{name!r}]" if name in self else ""
+            raise AttributeError(f"what evaluate gives has no {name!r}{hint}", name=name, obj=None if hint else self)
+
     def __iter__(self) -> Iterator[str]:
         """The keys; refused where they are about to be unpacked into names: the instruction that asks for them says so."""
         caller = sys._getframe(1)
@@ -45,9 +59,9 @@ class Results(dict[str, float]):
 
 
 class History(Hinted):
-    """One dict an epoch, and each quantity as a list. A long one prints its first and last epochs, `table()` all of them.
+    """One dict per epoch, and each quantity as a list. A long one prints its first and last epochs, `table()` all of them.
 
-    Always there: epoch, updates (so far), seconds (of training so far, evaluation left out), learning_rate, loss; besides,
+    Always there: epoch, updates (so far), seconds (of training so far, evaluation left out), learning_rate, loss; also
     the metrics, and val_loss, val_… where there is validation data.
 
     >>> history = History()
@@ -57,15 +71,19 @@ class History(Hinted):
     """
 
     foreign = by_name(HISTORY)
+    checked: ClassVar[Any] = {"records": lambda _, value: History(value).records}
 
     def __init__(self, records: list[dict[str, Any]] | None = None) -> None:
         self.records: list[dict[str, Any]] = []
-        for record in records or []:
+        for record in [] if records is None else checks.items("History", "records", records, "dicts"):
             self.append(record)
         self.stopped_because = ""
 
-    def append(self, record: dict[str, Any]) -> None:
-        """Add an epoch. Raises ValueError or TypeError for a key that cannot be the header of a column."""
+    def append(self, record: Any) -> None:
+        """Add an epoch, a dict. Raises ValueError or TypeError for a key that cannot be the header of a column."""
+        if not isinstance(record, dict):
+            wanted = "a dict such as {'epoch': 1, 'loss': 0.5}"
+            raise TypeError(f"History: each record must be {wanted}, got {checks.describe(record)}")
         for key in record:
             checks.label("History", "key", key)
         self.records.append(record)
@@ -108,8 +126,25 @@ class History(Hinted):
         with replacing(checks.path("to_csv", "path", path)) as file:
             file.write(csv_lines(rows).encode("utf-8"))
 
+    def to_json(self, path: str | Path) -> None:
+        """Write a JSON file: a list with an object per epoch. Every number comes back with the same bits.
+
+        JSON has no word for NaN and infinity: they are the texts "NaN", "Infinity" and "-Infinity", of which float() makes
+        numbers again. A file of that name is replaced when the new one is whole. Raises OSError where it cannot be written.
+        """
+        records = [{key: _jsonable(value) for key, value in record.items()} for record in self.records]
+        with replacing(checks.path("to_json", "path", path)) as file:
+            file.write((json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8"))
+
+    def to_frame(self) -> Any:
+        """A new DataFrame of pandas: a row per epoch, a column per quantity, NaN where an epoch lacks it.
+
+        Raises ImportError, with the command that fixes it, where pandas is missing (extra `pandas`).
+        """
+        return needed("to_frame", "pandas", "pandas").DataFrame(self.records, columns=list(self.keys))
+
     def table(self, most: int | None = None) -> Table:
-        """The record as a table, four digits each: all epochs, or with `most` the first of so many and the last.
+        """The record as a table, four digits each: all epochs, or with `most` the first of this many and the last.
 
         >>> print(History([{"epoch": e, "loss": 1 / e} for e in range(1, 101)]).table(most=3))
         epoch  loss
@@ -131,7 +166,7 @@ class History(Hinted):
         def __getattr__(self, name: str) -> Any:
             """A quantity is found by its key."""
             if any(name in record for record in vars(self).get("records", ())[-1:]):
-                raise AttributeError(f"a History is asked by keys: history[{name!r}] is a list, one number an epoch")
+                raise AttributeError(f"a History is asked by keys: history[{name!r}] is a list, one number per epoch")
             return super().__getattr__(name)
 
     def __repr__(self) -> str:
@@ -144,3 +179,16 @@ class History(Hinted):
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _jsonable(value: Any) -> Any:
+    """A value as JSON can hold it: NumPy's numbers as Python's, what is not finite in words, and other things as they print.
+
+    >>> import numpy as np
+    >>> [_jsonable(value) for value in (np.float64(0.1), np.int64(3), math.inf, math.nan, "yes", None, True)]
+    [0.1, 3, 'Infinity', 'NaN', 'yes', None, True]
+    """
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    return value if isinstance(value, str | bool | int | float | None) else str(value)

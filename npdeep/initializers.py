@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npdeep import activations
-from npdeep.common import checks
+from npdeep.common import checks, registry
 from npdeep.common.described import Described
-from npdeep.common.hinting import asked
-from npdeep.common.hints import INITIALIZERS, expanded
+from npdeep.common.foreign_names import INITIALIZERS, expanded
+from npdeep.common.hinting import asked, offered
 from npdeep.kernels.arrays import Array
 
 TRUNCATED_STD = 0.8796256610342398
@@ -30,6 +30,8 @@ class Initializer(Described):
     >>> Halves()((1, 2), 1, 2, np.random.default_rng(0))
     array([[0.5, 0.5]])
     """
+
+    fixed = "an initializer has done its work when the model is made; make a new one, and a new model"
 
     def __call__(self, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
         """Numbers of this shape; fan_in and fan_out are how many inputs and outputs a unit is wired to."""
@@ -157,7 +159,7 @@ class GlorotNormal(_Preset):
 
 
 class HeUniform(_Preset):
-    """U(−r, r) with r = √(6/fan_in): for ReLU and kin. He et al. (2015).
+    """U(−r, r) with r = √(6/fan_in): for ReLU and its variants. He et al. (2015).
 
     >>> HeUniform().stddev(fan_in=200, fan_out=10)
     0.1
@@ -167,7 +169,7 @@ class HeUniform(_Preset):
 
 
 class HeNormal(_Preset):
-    """Truncated normal with σ² = 2/fan_in: for ReLU and kin.
+    """Truncated normal with σ² = 2/fan_in: for ReLU and its variants.
 
     >>> HeNormal().stddev(fan_in=200, fan_out=10)
     0.1
@@ -232,7 +234,7 @@ class Identity(Initializer):
     def __call__(self, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
         """The identity matrix, cut or padded with zeros to the shape."""
         if len(shape) != 2:
-            raise ValueError(f"Identity: a kernel of shape {shape} is no matrix; use another initializer")
+            raise ValueError(f"Identity: a kernel of shape {shape} is not a matrix; use another initializer")
         return self.gain * np.eye(*shape)
 
 
@@ -295,6 +297,7 @@ KNOWN: dict[str, type[Initializer]] = {
 HINTS = expanded(INITIALIZERS)
 if not TYPE_CHECKING:
     __getattr__ = asked(__name__, HINTS, KNOWN)
+    __dir__ = offered(__name__, "for_activation")
 
 
 def get(owner: str, name: str, initializer: Any) -> Initializer:
@@ -303,21 +306,20 @@ def get(owner: str, name: str, initializer: Any) -> Initializer:
     >>> get("Dense", "kernel_initializer", "he_normal")
     HeNormal()
     """
-    if isinstance(initializer, Initializer):
-        return initializer
-    if isinstance(initializer, str):
-        return KNOWN[checks.choice(owner, name, initializer, KNOWN, HINTS)]()
-    raise TypeError(f"{owner}: {name} must be a name or an object of nd.initializers, got {checks.describe(initializer)}")
+    cure = ""
+    if isinstance(initializer, np.ndarray | list):
+        cure = f"; set numbers once the layer is in a model: layer.{name.partition('_')[0]}.value = array"
+    return registry.find(owner, name, initializer, Initializer, KNOWN, HINTS, number="Constant", cure=cure)
 
 
-def for_activation(name: str, distribution: str = "uniform") -> Initializer:
+def for_activation(name: "str | activations.Rule", distribution: str = "uniform") -> Initializer:
     """The initializer that fits an activation, after the chapter's table: Glorot's spread times a gain.
 
     | activation | gain | why |
     |---|---|---|
     | sigmoid (logistic) | 4 | its slope at 0 is ¼: the gain is 1/f'(0) for all that squash |
     | tanh, softsign | 1 | their slope at 0 is 1 |
-    | linear, softmax and kin | 1 | there is nothing to make up for |
+    | linear, softmax and its variants | 1 | there is nothing to make up for |
     | ReLU and its variants | √2 | half of the signal is cut off |
     | selu | LeCun normal | its constants were derived for it |
 

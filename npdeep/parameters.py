@@ -20,7 +20,7 @@ class Arena:
     """The memory of one model.
 
     Attributes:
-        values: every parameter and every moving statistic, one behind the other; what can be trained comes first.
+        values: every parameter and every moving statistic, one after the other; what can be trained comes first.
         grads: the gradients of what can be trained, at the same places.
         scratch: room for intermediate results of updates, penalties and norms: one chunk, or one row of a wide kernel.
         version: counts the changes of what is frozen, so that plans made for an older state can be noticed.
@@ -37,6 +37,15 @@ class Arena:
         self.grads: Array = np.zeros(trainable_size, dtype)
         self.scratch: Array = np.empty(max(min(CHUNK, size), widest), dtype)
         self.version = 0
+
+
+if TYPE_CHECKING:
+
+    class Numbers:
+        """For mypy: an array that is read, and written from whatever NumPy makes an array of."""
+
+        def __get__(self, owner: Any, kind: Any = None) -> Array: ...
+        def __set__(self, owner: Any, numbers: Any) -> None: ...
 
 
 class Parameter:
@@ -72,7 +81,8 @@ class Parameter:
     constraint: Any
     start: int
     shape: tuple[int, ...]
-    value: Array
+    if TYPE_CHECKING:
+        value: "Numbers"
     grad: Array | None
     wanted: Array | None
     """Where the backward pass is to write: grad while trainable, None while frozen."""
@@ -170,7 +180,7 @@ class Parameter:
         return {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Bind anew to the copied arena."""
+        """Bind again to the copied arena."""
         put = super().__setattr__
         for name, value in state.items():
             put(name, value)

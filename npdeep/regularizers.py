@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from npdeep.common import checks
+from npdeep.common import checks, registry
 from npdeep.common.described import Described
 from npdeep.common.events import Formula
-from npdeep.common.hinting import asked
-from npdeep.common.hints import REGULARIZERS, expanded
+from npdeep.common.foreign_names import REGULARIZERS, expanded
+from npdeep.common.hinting import asked, offered
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.penalties import l1_penalty, l2_penalty
 
@@ -91,6 +91,7 @@ KNOWN: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
 HINTS = expanded(REGULARIZERS)
 if not TYPE_CHECKING:
     __getattr__ = asked(__name__, HINTS, KNOWN)
+    __dir__ = offered(__name__)
 
 
 def get(owner: str, name: str, regularizer: Any) -> Regularizer | None:
@@ -99,10 +100,4 @@ def get(owner: str, name: str, regularizer: Any) -> Regularizer | None:
     >>> get("Dense", "kernel_regularizer", "l2")
     L2(scale=0.01)
     """
-    if regularizer is None or isinstance(regularizer, Regularizer):
-        return regularizer
-    if isinstance(regularizer, str):
-        return KNOWN[checks.choice(owner, name, regularizer, KNOWN, HINTS)]()
-    raise TypeError(
-        f"{owner}: {name} must be None, a name or an object of nd.regularizers, got {checks.describe(regularizer)}"
-    )
+    return registry.find(owner, name, regularizer, Regularizer, KNOWN, HINTS, number="L2", optional=True)

@@ -1,4 +1,4 @@
-"""Hyper-parameters that change as training goes on.
+"""Hyper-parameters that change during training.
 
 A schedule is a function of the step t, the number of updates made so far: the first update sees t = 0. It serves as a
 learning rate, and as a momentum too. A plain number is a schedule that never changes. Decay by performance, which needs to
@@ -12,10 +12,10 @@ import numbers
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from npdeep.common import checks
+from npdeep.common import checks, custom
 from npdeep.common.described import Described
-from npdeep.common.hinting import asked
-from npdeep.common.hints import SCHEDULES, expanded
+from npdeep.common.foreign_names import SCHEDULES, expanded
+from npdeep.common.hinting import asked, is_function, offered
 
 
 class Schedule(Described):
@@ -63,7 +63,7 @@ class ExponentialDecay(Schedule):
     """η(t) = initial · decay_rate^(t/decay_steps): a factor of decay_rate every decay_steps steps.
 
     staircase: t/decay_steps is rounded down, so that the value falls in steps.
-    A decay_rate above 1 makes the value grow, up to where floats end (some 1e307), where it stays.
+    A decay_rate above 1 makes the value grow, until it or its factor reaches the end of floats (some 1e307).
     The chapter's schedule is ExponentialDecay(0.1, 10_000, 1/10).
 
     >>> decay = ExponentialDecay(0.1, 10_000, 1/10)
@@ -186,7 +186,7 @@ SLOWEST = 1.01
 class CosineDecay(Schedule):
     """η(t) = initial · ((1 − alpha) · ½(1 + cos(π t/decay_steps)) + alpha): a half wave from initial to alpha · initial.
 
-    restarts: the wave begins anew, each time `longer` times as long and `lower` times as high. The first step at or after the
+    restarts: the wave starts again, each time `longer` times as long and `lower` times as high. The first step at or after the
     end of a wave begins the next: after 10 and 13 steps (longer=1.3) that is step 23. longer is 1, or at least 1.01.
     Source: Loshchilov & Hutter (2017), *SGDR: stochastic gradient descent with warm restarts*.
 
@@ -224,7 +224,7 @@ class CosineDecay(Schedule):
             wave, left = divmod(step, length)
         else:
             over, under = self.ratio
-            while left >= length:             # take off whole waves, all in whole numbers: floats would miss some ends
+            while left >= length:             # take off whole waves, all in integers: floats would miss some ends
                 wave, left, length = wave + 1, (left - length) * under, length * over
         height = self.lower ** min(wave, self.last)
         share = 0.5 * (1 + math.cos(math.pi * (left / length)))
@@ -297,6 +297,7 @@ KNOWN: dict[str, type[Schedule]] = {
 HINTS = expanded(SCHEDULES)
 if not TYPE_CHECKING:
     __getattr__ = asked(__name__, HINTS, KNOWN)
+    __dir__ = offered(__name__)
 
 
 def value_at(rate: "float | Schedule", step: int) -> float:
@@ -305,7 +306,7 @@ def value_at(rate: "float | Schedule", step: int) -> float:
     >>> value_at(0.1, 5), value_at(PowerDecay(0.1, 100), 100)
     (0.1, 0.05)
     """
-    if not isinstance(rate, Schedule):
+    if not callable(rate):                    # isinstance would lead a debugger away from the step
         return rate
     value: Any = rate(step)
     if not (isinstance(value, numbers.Real) and 0 <= float(value) < math.inf):
@@ -321,8 +322,9 @@ def rate(owner: str, name: str, value: Any, **limits: Any) -> "float | Schedule"
     ValueError: SGD: learning_rate must be a number of at least 0, got -1
     """
     if isinstance(value, Schedule):
+        custom.check_takes(type(value).__name__, "__call__", value, ("step",))
         return value
-    if callable(value):
+    if is_function(value):
         raise TypeError(
             f"{owner}: {name} must be a number or an object of nd.schedules; derive your own from nd.schedules.Schedule"
         )

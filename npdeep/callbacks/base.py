@@ -2,12 +2,14 @@
 
 import inspect
 import os
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from npdeep.common import checks
 from npdeep.common.described import Described
+from npdeep.common.hinting import is_function
 
 
 class Callback(Described):
@@ -27,6 +29,8 @@ class Callback(Described):
 
     order: ClassVar[int] = 0
     """At each moment callbacks of a lower order are called first, whatever their places in the list."""
+    reports: ClassVar[bool] = False
+    """Does it only tell or write what was recorded? Where several processes train together, the first one's alone is called."""
     added_later: ClassVar[tuple[str, ...]] = ()
     """Arguments that earlier versions did not have: at their defaults they are no part of the identity, so that states in older
     files find their callbacks.
@@ -46,11 +50,15 @@ class Callback(Described):
         given = [(k, v) for k, v in self.arguments().items() if k not in self.added_later or v != defaults[k].default]
         return f"{name}({', '.join(f'{key}={str(v) if isinstance(v, os.PathLike) else v!r}' for key, v in given)})"
 
+    def settable(self) -> Iterable[str]:
+        """The arguments, and the order."""
+        return {*super().settable(), "order"}
+
     def reset(self) -> None:
         """Forget what came before: called at the start of fit, unless the trainer's last fit had this callback too."""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must hold for this callback to go on as if never stopped: numbers, texts, arrays, nested dicts."""
+        """What a checkpoint must hold for this callback to resume as if never stopped: numbers, texts, arrays, nested dicts."""
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -59,6 +67,10 @@ class Callback(Described):
     @classmethod
     def check_state(cls, where: str, state: Any) -> None:
         """Raise ValueError, naming the field at this place, for what `state` would not give; called when a file is opened."""
+
+    def adds(self, keys: list[str]) -> list[str]:
+        """What it adds to the line of the history, for others to monitor. keys: what fit records by itself."""
+        return []
 
     def on_fit_begin(self, trainer: Any) -> None:
         """Before the first epoch of a call of fit."""
@@ -125,12 +137,12 @@ class LambdaCallback(Callback):
             "on_bad_gradient": on_bad_gradient,
         }
         for name, function in given.items():
-            if function is not None and not callable(function):
+            if function is not None and not is_function(function):
                 raise TypeError(f"LambdaCallback: {name} must be a function, got {checks.describe(function)}")
             if function is not None:
                 setattr(self, name, function)
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self, kind: type | None = None) -> dict[str, Any]:
         """The functions that were given."""
         return dict(vars(self))
 
@@ -152,7 +164,7 @@ def direction(owner: str, monitor: str, mode: str) -> str:
 def check_monitor(owner: str, trainer: Any, monitor: str, mode: str) -> None:
     """At the start of fit: will `monitor` be recorded, and is it known which way is better? Raises ValueError where not.
 
-    A callback of the user's own may add keys to the record; where there is one, the epoch's end must tell.
+    A custom callback may add keys to the record; where there is one, the epoch's end must tell.
     """
     check_recorded(owner, trainer, monitor)
     if mode == "auto":
@@ -167,9 +179,10 @@ def check_recorded(owner: str, trainer: Any, monitor: str) -> None:
     keys = ["epoch", "updates", "seconds", "learning_rate", *names]
     if trainer.validation_data is not None:
         keys += [f"val_{name}" for name in names]
+    keys += [key for watcher in trainer.watchers for key in watcher.adds(keys)]
     if monitor not in keys:
-        mend = "; hand validation_data to fit" if str(monitor).startswith("val_") and trainer.validation_data is None else ""
-        raise ValueError(f"{owner}: {monitor!r} is not recorded; there are {', '.join(keys)}{mend}")
+        cure = "; pass validation_data to fit" if str(monitor).startswith("val_") and trainer.validation_data is None else ""
+        raise ValueError(f"{owner}: {monitor!r} is not recorded; there are {', '.join(keys)}{cure}")
 
 
 def monitored(owner: str, record: dict[str, Any], monitor: str, mode: str) -> float:
@@ -179,8 +192,8 @@ def monitored(owner: str, record: dict[str, Any], monitor: str, mode: str) -> fl
     -0.9
     """
     if monitor not in record:
-        mend = "; hand validation_data to fit" if monitor.startswith("val_") else ""
-        raise ValueError(f"{owner}: {monitor!r} is not recorded; there are {', '.join(record)}{mend}")
+        cure = "; pass validation_data to fit" if monitor.startswith("val_") else ""
+        raise ValueError(f"{owner}: {monitor!r} is not recorded; there are {', '.join(record)}{cure}")
     value = float(record[monitor])
     if np.isnan(value):
         return float("inf")

@@ -1,4 +1,4 @@
-"""Saving a run while it goes on."""
+"""Saving a run as it trains."""
 
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,23 @@ class Checkpoint(Callback):
         folder: is made where it is missing. Files are named update-00001100.npz after the number of updates.
         keep: how many files are kept.
         monitor: None keeps the last ones; a key of the history keeps the best by it.
-        every: save every so many updates, also in the middle of an epoch, instead of after every epoch. Not with a monitor.
+        every: save each time this many updates are done, also in the middle of an epoch, instead of after every epoch. Not with
+            a monitor.
         mode: "min" where smaller is better, "max" where larger is; "auto" knows losses, errors and accuracies.
 
     Attributes:
         files: the files that are there, the last or the best one first.
 
-    `Trainer.restore(file)` continues from one of them. A resumed run removes the files of its first part that are no longer to
-    be kept, but never a file that this callback did not write into its own folder. Raises OSError where the folder cannot be
-    written, ValueError where the state in a checkpoint names anything but such files.
+    `Trainer.restore(checkpoint.files[0])` continues from the first of them. A resumed run removes the files of its first part
+    that are no longer to be kept, but never a file that this callback did not write into its own folder. Raises OSError where
+    the folder cannot be written, ValueError where its name ends in .npz, as a file's does, or where the state in a checkpoint
+    names anything but such files.
 
     >>> Checkpoint("run", keep=3).keep
     3
     """
 
+    settled = dict.fromkeys(("folder", "monitor", "mode"), "the files that are there belong to it; make a new callback")
     order = 1                                 # what the others learnt at this moment is saved with the rest
 
     def __init__(
@@ -43,6 +46,9 @@ class Checkpoint(Callback):
         mode: str = "auto",
     ) -> None:
         self.folder = checks.path("Checkpoint", "folder", folder)
+        if self.folder.suffix == ".npz":
+            name = checks.shortened(repr(self.folder.name), 40)
+            raise ValueError(f"Checkpoint: folder must be a folder, for files that are named by their updates, got {name}")
         self.keep = checks.whole("Checkpoint", "keep", keep)
         self.monitor = None if monitor is None else checks.text("Checkpoint", "monitor", monitor)
         self.every = None if every is None else checks.whole("Checkpoint", "every", every)
@@ -61,9 +67,10 @@ class Checkpoint(Callback):
         return [self.folder / name for _, name in sorted(self.saved)]
 
     def on_fit_begin(self, trainer: Any) -> None:
-        """What is monitored must be recorded."""
+        """What is monitored must be recorded. What a killed run was about to remove is removed."""
         if self.monitor is not None:
             check_monitor("Checkpoint", trainer, self.monitor, self.mode)
+        self.keep_the_first(self.saved)
 
     def on_step_end(self, trainer: Any) -> None:
         """Save, where it is time."""
@@ -84,20 +91,26 @@ class Checkpoint(Callback):
         """
         name = f"update-{trainer.iteration:08d}.npz"
         rank = min((rank for rank, _ in self.saved), default=0.0) - 1 if rank is None else rank
-        kept = sorted([entry for entry in self.saved if entry[1] != name] + [(float(rank), name)])[: self.keep]
-        before, self.saved = self.saved, kept    # the file is to say that it is there
+        known = sorted([entry for entry in self.saved if entry[1] != name] + [(float(rank), name)])
+        if all(entry[1] != name for entry in known[: self.keep]):
+            return
+        path = self.folder / name
+        if path.is_symlink():
+            raise FileExistsError(f"Checkpoint: {path} is a symbolic link, which may lead out of the folder; remove it")
+        before, self.saved = self.saved, known    # the file is to say that it is there, and the one that is not yet removed
         try:
-            if any(entry[1] == name for entry in kept):
-                path = self.folder / name
-                if path.is_symlink():
-                    raise FileExistsError(f"Checkpoint: {path} is a symbolic link, which may lead out of the folder; remove it")
-                trainer.save(path)
+            trainer.save(path)
         except BaseException:
             self.saved = before
             raise
-        for old in {entry[1] for entry in before} - {entry[1] for entry in kept}:
-            if self.is_plain_file(old):
-                (self.folder / old).unlink(missing_ok=True)
+        self.keep_the_first(known)
+
+    def keep_the_first(self, known: list[tuple[float, str]]) -> None:
+        """Remove the files beyond those that are to be kept."""
+        self.saved = sorted(known)[: self.keep]
+        for _, name in sorted(known)[self.keep :]:
+            if self.is_plain_file(name):
+                (self.folder / name).unlink(missing_ok=True)
 
     def is_plain_file(self, name: str) -> bool:
         """Is it there, and no folder and no link?"""

@@ -14,7 +14,7 @@ from npdeep.files import fields
 
 
 class CSVLogger(Callback):
-    """Writes a row an epoch into a CSV file, at once, so that a run can be watched and nothing is lost when it breaks off.
+    """Writes a row per epoch into a CSV file, at once, so that a run can be watched and nothing is lost when it breaks off.
 
     Args:
         path: the file. Its columns are those of the first row.
@@ -28,6 +28,9 @@ class CSVLogger(Callback):
     >>> CSVLogger("history.csv").append
     False
     """
+
+    settled = dict.fromkeys(("path",), "the file has been begun; make a new callback")
+    reports = True
 
     def __init__(self, path: str | Path, append: bool = False) -> None:
         self.path = checks.path("CSVLogger", "path", path)
@@ -113,7 +116,7 @@ def parsed(content: bytes) -> list[list[str]]:
 
 
 def are_rows(columns: list[str], rows: list[list[str]], epoch: int) -> bool:
-    """Are these what a run that has finished this many epochs writes next: a whole row an epoch, in order?
+    """Are these what a run that has finished this many epochs writes next: a whole row per epoch, in order?
 
     >>> are_rows(["epoch", "loss"], [["4", "0.2"], ["5", "0.1"]], epoch=3), are_rows(["name"], [["Ada"]], epoch=3)
     (True, False)

@@ -8,6 +8,7 @@ from npdeep.callbacks.base import Callback
 from npdeep.common import checks
 from npdeep.files import fields
 from npdeep.kernels.arrays import Array
+from npdeep.losses import check_y
 from npdeep.models.snapshot import forward_and_backward, hidden_activations
 
 
@@ -19,7 +20,7 @@ class RecordLayers(Callback):
 
     Args:
         x, y: the examples to look at; a few hundred will do.
-        every: record before the first update, after every so many, and at the end of fit.
+        every: record before the first update, each time this many updates are done, and at the end of fit.
         bins: how many bins each histogram has.
 
     Attributes:
@@ -39,6 +40,8 @@ class RecordLayers(Callback):
     >>> record.layers, record.updates
     (['activation'], [0, 5, 10, 12])
     """
+
+    settled = dict.fromkeys(("x", "y", "bins"), "the records are to be of one kind; make a new callback")
 
     def __init__(self, x: Any, y: Any, every: int = 100, bins: int = 40) -> None:
         self.x = checks.real_array("RecordLayers", "x", x)
@@ -68,10 +71,7 @@ class RecordLayers(Callback):
         if not hidden_activations(trainer.model):
             raise ValueError("RecordLayers: the model has no elementwise activation layer to look at")
         x = trainer.model.check_examples("RecordLayers", "x", self.x)
-        try:
-            trainer.loss.check_targets(self.y, len(x), trainer.model.output_size, trainer.model.dtype)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"RecordLayers: y: {error}") from None
+        check_y("RecordLayers", trainer.loss, self.y, len(x), trainer.model.output_size, trainer.model.dtype)
         if not self.updates:
             self.record(trainer)
 
@@ -151,7 +151,7 @@ class Histograms:
 
     @classmethod
     def of(cls, arrays: list[Array], bins: int) -> "Histograms":
-        """Count the numbers of each array; a constant one stands in the middle of a range of width 1."""
+        """Count the numbers of each array; a constant one is in the middle of a range of width 1."""
         made = [histogram(array, bins) for array in arrays]
         return cls(np.array([shares for shares, _ in made]), np.array([limits for _, limits in made]))
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from npdeep.callbacks.base import Callback
-from npdeep.common import checks
+from npdeep.common import checks, custom
+from npdeep.common.hinting import is_function
 from npdeep.common.hints import MOMENTS, by_name
 
 OF_A_FUNCTION = "of a function make nd.callbacks.LambdaCallback(on_epoch_end=function), called as function(trainer, record)"
@@ -24,7 +25,7 @@ function make nd.callbacks.LambdaCallback(on_epoch_end=function), called as func
     flat = isinstance(callbacks, Callback | str | type) or getattr(callbacks, "ndim", 1) == 0
     if flat or not isinstance(callbacks, Iterable):
         cure = "put it in brackets: callbacks=[...]" if isinstance(callbacks, Callback) else OF_A_FUNCTION
-        cure = f"; {cure}" if isinstance(callbacks, Callback) or callable(callbacks) else ""
+        cure = f"; {cure}" if isinstance(callbacks, Callback) or is_function(callbacks) else ""
         raise TypeError(f"fit: callbacks must be a list of objects of nd.callbacks, got {checks.describe(callbacks)}{cure}")
     result = list(callbacks)
     for i, callback in enumerate(result):
@@ -32,6 +33,7 @@ function make nd.callbacks.LambdaCallback(on_epoch_end=function), called as func
         if not isinstance(callback, Callback):
             got = checks.describe(callback) + how_to_derive(callback)
             raise TypeError(f"{owner} must be an object of nd.callbacks, got {got}")
+        custom.check_not_hidden(owner, callback)
         for name in sorted({*dir(type(callback)), *vars(callback)}):
             if name.startswith("on_") and callable(getattr(callback, name)):
                 check_moment(f"{owner} ({type(callback).__name__})", callback, name)
@@ -42,7 +44,7 @@ def how_to_derive(callback: Any) -> str:
     """What makes a callback of this object."""
     if not isinstance(callback, type) and any(name.startswith("on_") for name in dir(callback)):
         return "; derive its class from nd.callbacks.Callback: moments get the trainer, on_epoch_end(trainer, record)"
-    return f"; {OF_A_FUNCTION}" if callable(callback) and not isinstance(callback, type) else ""
+    return f"; {OF_A_FUNCTION}" if is_function(callback) and not isinstance(callback, type) else ""
 
 
 def check_moment(owner: str, callback: Callback, name: str) -> None:
@@ -54,16 +56,5 @@ def check_moment(owner: str, callback: Callback, name: str) -> None:
     if name not in vars(callback) and getattr(type(callback), name) is getattr(Callback, name):
         return
     given = list(inspect.signature(getattr(Callback, name)).parameters)[1:]
-    try:
-        signature = inspect.signature(getattr(callback, name))
-    except ValueError:                        # a function of C's that does not say
-        return
-    takes = list(signature.parameters)
-    if takes and takes[0] not in ELSEWHERE:
-        try:
-            signature.bind(*given)
-            return
-        except TypeError:
-            pass
     where = "; the epoch is trainer.epoch, the numbers are record['loss'], …" if "record" in given else ""
-    raise TypeError(f"{owner}: {name}({', '.join(takes)}) is called with ({', '.join(given)}): take these{where}")
+    custom.check_takes(owner, name, getattr(callback, name), given, where, elsewhere=ELSEWHERE)

@@ -9,7 +9,7 @@ from npdeep.callbacks.base import Callback
 from npdeep.common import printing
 
 LEAVE_OUT = ("learning_rate", "seconds", "updates")
-"""Where a line is too long for the terminal, these go first: they stand in the history."""
+"""Where a line is too long for the terminal, these go first: they are in the history."""
 
 DIVERGED = (
     "the loss is not finite: try a smaller learning_rate; nd.callbacks.TerminateOnNaN() stops a run at that step and names the "
@@ -23,6 +23,8 @@ class PlainProgress(Callback):
     >>> PlainProgress().line({"epoch": 1, "updates": 100, "seconds": 1.5, "loss": 0.25}, epochs=2)
     'epoch 1/2  updates 100  seconds 1.5  loss 0.25'
     """
+
+    reports = True
 
     def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
         """Print the record."""
@@ -52,7 +54,7 @@ class PlainProgress(Callback):
 class ProgressBar(PlainProgress):
     """A bar by tqdm for the running epoch, and one line for each that is finished.
 
-    Raises ImportError, with the command that mends it, where tqdm is missing.
+    Raises ImportError, with the command that fixes it, where tqdm is missing.
 
     >>> bar = ProgressBar()
     """

@@ -12,20 +12,25 @@ from npdeep.kernels.arrays import Array
 
 
 class RecordGradients(Callback):
-    """Records ‖∂L/∂kernel‖ of every layer while the network trains: the gradient as the optimizer was given it.
+    """Records the size of the gradient in every layer while the network trains.
 
     Args:
-        every: record at the first update, then after every so many, and at the last one of fit.
+        every: record at the first update, then each time this many are done, and at the last one of fit.
+        of: "kernel" for ‖∂L/∂kernel‖, the gradient as the optimizer was given it; "z" for ‖∂L/∂z‖ with z = xW + b, the gradient
+            that came down to the layer: the measure of `nd.debug.diagnose`, which tells what vanishes from what explodes.
 
     Attributes:
         layers: names of the layers that have a kernel, lowest first.
-        updates: at which update each record was made. norms: one list of norms a record.
+        updates: at which update each record was made. norms: one list of norms per record.
 
     >>> recorder = RecordGradients(every=100)
     """
 
-    def __init__(self, every: int = 100) -> None:
+    added_later = ("of",)
+
+    def __init__(self, every: int = 100, of: str = "kernel") -> None:
         self.every = checks.whole("RecordGradients", "every", every)
+        self.of = checks.choice("RecordGradients", "of", of, ("kernel", "z"))
         self.reset()
 
     def reset(self) -> None:
@@ -36,14 +41,16 @@ class RecordGradients(Callback):
         self.update = 0                       # the last one of this fit
         self.kept: list[float] = []
         self.kernels: list[Any] = []
+        self.computing: list[Any] = []        # the layers that these belong to
 
     def on_fit_begin(self, trainer: Any) -> None:
         """Know the kernels."""
         self.kernels = kernels(trainer)
+        self.computing = [layer for layer in trainer.model.everything() if hasattr(layer, "kernel")]
 
     def on_step_end(self, trainer: Any) -> None:
         """Record, where it is time."""
-        self.update, self.kept = trainer.iteration, []
+        self.update, self.kept = trainer.iteration, self.arriving() if self.of == "z" else []
         if (self.update - 1) % self.every == 0:
             self.record()
 
@@ -53,7 +60,7 @@ class RecordGradients(Callback):
             return
         if self.update and self.updates[-1:] != [self.update]:
             self.record()
-        self.update, self.kept, self.kernels = 0, [], []
+        self.update, self.kept, self.kernels, self.computing = 0, [], [], []
 
     def record(self) -> None:
         """The norms at the last update."""
@@ -68,6 +75,10 @@ class RecordGradients(Callback):
     def now(self) -> list[float]:
         """The norms of the gradients as they are now, or those that a checkpoint kept, which holds no gradients."""
         return self.kept or [norm(p.grad) for p in self.kernels]
+
+    def arriving(self) -> list[float]:
+        """‖∂L/∂z‖ of every layer; kept at once, because a validation takes the arrays of the step away."""
+        return [0.0 if layer.grad_output is None else norm(layer.grad_output) for layer in self.computing]
 
     def state(self) -> dict[str, Any]:
         """The records so far; and the last update, in case it proves to be the last one of fit."""
@@ -94,11 +105,11 @@ class RecordUpdates(Callback):
     About 1e-3 is healthy as a rule of thumb; far below, a layer hardly learns, far above, it is thrown about.
 
     Args:
-        every: record the first update, then every so many.
+        every: record the first update, then each time this many are done.
 
     Attributes:
         layers: names of the layers that have a kernel, lowest first.
-        updates: which update each record is of. ratios: one list of ratios a record; 0 where a kernel is frozen, inf for one
+        updates: which update each record is of. ratios: one list of ratios per record; 0 where a kernel is frozen, inf for one
             that was all zeros before the update.
 
     A record is of the whole of one update, constraints included, in float64. Where one is due the kernels are copied just

@@ -17,7 +17,7 @@ class ReduceLROnPlateau(Callback):
     Args:
         monitor: a key of the history, for example "val_loss" or "val_accuracy".
         factor: what the learning rate is multiplied by, between 0 and 1.
-        patience: after so many epochs without improvement the rate falls (and the count begins anew).
+        patience: after this many epochs without improvement the rate falls (and the count starts again).
         min_delta: an improvement must be larger than this.
         cooldown: after a fall the count begins again with this epoch; 0 and 1 are the same, as in Keras.
         minimum: the rate never falls below this.
@@ -29,6 +29,8 @@ class ReduceLROnPlateau(Callback):
     >>> ReduceLROnPlateau("val_loss", factor=0.5, patience=5).mode
     'min'
     """
+
+    settled = dict.fromkeys(("monitor", "mode"), "the best value so far was found by it; make a new callback")
 
     def __init__(
         self,
@@ -96,7 +98,7 @@ class ReduceLROnPlateau(Callback):
 class EarlyStopping(Callback):
     """Stops when the validation result has not improved for long, and puts the winner back.
 
-    The network is evaluated after every epoch, or every so many updates. A result that beats the best so far makes the
+    The network is evaluated after every epoch, or after every `every` updates. A result that beats the best so far makes the
     network as it is then the winner, which is kept in memory and put back, bit for bit, when fit ends by itself. Another call
     of fit looks for a winner of its own.
 
@@ -111,8 +113,8 @@ class EarlyStopping(Callback):
     Args:
         monitor: "val_loss", "val_accuracy", …: what `trainer.evaluate` gives for fit's validation_data, with "val_" before it;
             without `every` any other key of the history too.
-        patience: stop after so many epochs without a new winner; with `every`, after so many updates.
-        every: evaluate every so many updates instead of every epoch. The chapter: every=50, patience=2000.
+        patience: stop after this many epochs without a new winner; with `every`, after this many updates.
+        every: evaluate each time this many updates are done instead of after each epoch. The chapter: every=50, patience=2000.
         min_delta: a new winner must be better by more than this.
         mode: "min" where smaller is better, "max" where larger is; "auto" knows losses, errors and accuracies.
         restore: False leaves the network as it was when training stopped.
@@ -128,6 +130,7 @@ class EarlyStopping(Callback):
     'min'
     """
 
+    settled = dict.fromkeys(("monitor", "mode"), "the best value so far was found by it; make a new callback")
     added_later = ("restore_settings",)
 
     def __init__(
@@ -167,7 +170,7 @@ class EarlyStopping(Callback):
             self.reset()                      # each call of fit finds a winner of its own: data, weights, rate may be others
         self.continues = self.ended = False
         if trainer.validation_data is None and (self.every is not None or self.monitor.startswith("val_")):
-            raise ValueError("EarlyStopping: fit has no validation_data; hand it in: fit(..., validation_data=(x, y))")
+            raise ValueError("EarlyStopping: fit has no validation_data; pass it: fit(..., validation_data=(x, y))")
         if self.every is not None and not self.monitor.startswith("val_"):
             raise ValueError(
                 f"EarlyStopping: between epochs only the validation data are measured: with every={self.every} monitor must "
@@ -224,7 +227,7 @@ class EarlyStopping(Callback):
         return counters if self.winner is None else {**counters, "winner": self.winner}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """The winner and the counters, with which the next fit goes on."""
+        """The winner and the counters, with which the next fit continues."""
         self.check_state("EarlyStopping.state", state)
         self.value, self.best_iteration, self.waited = state["value"], state["best_iteration"], state["waited"]
         self.winner, self.continues = state.get("winner"), True

@@ -1,13 +1,13 @@
-"""Checks at the door: what came, what was expected, how to mend it.
+"""Checks on entry: what came, what was expected, how to fix it.
 
 Every public call checks its arguments here once, before anything changes; the kernels below check nothing.
 """
 
 import difflib
+import itertools
 import math
 import numbers
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from npdeep.common import conversions
-from npdeep.common.hints import instead, squeeze
+from npdeep.common.foreign_names import instead, squeeze
+from npdeep.common.stored import Stored
 from npdeep.common.words import describe as describe
+from npdeep.common.words import is_number as is_number
 from npdeep.common.words import listed as listed
+from npdeep.common.words import safe_repr as safe_repr
 from npdeep.common.words import shortened as shortened
 from npdeep.common.words import spelled as spelled
 from npdeep.common.words import visible as visible
@@ -32,6 +35,9 @@ LONGEST_NAME = 100
 
 LARGEST = 2**53
 """No count is larger, nor could a float64 hold it."""
+
+MOST = 1_000_000
+"""Things in a list: of names, layers, callbacks, …"""
 
 NOT_NUMBERS = "OSUVMmc"
 """NumPy's kinds of dtype that are no real numbers: object, bytes, string, void, dates, complex."""
@@ -57,37 +63,37 @@ def number(
     ValueError: Dropout: rate must be a number of at least 0 and below 1, got 1.5
     """
     wanted = "a number" + _bounds(minimum, maximum, above, below)
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+    if not is_number(value):
         raise TypeError(f"{owner}: {name} must be {wanted}, got {describe(value)}")
     try:
         result = float(value)
     except OverflowError:                     # an integer beyond all floats
-        result = math.inf if value > 0 else -math.inf  # type: ignore[operator]
+        result = math.inf if value > 0 else -math.inf
     inside = minimum <= result <= maximum and above < result < below
     if not (inside or (infinite and math.isinf(result))):
         raise ValueError(f"{owner}: {name} must be {wanted}, got {spelled(value)}")
     return result
 
 
-def whole(owner: str, name: str, value: Any, *, minimum: int = 1) -> int:
+def whole(owner: str, name: str, value: Any, *, minimum: int = 1, maximum: int = LARGEST) -> int:
     """The value as an int, or a TypeError/ValueError that says what was expected.
 
     >>> whole("Dense", "units", 300)
     300
     >>> whole("fit", "batch_size", 1.5)
     Traceback (most recent call last):
-    TypeError: fit: batch_size must be a whole number of at least 1, got 1.5
+    TypeError: fit: batch_size must be an integer of at least 1, got 1.5
     """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
-        mend = ""
-        if isinstance(value, tuple) and all(isinstance(n, numbers.Integral) for n in value):    # a shape
-            mend = f"; write {math.prod(value)}"
-        raise TypeError(f"{owner}: {name} must be a whole number of at least {minimum}, got {describe(value)}{mend}")
+    if not is_number(value, numbers.Integral):
+        cure = ""
+        if isinstance(value, tuple) and all(is_number(n, numbers.Integral) for n in value):    # a shape
+            cure = f"; write {math.prod(map(int, value))}" if math.prod(map(int, value)) <= LARGEST else ""
+        raise TypeError(f"{owner}: {name} must be an integer of at least {minimum}, got {describe(value)}{cure}")
     count = int(value)
-    if count > LARGEST:
-        raise ValueError(f"{owner}: {name} must be a whole number of at most {LARGEST:,}, got {spelled(count)}")
+    if count > maximum:
+        raise ValueError(f"{owner}: {name} must be an integer of at most {maximum:,}, got {spelled(count)}")
     if count < minimum:
-        raise ValueError(f"{owner}: {name} must be a whole number of at least {minimum}, got {spelled(count)}")
+        raise ValueError(f"{owner}: {name} must be an integer of at least {minimum}, got {spelled(count)}")
     return count
 
 
@@ -104,16 +110,22 @@ def text(owner: str, name: str, value: Any) -> str:
 
 
 def items(owner: str, name: str, value: Any, what: str, least: int = 0) -> list[Any]:
-    """What an iterable holds, as a list; a TypeError for what is none, or is a string, and a ValueError for too few.
+    """What an iterable holds, as a list. Raises TypeError for what is none, or is a string, and ValueError for too few, for
+    what has no end, and where an error comes in between.
 
-    >>> items("Trainer", "metrics", 5, "names")
+    >>> items("Trainer", "metrics", range(10**12), "names")
     Traceback (most recent call last):
-    TypeError: Trainer: metrics must be a list of names, got 5
+    ValueError: Trainer: metrics must hold at most 1,000,000 things, got an object of type range that gives more
     """
     flat = isinstance(value, str | bytes | type) or (isinstance(value, np.ndarray) and value.ndim == 0)
     if flat or not isinstance(value, Iterable):
         raise TypeError(f"{owner}: {name} must be a list of {what}, got {describe(value)}")
-    found = list(value)
+    try:
+        found = list(itertools.islice(iter(value), MOST + 1))
+    except Exception as error:                # of the user's own class
+        raise ValueError(f"{owner}: {name} cannot be gone through: {type(error).__name__}: {shortened(str(error))}") from None
+    if len(found) > MOST:
+        raise ValueError(f"{owner}: {name} must hold at most {MOST:,} things, got {describe(value)} that gives more")
     if len(found) < least:
         raise ValueError(f"{owner}: {name} must be a list of {what}, at least {least}, got {len(found)}")
     return found
@@ -153,8 +165,8 @@ def flag(owner: str, name: str, value: Any) -> bool:
 def choice(owner: str, name: str, value: Any, known: Iterable[str], hints: Mapping[str, str] | None = None) -> str:
     """The value if it is one of the known names; else an error that suggests the nearest one.
 
-    `hints` is a table of hints.py: names used elsewhere ("mse"), squeezed, and ours or a remark. Where there is one, only a
-    name that differs by a typing error counts as near: a wrong suggestion is worse than none.
+    `hints` is a table of foreign_names.py: names used elsewhere ("mse"), squeezed, and ours or a remark. Where there is one,
+    only a name that differs by a typing error counts as near: a wrong suggestion is worse than none.
 
     >>> choice("Activation", "name", "rleu", ["relu", "elu"])
     Traceback (most recent call last):
@@ -195,30 +207,6 @@ def label(owner: str, what: str, value: Any) -> str:
     return value
 
 
-def matching(owner: str, what: str, names: Sequence[str], scope: Any) -> list[str]:
-    """The names that `re.match` the scope; None selects all. Raises ValueError, listing the names, where none does.
-
-    >>> matching("variables", "variable's name", ["hidden1/kernel", "outputs/kernel"], "out")
-    ['outputs/kernel']
-    >>> matching("freeze", "variable's name", ["hidden1/kernel"], "hiden")
-    Traceback (most recent call last):
-    ValueError: freeze: no variable's name begins with a match of 'hiden'; there are hidden1/kernel
-    """
-    if scope is None:
-        return list(names)
-    if not isinstance(scope, str):
-        raise TypeError(f"{owner}: scope must be a regular expression as a string, or None, got {describe(scope)}")
-    try:
-        pattern = re.compile(scope)
-    except re.error as error:
-        raise ValueError(f"{owner}: scope {shortened(repr(scope))} is no regular expression: {error}") from None
-    chosen = [name for name in names if pattern.match(name)]
-    if not chosen:
-        there = listed(names) or "none"
-        raise ValueError(f"{owner}: no {what} begins with a match of {shortened(repr(scope))}; there are {there}")
-    return chosen
-
-
 def path(owner: str, name: str, value: Any) -> Path:
     """The value as a Path, or a TypeError. Nothing is looked for on the disk.
 
@@ -231,6 +219,13 @@ def path(owner: str, name: str, value: Any) -> Path:
         if isinstance(text, str):
             if "\0" in text:
                 raise ValueError(f"{owner}: {name} must be the name of a file or folder, got {value!r} with a null character")
+            try:
+                os.fsencode(text)
+            except UnicodeEncodeError:
+                shown = shortened(ascii(text))
+                raise ValueError(
+                    f"{owner}: {name} must be the name of a file or folder, got {shown}, which this system cannot write"
+                ) from None
             return Path(text)
     raise TypeError(f"{owner}: {name} must be a string or a Path, got {describe(value)}")
 
@@ -264,8 +259,8 @@ def real_array(owner: str, name: str, value: Any) -> Array:
     (2, 2)
     >>> real_array("fit", "x", [["a"]])
     Traceback (most recent call last):
-    TypeError: fit: x must hold numbers, got dtype <U1; row 0, column 0 holds 'a', which is no number; leave such columns out, \
-or encode them as numbers
+    TypeError: fit: x must hold numbers, got dtype <U1; row 0, column 0 holds 'a', which is not a number; leave such columns \
+out, or encode them as numbers
     """
     array = any_array(owner, name, value)
     if array.dtype.kind == "c":
@@ -289,8 +284,10 @@ def any_array(owner: str, name: str, value: Any) -> Array:
     try:
         return value if type(value) in (np.ndarray, np.memmap) else np.asarray(value)
     except ValueError as error:               # lists of unequal length
-        raise ValueError(f"{owner}: {name} cannot be made into an array: {error}") from None
-    except (RuntimeError, TypeError):         # tensors that need a step before NumPy can read them
+        raise ValueError(f"{owner}: {name} cannot be made into an array: {shortened(str(error), 200)}") from None
+    except MemoryError:
+        raise ValueError(f"{owner}: {name}, {describe(value)}, does not fit into memory as an array") from None
+    except Exception:                         # tensors that need a step before NumPy can read them; whatever a class raises
         raise TypeError(
             f"{owner}: {name} cannot be made into an array: {conversions.tensor_cure(name, value)}"
         ) from None
@@ -306,37 +303,40 @@ leave such rows out; where nothing is masked write x.data
     """
     parts = value if isinstance(value, list | tuple) else [value]
     if any(isinstance(part, np.ma.MaskedArray) for part in parts):
-        what, mend = ("is", name) if parts[0] is value else ("holds", f"np.ma.stack({name})")
+        what, cure = ("is", name) if parts[0] is value else ("holds", f"np.ma.stack({name})")
         raise TypeError(
             f"{owner}: {name} {what} a masked array, and its mask would be lost; fill the gaps first, for example with "
-            f"{mend}.filled(0), or leave such rows out; where nothing is masked write {mend}.data"
+            f"{cure}.filled(0), or leave such rows out; where nothing is masked write {cure}.data"
         )
 
 
 def examples(owner: str, name: str, value: Any, width: int) -> Array:
-    """An array of n ≥ 1 rows of the given width, of any real dtype; it is not copied and not yet scanned for NaN.
+    """An array of n ≥ 1 rows of the given width, of any real dtype; it is not copied and not yet scanned for NaN. What is
+    `Stored` is not read.
 
     >>> examples("predict", "x", np.zeros((5, 28, 28)), width=784)
     Traceback (most recent call last):
     ValueError: predict: x must have the shape (n, 784), got (5, 28, 28); flatten it with x.reshape(len(x), -1)
     """
-    x = real_array(owner, name, value)
+    x: Any = value if isinstance(value, Stored) else real_array(owner, name, value)
     if x.ndim == 2 and x.shape[1] == width and len(x) > 0:
-        return x
-    mend = ""
+        return x  # type: ignore[no-any-return]
+    cure = ""
     if x.size == 0:
-        mend = "; it holds no examples"
+        cure = "; it holds no examples"
+    elif isinstance(x, Stored) and x.ndim > 2 and math.prod(x.shape[1:]) == width:
+        cure = f"; store it flat, or give batches of {name}[start:stop].reshape(-1, {width}) by a generator function"
     elif x.ndim == 1 and x.size == width:
-        mend = f"; for a single example write {name}[None, :]"
+        cure = f"; for a single example write {name}[None, :]"
     elif x.ndim == 1 and width == 1:
-        mend = f"; for one number an example write {name}[:, None]"
+        cure = f"; for one number per example write {name}[:, None]"
     elif x.ndim > 2 and math.prod(x.shape[1:]) == width:
-        mend = f"; flatten it with {name}.reshape(len({name}), -1)"
+        cure = f"; flatten it with {name}.reshape(len({name}), -1)"
     elif x.ndim == 2 and x.shape[0] == width:
-        mend = f"; rows are examples: transpose it with {name}.T"
+        cure = f"; rows are examples: transpose it with {name}.T"
     elif x.ndim == 2:
-        mend = f"; the model was built with input_size={width}"
-    raise ValueError(f"{owner}: {name} must have the shape (n, {width}), got {x.shape}{mend}")
+        cure = f"; the model was built with input_size={width}"
+    raise ValueError(f"{owner}: {name} must have the shape (n, {width}), got {x.shape}{cure}")
 
 
 def finite(owner: str, name: str, x: Array) -> None:
@@ -382,8 +382,12 @@ def cast(owner: str, name: str, x: Array, dtype: DTypeLike) -> Array:
     """
     if x.dtype == dtype and x.flags.c_contiguous and type(x) is np.ndarray:
         return x
-    with np.errstate(over="ignore"):
-        result = np.ascontiguousarray(x, dtype=dtype)
+    try:
+        with np.errstate(over="ignore"):
+            result = np.ascontiguousarray(x, dtype=dtype)
+    except MemoryError:
+        given = f"{name}, {describe(x)},"
+        raise ValueError(f"{owner}: {given} does not fit into memory as {np.dtype(dtype)}; pass fewer rows") from None
     if x.dtype.kind == "f" and x.dtype.itemsize > result.dtype.itemsize:
         largest = np.max(np.abs(x))
         if largest > np.finfo(result.dtype).max and np.isfinite(largest):

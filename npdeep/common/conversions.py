@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.words import is_number
+
 LABELS = ("y", "targets", "labels")
 """Arguments that hold classes: there, words can be numbered."""
 
@@ -22,7 +24,7 @@ def cure(name: str, value: Any, array: Any) -> str:
         columns = ", ".join(map(repr, array.dtype.names[:3]))
         return f"it has named fields ({columns}, …); write np.column_stack([{name}[field] for field in {name}.dtype.names])"
     if array.dtype.kind in "mM":
-        return f"dates are no numbers; count from a day of your choice, or write {name}.astype('float64')"
+        return f"dates are not numbers; count from a day of your choice, or write {name}.astype('float64')"
     if array.ndim == 0:
         return f"it is an object of type {type(value).__name__}, not an array"
     bad = first_bad(array)
@@ -40,7 +42,7 @@ def cure(name: str, value: Any, array: Any) -> str:
     if np.ndim(item) > 0:
         return f"{place} holds an array; write np.stack({name})"
     shown = f"{str(item)[:40]!r}" if isinstance(item, str | bytes) else f"an object of type {type(item).__name__}"
-    return f"{place} holds {shown}, which is no number; leave such columns out, or encode them as numbers"
+    return f"{place} holds {shown}, which is not a number; leave such columns out, or encode them as numbers"
 
 
 def _column(name: str, frame: Any, index: int) -> str:
@@ -50,7 +52,7 @@ def _column(name: str, frame: Any, index: int) -> str:
     if is_missing(values[first_bad(values) or (0,)]):
         return f"column {column!r} (dtype {kind}) has gaps; fill them: {name}.fillna(0).astype('float32')"
     if first_bad(values) == (0,) and len(values) > 1 and first_bad(values[1:]) is None:
-        return f"only row 0 of column {column!r} ({values[0]!r}) is no number: if it is the header, read_csv(..., header=0)"
+        return f"only row 0 of column {column!r} ({values[0]!r}) is not a number: if it is the header, read_csv(..., header=0)"
     return (
         f"column {column!r} (dtype {kind}) holds no numbers; leave it out: {name}.drop(columns=[{column!r}]), "
         f"or encode it: pd.get_dummies({name})"
@@ -58,14 +60,14 @@ def _column(name: str, frame: Any, index: int) -> str:
 
 
 def first_bad(array: Any) -> tuple[int, ...] | None:
-    """Where the first element is that is no number and cannot be read as one; None where there is none.
+    """Where the first element is that is not a number and cannot be read as one; None where there is none.
 
     >>> first_bad(np.array([["1", "2"], ["3", "four"]]))
     (1, 1)
     """
     for k, item in enumerate(array.reshape(-1)):
         try:
-            float(item)
+            float(str(item) if isinstance(item, np.complexfloating) else item)    # NumPy's would leave the imaginary part off
         except OverflowError:                 # an integer beyond the largest float: a number, and named as such elsewhere
             continue
         except (TypeError, ValueError):
@@ -98,3 +100,13 @@ def tensor_cure(name: str, value: Any) -> str:
     if hasattr(value, "float"):               # bfloat16
         return f"NumPy has no dtype for its numbers; write {name}.float()"
     return f"make it an array of float32 first; it is of type {type(value).__name__}"
+
+
+def called(value: Any, call: str) -> str:
+    """What to write where a plain number came in place of an object; "" where it was no number.
+
+    >>> called(0.01, "nd.regularizers.L2"), called("x", "nd.regularizers.L2")
+    ('; write nd.regularizers.L2(0.01)', '')
+    """
+    value = value.item() if isinstance(value, np.generic) else value    # float32 has no 1e300 to be compared with
+    return f"; write {call}({float(value):g})" if is_number(value) and abs(value) < 1e300 else ""

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.common.printing import printable
+from npdeep.common.printing import Text, printable
 from npdeep.common.tables import Table
 from npdeep.kernels.arrays import Array
 
 STAGES = ("forward", "loss", "backward", "penalty", "clip", "update", "constrain")
 
 
-class Formula(str):
+class Formula(Text):
     """A formula as plain text, with the same in LaTeX as `.latex`.
 
     >>> f = Formula("z = xW + b", r"z = xW + b")
@@ -31,11 +31,11 @@ class Formula(str):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle both forms."""
-        return Formula, (str(self), self.latex)
+        return Formula, (self.unicode, self.latex)
 
     @property
     def lines(self) -> list[str]:
-        """One equation a line: parted at the commas and semicolons that stand outside all brackets.
+        """One equation per line: split at the commas and semicolons that are outside all brackets.
 
         >>> Formula("dW = xᵀdz, db = Σ dz").lines, Formula("a = max(z, 0) where z > 1, else 0").lines
         (['dW = xᵀdz', 'db = Σ dz'], ['a = max(z, 0) where z > 1, else 0'])
@@ -47,6 +47,17 @@ class Formula(str):
                 lines.append(self[start:i])
                 start = i + 2
         return [*lines, self[start:]]
+
+    def without(self, *letters: str) -> "Formula":
+        """Without the equations for these letters; as it is where nothing would be left.
+
+        >>> Formula("dW = xᵀdz, dx = dz Wᵀ", r"dW = x^\\top dz,\\ dx = dz\\,W^\\top").without("dx")
+        'dW = xᵀdz'
+        """
+        starts = tuple(f"{letter} = " for letter in letters)
+        text = [line for line in self.lines if not line.startswith(starts)]
+        latex = [line for line in self.latex.split(r",\ ") if not line.startswith(starts)]
+        return Formula(", ".join(text), r",\ ".join(latex)) if text and len(text) < len(self.lines) else self
 
 
 Operation = Callable[[], tuple[Formula, Callable[..., Any] | None]]

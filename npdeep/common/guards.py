@@ -5,13 +5,14 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import Context, ContextVar, copy_context
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
 USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
-"""What NumPy does where nobody has said otherwise."""
+"""What NumPy does unless told otherwise."""
 
 
 class Interrupts:
@@ -37,7 +38,7 @@ class Interrupts:
 
     def __enter__(self) -> "Interrupts":
         former = signal.getsignal(signal.SIGINT)
-        if callable(former):                  # else Ctrl-C is ignored, or ends the process, and is to go on doing so
+        if callable(former):                  # else Ctrl-C is ignored, or ends the process, and is to continue doing so
             self.former = former
             try:
                 signal.signal(signal.SIGINT, self.note)
@@ -64,6 +65,11 @@ class Interrupts:
                 self.former(signal.SIGINT, None)
 
 
+CLOSED = threading.Lock()
+CLOSED.acquire()
+"""A lock that nobody gets."""
+
+
 class Turn:
     """Whose turn it is with a trainer: one thread's at a time, and at most one `fit`'s.
 
@@ -76,7 +82,13 @@ class Turn:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()         # the thread that has it may take it again: a callback evaluates
-        self.fitting = self.between = False
+        self.steps: Any = self.lock           # what a step takes
+        self.fitting = False
+
+    def take(self, owner: str) -> None:
+        """For a step that found the turn taken: raise and say why; or have it, where it has become free just now."""
+        self.check(owner)
+        self.lock.acquire()
 
     def check(self, owner: str) -> None:
         """Raise a ValueError where another thread has the turn, or where fit is called inside fit."""
@@ -86,7 +98,7 @@ class Turn:
                 "each thread a model and a trainer of its own"
             )
         self.lock.release()
-        if self.between and owner in ("step", "walk", "apply_gradients", "save"):
+        if self.steps is CLOSED and owner in ("step", "walk", "apply_gradients", "save"):
             raise ValueError(
                 f"{owner}: a step of fit is half done: on_gradients may look at model.flat_gradients and change them, and fit "
                 f"makes the update; call {owner} in on_step_end"
@@ -110,11 +122,11 @@ class Turn:
     @contextmanager
     def between_halves(self) -> Iterator[None]:
         """While callbacks are asked between the two halves of a step: no other step in its midst."""
-        self.between = True
+        self.steps = CLOSED
         try:
             yield
         finally:
-            self.between = False
+            self.steps = self.lock
 
     def __reduce__(self) -> tuple[type["Turn"], tuple[()]]:
         """Copies and pickles are free: nobody works with them yet."""
@@ -153,3 +165,26 @@ def quiet() -> np.errstate:
         return np.errstate(divide="ignore", over="ignore", invalid="ignore")
     kinds: dict[str, Any] = {kind: "ignore" for kind, mode in modes.items() if mode == "warn"}
     return np.errstate(**kinds)
+
+
+def numpys_errors() -> ContextVar[Any]:
+    """NumPy's variable for what it does about overflow and the like: the one that np.errstate sets.
+
+    Set directly it takes two calls of C; np.errstate is 20 lines of Python, through which everybody would go who steps into a
+    training step. Were it not there, in another NumPy, warnings would be shown, and nothing else would change.
+    """
+    before = copy_context()
+    with np.errstate(all="ignore"):
+        now = copy_context()
+    return next((v for v in now if now[v] is not before.get(v)), ContextVar("unused", default=None))
+
+
+def quieter() -> Any:
+    """What `quiet` puts into that variable."""
+    with quiet():
+        return ERRORS.get()
+
+
+ERRORS = numpys_errors()
+USUAL_ERRORS, SILENT = Context().run(lambda: (ERRORS.get(), quieter()))
+"""What is in it unless told otherwise, and what silences NumPy then."""

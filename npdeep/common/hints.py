@@ -1,7 +1,6 @@
-"""What to write instead: habits of other libraries, and the names that npdeep has for them."""
+"""What other libraries ask of objects, their arguments and attributes, and what to write instead."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 KEYWORDS = {
@@ -26,6 +25,10 @@ KEYWORDS = {
     "global_clipnorm": "clipping is an argument of the Trainer: clipping=nd.clipping.ClipByGlobalNorm(1.0)",
     "clipvalue": "clipping is an argument of the Trainer: clipping=nd.clipping.ClipByValue(1.0)",
     "validation_split": "pass the examples themselves: validation_data=(x, y)",
+    "steps_per_epoch": "an epoch is one pass through the batches; of a generator without an end take the first ones: "
+    "fit(lambda: itertools.islice(generator(), 100))",
+    "log_dir": "it is called folder, and comes first",
+    "logdir": "it is called folder, and comes first",
     "nb_epoch": "it is called epochs",
     "n_epochs": "it is called epochs",
     "class_weight": "weigh the examples: sample_weight = weights[y]",
@@ -54,6 +57,7 @@ KEYWORDS = {
 """Arguments that other libraries have, and what npdeep has in their place."""
 
 MODEL = {
+    "()": "use model.predict(x), or model.forward(x, training=True) to look inside",
     "fit fit_generator": "training is done by a trainer: nd.Trainer(model, loss, optimizer).fit(x, y)",
     "compile": "loss, optimizer and metrics are given to a trainer: nd.Trainer(model, loss, optimizer, metrics=[...])",
     "optimizer loss metrics learning_rate lr": "a trainer has it: trainer = nd.Trainer(model, loss, optimizer)",
@@ -68,31 +72,37 @@ MODEL = {
     "after hidden1",
     "weights named_parameters": "model.variables() lists them",
     "get_weights coefs_ intercepts_": "[p.value.copy() for p in model.variables()]",
-    "set_weights load_state_dict": "for p, w in zip(model.variables(), weights): p.value = w; or model.load_weights(path)",
+    "set_weights": "for p, w in zip(model.variables(), weights): p.value = w; by name: model.load_state_dict(mapping)",
     "trainable_weights": "model.trainable_variables() lists them",
     "trainable requires_grad requires_grad_": "model.freeze('hidden1') freezes a layer, model.unfreeze() trains all again",
     "get_layer": "it is called layer: model.layer('hidden1')",
-    "state_dict": "model.save(path) and model.load_weights(path) keep and restore the weights",
     "save_weights save_model": "model.save(path) keeps structure and weights",
     "load": "nd.load_model(path) makes the model of a file, model.load_weights(path) takes its weights",
     "predict_classes": "model.predict(x).argmax(axis=1)",
     "predict_proba": "of logits: model.with_layers([nd.Activation('softmax')], keep=model.layers[-1].name).predict(x)",
     "predict_on_batch": "it is called predict",
     "to cuda cpu": "npdeep computes on the processor alone; the dtype is an argument: nd.Sequential(..., dtype='float64')",
-    "zero_grad": "gradients need no clearing: every step writes them anew",
+    "zero_grad": "gradients need no clearing: every step overwrites them",
     "input_shape output_shape": "model.input_size and model.output_size are the widths",
+    "to_torch torch_source as_module": "the doors are functions: nd.interop.torch.{name}(model)",
+    "to_keras keras_source": "the doors are functions: nd.interop.keras.{name}(model)",
+    "from_torch from_keras from_mlp": "that makes a new model: nd.interop.torch.from_torch(net, input_size), "
+    "nd.interop.keras.from_keras(net), nd.interop.sklearn.from_mlp(mlp)",
+    "to_onnx export export_onnx": "nd.interop.onnx.export(model, path) writes it as ONNX",
+    "save_safetensors to_safetensors": "nd.interop.safetensors.save(model, path) writes the weights",
     "count_params": "sum(p.size for p in model.variables()); model.summary() shows it",
 }
 """What other libraries ask a model for, and what they set there."""
 
 TRAINER = {
+    "()": "trainer.fit(x, y) trains, trainer.model.predict(x) predicts",
     "predict predict_proba": "the model predicts: trainer.model.predict(x)",
     "score": "trainer.evaluate(x, y) gives the loss and the metrics",
     "forward": "the model goes forward: trainer.model.forward(x, training=True)",
     "compile": "loss, optimizer and metrics are given when it is made: nd.Trainer(model, loss, optimizer, metrics=[...])",
     "train": "it is called fit, and step for a single batch",
     "train_on_batch partial_fit train_step training_step": "it is called step: trainer.step(x, y)",
-    "zero_grad": "gradients need no clearing: every step writes them anew",
+    "zero_grad": "gradients need no clearing: every step overwrites them",
     "load load_state_dict": "nd.Trainer.restore(path) continues a saved trainer",
     "state_dict save_checkpoint": "trainer.save(path) writes everything, nd.Trainer.restore(path) continues from it",
     "learning_rate lr": "the optimizer has it: trainer.optimizer.learning_rate = 0.01",
@@ -101,10 +111,14 @@ TRAINER = {
     "epochs=5, ...)",
     "parameters weights": "trainer.variables() lists them by name",
     "accuracy": "trainer.evaluate(x, y)['accuracy'], with metrics=['accuracy']",
+    "on_event": "nd.debug.break_when(trainer, condition) looks at every operation",
+    "on_gradients": "a callback has on_gradients(trainer): trainer.fit(..., callbacks=[...])",
 }
 """What other libraries ask of what trains, and what they set there."""
 
 LAYER = {
+    "()": "a model of layers takes the rows: nd.Sequential([nd.Dense(3), ...], input_size).predict(x); a custom layer "
+    "that holds others calls chain.forward(x, training)",
     "trainable requires_grad": "freeze it by its model: model.freeze('hidden1'), or one parameter: "
     "layer.kernel.trainable = False",
     "W weight w weights": "the weights are layer.kernel.value; write layer.kernel.value = array",
@@ -116,6 +130,8 @@ LAYER = {
     "training": "it is an argument: model.forward(x, training=True)",
     "in_features input_shape input_dim": "it is called input_size",
     "out_features output_shape": "it is called output_size",
+    "parameters": "a custom layer declares them in build: self.add_parameter(...)",
+    "rng": "the noise comes from the seed of the model: nd.Sequential([...], input_size, seed=1)",
     "p keep_prob": "the share that is dropped is called rate",
     "running_mean": "it is called moving_mean: layer.moving_mean.value",
     "running_var": "it is called moving_variance: layer.moving_variance.value",
@@ -126,6 +142,7 @@ LAYER = {
 """What other libraries ask a layer for, and what they set there."""
 
 OPTIMIZER = {
+    "()": "it is an argument of nd.Trainer(model, loss, optimizer)",
     "lr learning_rate_init": "it is called learning_rate: optimizer.learning_rate = 0.01",
     "beta1 beta_one": "it is called beta_1",
     "beta2 beta_two": "it is called beta_2",
@@ -133,7 +150,7 @@ OPTIMIZER = {
     "eps": "it is called epsilon",
     "param_groups": "one optimizer serves a whole model; its rate is optimizer.learning_rate",
     "step": "trainer.step(x, y) makes a whole step; optimizer.update(trainer.iteration) the update alone",
-    "zero_grad": "gradients need no clearing: every step writes them anew",
+    "zero_grad": "gradients need no clearing: every step overwrites them",
     "minimize apply_gradients": "trainer.step(x, y) makes a whole step",
     "state_dict": "trainer.save(path) keeps the optimizer too",
     "decay lr_decay": "give a schedule as learning_rate: nd.schedules.ExponentialDecay(...)",
@@ -157,14 +174,13 @@ PARAMETER = {
 """What other libraries ask a variable for."""
 
 HISTORY = {
-    "history": 'a History is asked directly: history["loss"] is a list, one number an epoch',
+    "history": 'a History is asked directly: history["loss"] is a list, one number per epoch',
     "plot": "nd.plots.learning_curves(history) draws it",
     "epochs": 'history["epoch"] is a list; len(history) counts the epochs',
     "params model": "the trainer has it: trainer.model",
     "items values": "write dict(history).{name}()",
-    "to_frame to_pandas df": "pandas.DataFrame(history.records)",
-    "to_json": "json.dumps(history.records)",
-    "save": "history.to_csv(path) writes it",
+    "to_pandas df dataframe to_dataframe": "history.to_frame() is a DataFrame of pandas",
+    "save": "history.to_csv(path) or history.to_json(path) writes it",
 }
 """What other libraries ask a record of training for; a quantity is found by its key, not as an attribute."""
 
@@ -179,188 +195,11 @@ MOMENTS = {
 }
 """What other libraries call the moments of a callback."""
 
-NO_LOSS = "npdeep has none like it; pass an object with forward(outputs, targets) and backward()"
-NO_LAYER = "npdeep has none like it; derive a layer of your own from nd.layers.Layer"
-LOSSES = {
-    "softmax_cross_entropy": "cross_entropy crossentropy categorical_crossentropy sparse_categorical_crossentropy "
-    "sparse_softmax_cross_entropy softmax_cross_entropy_with_logits sparse_softmax_cross_entropy_with_logits softmax "
-    "softmax_cross_entropy_with_logits_v2 categorical_cross_entropy multinomial_logistic",
-    "binary_cross_entropy": "binary_crossentropy bce bce_with_logits sigmoid_cross_entropy sigmoid_cross_entropy_with_logits "
-    "binary_cross_entropy_with_logits log_loss logistic multi_label_soft_margin sigmoid_binary_cross_entropy",
-    "mean_squared_error": "mse l2 squared mean_squared squared_error quadratic least_squares mean_square",
-    "mean_absolute_error": "mae l1 absolute_error absolute mean_absolute",
-    "huber": "smooth_l1",
-    "kl_divergence": "kld kl_div kl kullback_leibler kullback_leibler_divergence",
-    "poisson": "poisson_nll",
-    "log_cosh": "logcosh log_cosh_error",
-    "take softmax_cross_entropy, and leave the softmax out": "nll negative_log_likelihood",
-    "take mean_squared_error: both are smallest at the same weights": "rmse root_mean_squared_error root_mean_square",
-    "for several classes take softmax_cross_entropy": "categorical_hinge multi_margin crammer_singer",
-    NO_LOSS: "cosine_similarity cosine_embedding cosine_proximity cosine_distance triplet_margin triplet "
-    "margin_ranking ctc focal "
-    "gaussian_nll binary_focal_crossentropy categorical_focal_crossentropy dice jaccard iou quantile pinball msle "
-    "mape tversky "
-    "mean_squared_logarithmic_error mean_absolute_percentage_error wasserstein contrastive hinge_embedding soft_margin "
-    "modified_huber epsilon_insensitive squared_epsilon_insensitive perceptron multi_label_margin gamma tweedie "
-    "circle info_nce nt_xent mean_bias squared_log sigmoid_focal mean_squared_log",
+LOSS = {
+    "()": "loss.forward(outputs, targets) computes it, loss.backward() its gradient",
+    "item": "loss.forward(outputs, targets) is a plain number",
 }
-"""Our losses, and what others call them. Names are compared without case, _ and the word "loss"."""
-
-NO_OPTIMIZER = "npdeep has none like it; derive your own from nd.optimizers.Optimizer"
-OPTIMIZERS = {
-    "sgd": "gd gradient_descent stochastic_gradient_descent",
-    "momentum": "sgdm sgd_momentum momentum_sgd heavy_ball",
-    "nesterov": "nag nesterov_momentum sgd_nesterov nesterov_accelerated_gradient",
-    "use nd.optimizers.Adam(amsgrad=True)": "amsgrad",
-    NO_OPTIMIZER: "rprop radam lamb lars lion ftrl adabelief adafactor adan yogi lbfgs l_bfgs asgd sparse_adam muon "
-    "shampoo sophia "
-    "adamp adamod qhadam sgdp madgrad adai prodigy soap sign_sgd signum sgdw nadamw ranger novograd adabound "
-    "adagrad_da proximal_adagrad proximal_gradient_descent loss_scale adahessian "
-    "conjugate",
-}
-ACTIVATIONS = {
-    "linear": "none",
-    "relu": "rectifier rectified_linear relu_layer",
-    "leaky_relu": "lrelu",
-    "gelu_tanh": "gelu_new gelu_approximate gelu_fast gelu_pytorch_tanh",
-    "gelu_sigmoid": "quick_gelu",
-    "exponential": "exp",
-    NO_LAYER: "crelu snake sin sine cos gaussian elish hard_elish phish lisht serf step heaviside sign swiglu geglu "
-    "reglu relu2 squared_relu "
-    "isru isrlu arctan atan softmax2d gumbel_softmax bent_identity srelu logit sqnl aria star_relu srs hermite",
-}
-INITIALIZERS = {
-    "glorot_uniform": "xavier xavier_uniform glorot",
-    "glorot_normal": "xavier_normal",
-    "he_uniform": "kaiming_uniform",
-    "he_normal": "he kaiming_normal kaiming msra",
-    "lecun_normal": "lecun",
-    "random_normal": "normal gaussian",
-    "random_uniform": "uniform",
-    "truncated_normal": "trunc_normal",
-    "variance_scaling": "scaled",
-    "identity": "eye",
-    "zeros": "zero",
-    "ones": "one",
-    "npdeep has none like it; derive your own from nd.initializers.Initializer": "dirac sparse delta_orthogonal stft "
-    "convolution_aware",
-}
-METRICS = {
-    "accuracy": "acc categorical_accuracy sparse_categorical_accuracy multiclass_accuracy",
-    "binary_accuracy": "binary_acc",
-    "mean_squared_error": "mse",
-    "mean_absolute_error": "mae",
-    "top_k_accuracy": "top_k_categorical_accuracy sparse_top_k_categorical_accuracy top_k top5 top_5 top_5_accuracy "
-    "top5_accuracy",
-    "f1": "f1_score",
-    "roc_auc": "auc auroc roc_auc_score",
-    "take mean_squared_error and its root": "rmse root_mean_squared_error",
-    "npdeep has none like it; pass a function of outputs and targets": "r2 r2_score r_squared mean_io_u iou log_loss "
-    "cosine_similarity "
-    "error_rate balanced_accuracy matthews_corrcoef kappa cohen_kappa hinge pr_auc average_precision specificity sensitivity "
-    "categorical_crossentropy mape msle explained_variance jaccard dice perplexity mean_absolute_percentage_error",
-}
-REGULARIZERS = {"l2": "ridge weight_decay", "l1": "lasso", "l1_l2": "elastic_net l1_and_l2"}
-CONSTRAINTS = {"non_negative": "non_neg", "max_norm": "norm max_norm_constraint", "unit_norm": "unit_norm_constraint"}
-CLIPPING = {
-    "clip_by_global_norm": "clip_grad_norm clip_grad_norm_ global_clipnorm global_norm clip_global_norm",
-    "clip_by_value": "clip_grad_value clip_grad_value_ clipvalue value",
-    "clip_by_norm": "clipnorm",
-    "npdeep has none like it; derive your own from nd.clipping.Clipping": "adaptive agc adaptive_grad_clip",
-}
-SCHEDULES = {
-    "piecewise_constant": "step_lr multi_step_lr piecewise_constant_decay multi_step",
-    "exponential_decay": "exponential_lr exponential",
-    "cosine_decay": "cosine_annealing_lr cosine_annealing cosine_annealing_warm_restarts cosine_decay_restarts",
-    "one_cycle": "one_cycle_lr",
-    "polynomial_decay": "polynomial_lr linear_lr",
-    "warmup": "linear_warmup",
-    "use nd.callbacks.ReduceLROnPlateau": "reduce_lr_on_plateau plateau",
-    "derive your own from nd.schedules.Schedule": "lambda_lr learning_rate_scheduler learning_rate_schedule "
-    "lr_scheduler cyclic_lr noam",
-}
-CALLBACKS = {
-    "use nd.callbacks.Checkpoint": "model_checkpoint backup_and_restore",
-    "give the optimizer an object of nd.schedules as learning_rate": "learning_rate_scheduler lr_scheduler",
-    "fit returns it: history = trainer.fit(...)": "history",
-    "use nd.callbacks.CSVLogger, or nd.callbacks.LambdaCallback": "tensor_board wandb_logger remote_monitor mlflow",
-    "use nd.callbacks.ProgressBar": "progbar_logger tqdm tqdm_progress_bar",
-    "npdeep has none like it; derive your own from nd.callbacks.Callback": "base_logger swap_ema_weights model_summary timer",
-}
-DENSE_ONLY = "npdeep stacks layers on rows of numbers: write nd.Dense(units), or derive a layer from nd.layers.Layer"
-LAYERS = {
-    "use nd.Dense(units)": "linear fully_connected affine inner_product fc lazy_linear",
-    "use nd.BatchNormalization()": "batch_norm batch_norm1d batch_norm_1d sync_batch_normalization batch_norm2d",
-    "use nd.Activation('relu')": "relu re_lu",
-    "use nd.Activation('leaky_relu', negative_slope=0.01)": "leaky_relu",
-    "use nd.Activation('elu')": "elu",
-    "use nd.Activation('selu')": "selu",
-    "use nd.Activation('gelu')": "gelu",
-    "use nd.Activation('sigmoid')": "sigmoid",
-    "use nd.Activation('tanh')": "tanh",
-    "use nd.Activation('silu')": "silu swish",
-    "use nd.Activation('softplus')": "softplus",
-    "use nd.Activation('softmax') (not under the loss softmax_cross_entropy, which brings its own)": "softmax",
-    "write x.reshape(len(x), -1) before the data goes in": "flatten reshape",
-    "use the argument input_size of nd.Sequential": "input input_layer",
-    "use nd.Sequential": "model module functional",
-    "use nd.Sequential, and nd.Trainer to train it": "mlp_classifier mlp_regressor mlp neural_network perceptron",
-    "multiply before the data goes in, or use scale=1/255 in fit, evaluate and predict": "rescaling normalization "
-    "standard_scaler",
-    "write np.unique(y, return_inverse=True)[1]": "label_encoder string_lookup label_binarizer",
-    "labels serve as they are (loss softmax_cross_entropy); one-hot rows are np.eye(classes)[y]": "to_categorical one_hot",
-    "use nd.batches(x, y, ...)": "data_loader tensor_dataset dataset dataloader",
-    "shuffle the rows and cut: order = np.random.default_rng(0).permutation(len(x))": "train_test_split random_split",
-    "use nd.load_model(path) or nd.Trainer.restore(path)": "load restore load_checkpoint",
-    "use model.save(path) or trainer.save(path)": "save save_model",
-    "use an argument of the layer: kernel_regularizer=nd.regularizers.L2(1e-4)": "weight_decay activity_regularization",
-    "use the argument seed of nd.Sequential": "manual_seed set_random_seed seed set_seed random_state",
-    "arrays of NumPy serve as they are": "tensor array variable as_tensor from_numpy to_tensor",
-    "npdeep works out gradients by hand: trainer.step(x, y), then layer.kernel.grad": "grad gradient_tape autograd "
-    "backward no_grad",
-    DENSE_ONLY: "conv1d conv2d conv3d conv_2d convolution2d max_pool2d max_pooling2d average_pooling2d avg_pool2d "
-    "lstm gru rnn "
-    "simple_rnn embedding attention multi_head_attention multihead_attention transformer layer_norm group_norm instance_norm "
-    "bidirectional zero_padding2d up_sampling2d concatenate add multiply lambda masking time_distributed "
-    "global_average_pooling2d "
-    "transformer_encoder separable_conv2d depthwise_conv2d conv_transpose2d conv2d_transpose adaptive_avg_pool2d",
-}
-"""What other libraries have at their top level and among their layers."""
-
-
-def expanded(table: dict[str, str]) -> dict[str, str]:
-    """A table of `ours: theirs theirs …` turned round: each of theirs, squeezed, and ours.
-
-    >>> expanded({"zeros": "zero all_zero"})
-    {'zero': 'zeros', 'allzero': 'zeros'}
-    """
-    return {squeeze(their): ours for ours, names in table.items() for their in names.split()}
-
-
-def squeeze(name: str) -> str:
-    """A name as it is compared: without case and separators.
-
-    >>> squeeze("BCEWithLogitsLoss"), squeeze("he-normal")
-    ('bcewithlogitsloss', 'henormal')
-    """
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def instead(name: str, known: Iterable[str], table: Mapping[str, str]) -> str:
-    """Which of the known names is meant by the name of another library, or a remark; "" where that is not certain.
-
-    A word that says what kind of thing it is ("loss", "optimizer") makes no difference.
-
-    >>> instead("MSELoss", ["mean_squared_error"], {"mse": "mean_squared_error"})
-    'mean_squared_error'
-    """
-    ours = {squeeze(one): one for one in known}
-    whole = squeeze(name)
-    for key in (whole, re.sub(r"(loss|optimizer|initializer|regularizer|constraint|metric|function|lr)$", "", whole)):
-        found = ours.get(key) or table.get(key, "")
-        if found in ours.values() or " " in found:
-            return found
-    return ""
+"""What other libraries ask a loss for."""
 
 
 def by_name(table: dict[str, str]) -> dict[str, str]:

@@ -21,9 +21,10 @@ NARROWEST = 40
 """Text is not folded to fewer columns than this: it could not be read."""
 
 SPELLINGS = {
-    **{"−": "-", "–": "-", "—": "-", "·": "*", "×": "x", "⊙": "*", "±": "+-", "√": "sqrt", "∞": "inf", "…": "..."},
+    **{"−": "-", "–": "-", "—": "-", "·": "*", "×": "x", "÷": "/", "⊙": "*", "±": "+-", "√": "sqrt", "∞": "inf", "…": "..."},
     **{"≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "→": "->", "←": "<-", "∂": "d", "∇": "grad ", "‖": "||", "ℓ": "l"},
-    **{"─": "-", "▶": ">", "▸": ">", "◀": "<", "◂": "<", "¼": "1/4", "½": "1/2", "⅓": "1/3", "‴": "'''", "\u0302": "_hat"},
+    **{"─": "-", "▶": ">", "▸": ">", "◀": "<", "◂": "<", "¼": "1/4", "½": "1/2", "⅓": "1/3", "‴": "'''"},
+    **{"\u0302": "_hat", "\u0304": "_bar"},
     **{"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "°": " deg", "µ": "u"},
     **{"Σ": "sum", "Π": "prod", "Δ": "Delta", "Φ": "Phi", "Ω": "Omega"},
     **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "eps", "ζ": "zeta", "η": "eta", "θ": "theta"},
@@ -95,8 +96,27 @@ def _spelled(character: str) -> str:
     return plain or character.encode("ascii", "backslashreplace").decode()
 
 
+class Text(str):
+    """A text that prints in every terminal: what standard output cannot hold is spelled out by `print`, `str` and f-strings.
+
+    Compared, cut and put together with + it has all its characters, and so has `.unicode`, for files.
+
+    >>> Text("dz = ∂L/∂z") == "dz = ∂L/∂z", Text("∂L").unicode
+    (True, '∂L')
+    """
+
+    @property
+    def unicode(self) -> str:
+        """All its characters, as a plain string."""
+        return self[:]
+
+    def __str__(self) -> str:
+        """As standard output can show it."""
+        return printable(self.unicode)
+
+
 def wrap(line: str, width: int, further: str = "") -> list[str]:
-    """Lines of at most so many columns, parted at blanks alone: a word that is longer stays whole.
+    """Lines of at most this many columns, split at blanks alone: a word that is longer stays whole.
 
     >>> wrap("tables fold, never inside a word", 12, further="  ")
     ['tables fold,', '  never', '  inside a', '  word']
@@ -112,7 +132,7 @@ def wrap(line: str, width: int, further: str = "") -> list[str]:
 
 
 def fold(text: str, width: int | None = None, encoding: str | None = None) -> str:
-    """A text as the terminal can show it: long lines are parted at blanks and go on two columns further in.
+    """A text as the terminal can show it: long lines are split at blanks and continue two columns further in.
 
     >>> print(fold("- a hint that is too long\\n- short", width=20))
     - a hint that is too

@@ -26,8 +26,18 @@ def scale(owner: str, value: Any, dtype: Any) -> Any:
     with np.errstate(over="ignore", under="ignore"):
         factor = np.dtype(dtype).type(given)
     if not 0 < factor < np.inf:
-        raise ValueError(f"{owner}: scale {given:g} is no number of a {np.dtype(dtype)} model; for bytes use scale=1/255")
+        raise ValueError(f"{owner}: scale {given:g} is not a number of a {np.dtype(dtype)} model; for bytes use scale=1/255")
     return factor
+
+
+def remembered(owner: str, value: Any, dtype: Any) -> float | None:
+    """The scale as a model keeps it.
+
+    >>> remembered("Sequential", 0.5, np.float32), remembered("Sequential", 1, np.float32)
+    (0.5, None)
+    """
+    factor = scale(owner, value, dtype)
+    return None if factor is None else float(factor)
 
 
 def fitting_scale(owner: str, x: Array, factor: Any, complete: bool = False) -> None:
@@ -41,7 +51,7 @@ def fitting_scale(owner: str, x: Array, factor: Any, complete: bool = False) -> 
 large numbers are meant, pass them as x
     >>> fitting_scale("evaluate", np.array([[0.0, 0.5]]), 1 / 255)
     Traceback (most recent call last):
-    ValueError: evaluate: x lies within -1 … 1 already, and scale=0.00392157 would make it as good as 0; for rows that are not \
+    ValueError: evaluate: x lies in -1 to 1 already, and scale=0.00392157 would make it as good as 0; for rows that are not \
 to be multiplied write scale=1
     """
     if factor is None or (factor <= 1 and (factor > 0.01 or (x.dtype.kind in "iu" and not complete))):
@@ -60,7 +70,7 @@ to be multiplied write scale=1
         )
     if factor < 1 and 0 < largest <= 1:
         raise ValueError(
-            f"{owner}: x lies within -1 … 1 already, and scale={factor:g} would make it as good as 0; for rows that are not to "
+            f"{owner}: x lies in -1 to 1 already, and scale={factor:g} would make it as good as 0; for rows that are not to "
             "be multiplied write scale=1"
         )
 

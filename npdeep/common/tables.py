@@ -25,7 +25,7 @@ class Column:
 
     def __post_init__(self) -> None:
         words = [word for cell in self.cells for word in cell.split()]
-        self.right = all(cell[:1].isdigit() or cell[:1] in "-−+.<~…" for cell in self.cells if cell)
+        self.right = all(cell[:1].isdigit() or cell[:1] in "-−+.<~…×÷" for cell in self.cells if cell)
         widest = max(map(printing.length, self.cells), default=0)
         wrapped = widest if self.right else min(widest, max(WRAPPED, *map(printing.length, words), 0))
         self.natural = max(printing.length(self.header), widest)
@@ -74,7 +74,7 @@ class Table:
         self, header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "", notes: Sequence[str] = (), keys: int = 1
     ) -> None:
         self.header, self.title, self.notes, self.keys = list(header), title, list(notes), keys
-        self.rows = [[str(cell) for cell in row] for row in rows]
+        self.rows = [[cell.unicode if isinstance(cell, printing.Text) else str(cell) for cell in row] for row in rows]
 
     def columns(self, encoding: str | None = None) -> list[Column]:
         """The columns as the encoding, by default standard output's, can hold them."""
@@ -84,7 +84,7 @@ class Table:
         return [Column(name, list(column)) for name, column in zip(names, turned, strict=True)]
 
     def text(self, width: int | None = None, encoding: str | None = None) -> str:
-        """Plain text of at most so many columns, in this encoding; by default those of the terminal."""
+        """Plain text of at most this many columns, in this encoding; by default those of the terminal."""
         width = printing.columns() if width is None else width
         rule = printing.printable("─", encoding)
         blocks = ["\n".join(_block(columns, width, rule)) for columns in _blocks(self.columns(encoding), self.keys, width)]
@@ -112,6 +112,28 @@ class Table:
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         body = "".join(row(cells, "td") for cells in self.rows)
         return f"<table>{title}<thead>{row(self.header, 'th')}</thead><tbody>{body}</tbody></table>{notes}"
+
+
+class Tabled:
+    """Base of what is shown as its table, in a terminal and in a notebook.
+
+    >>> class Squares(Tabled):
+    ...     def table(self): return Table(["n", "n²"], [[2, 4]])
+    >>> Squares()
+    n  n²
+    ─  ──
+    2   4
+    """
+
+    def table(self) -> Table:
+        """The table."""
+        raise NotImplementedError(f"{type(self).__name__} must define table()")
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
 
 def _total(widths: Sequence[int]) -> int:

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
-"""Locks; on Windows there are none, and no need: there a file that is open cannot be removed by another process."""
+fcntl: Any = None
+"""Locks; Windows and the browser have none, and no need: what is open there, no other process can remove."""
+with contextlib.suppress(ImportError):
+    fcntl = importlib.import_module("fcntl")
 
 ENDING = "npdeep.tmp"
 LITTER = re.compile(rf"\..+\.[0-9a-f]{{8}}\.{re.escape(ENDING)}")
@@ -40,23 +42,22 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     if target.is_symlink():                   # realpath gives a circle of links back
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if target.exists() and not target.is_file():    # a pipe or a device keeps its place; a folder is refused
-        with open(path, "wb") as device:
+        with about(path), open(path, "wb") as device:
             yield device
         return
     temporary, lock = target, -1
     try:
-        file, temporary, lock = new_file(target)
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException as error:
+        with about(path):
+            file, temporary, lock = new_file(target)
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+    except BaseException:
         if temporary != target:
             with contextlib.suppress(OSError):    # it is not there, or its folder is not
                 temporary.unlink()
-        if isinstance(error, OSError) and error.errno is not None and is_temporary(error.filename):
-            raise OSError(error.errno, error.strerror, str(path)) from None    # of the class that belongs to the errno
         raise
     finally:
         if lock >= 0:
@@ -93,13 +94,29 @@ def new_file(target: Path) -> tuple[BinaryIO, Path, int]:
         return file, temporary, lock
 
 
-def is_temporary(filename: Any) -> bool:
-    """Is an error about no named file, or about one of ours that the user has never heard of?
+@contextlib.contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Inside, an error of the system names this path where it names none, a temporary file or a folder on the way to it.
 
-    >>> is_temporary(None), is_temporary("folder/.a.npz.0123abcd.npdeep.tmp"), is_temporary("a.npz")
-    (True, True, False)
+    >>> with about(Path("a.npz")):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device: 'a.npz'
     """
-    return filename is None or LITTER.fullmatch(Path(os.fsdecode(filename)).name) is not None
+    try:
+        yield
+    except OSError as error:
+        named = None if error.filename is None else Path(os.fsdecode(error.filename))
+        if error.errno is None or not (named is None or LITTER.fullmatch(named.name) or named in path.parents):
+            raise
+        code = errno.ENOTDIR if error.errno == errno.EEXIST and named in path.parents else error.errno    # of mkdir
+        raise OSError(code, os.strerror(code), str(path)) from None    # of the class that belongs to the errno
+
+
+def make_folder(path: Path) -> None:
+    """The folder that the file is to be in. Raises OSError, which names the file, where it cannot be made."""
+    with about(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def remove_litter(folder: Path) -> None:
@@ -111,9 +128,10 @@ def remove_litter(folder: Path) -> None:
 
 
 def remove_if_dead(temporary: Path) -> None:
-    """Remove it, or raise OSError where its writer is alive, where that cannot be told, or where it is no plain file."""
+    """Remove it, or raise OSError where its writer is alive, where that cannot be told, or where it is not a plain file."""
     if fcntl is None:
-        temporary.unlink()                    # fails while it is open
+        if os.name == "nt":
+            temporary.unlink()                # fails while it is open
         return
     handle = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -139,10 +157,10 @@ def flush_folder(folder: Path) -> None:
 
 
 def append_whole(path: Path, lines: bytes) -> None:
-    """Write the lines after what is there, or, on a full disk, nothing."""
+    """Write the lines after what is there, or, on a full disk, nothing. Raises OSError, which names the path."""
     size = path.stat().st_size if path.exists() else None
     try:
-        with open(path, "ab") as file:
+        with about(path), open(path, "ab") as file:
             file.write(lines)
     except BaseException:
         if size is None:
@@ -156,8 +174,8 @@ def check_can_be_written(path: Path, new: bool) -> None:
     """Raise OSError, which names the path, where it cannot be written, or cannot be made where it is to be a new file."""
     if path.exists() and not path.is_file() and not path.is_dir():
         return                                # a pipe or a device takes what comes
+    make_folder(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             open(path, "ab").close()
         if new:

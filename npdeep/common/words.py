@@ -8,7 +8,7 @@ import numpy as np
 
 
 def describe(value: Any) -> str:
-    """A short word for anything a user may hand in.
+    """A short word for anything a user may pass.
 
     >>> describe(np.zeros((2, 3))), describe("no"), describe(None), describe(1.5)
     ('an array of shape (2, 3) and dtype float64', "the string 'no'", 'None', '1.5')
@@ -17,13 +17,23 @@ def describe(value: Any) -> str:
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, str):
         return f"the string {shortened(repr(value))}"
-    if isinstance(value, tuple | list) and len(repr(value)) <= 20:
-        return f"the {type(value).__name__} {value!r}"
+    if type(value) in (tuple, list) and len(value) <= 9 and len(shown := safe_repr(value)) <= 20:
+        return f"the {type(value).__name__} {shown}"
     if value is None or isinstance(value, numbers.Number | bool):
         return spelled(value) if isinstance(value, int) else shortened(repr(value))
     if isinstance(value, type):
         return f"the class {value.__name__} itself (write {value.__name__}(...) to make one)"
     return f"an object of type {type(value).__name__}"
+
+
+def is_number(value: Any, kind: type = numbers.Real) -> bool:
+    """Is it a real number (or, of the kind numbers.Integral, an integer)? No bool is one, and no span of time, which NumPy
+    counts among its integers.
+
+    >>> is_number(np.float32(1)), is_number(True), is_number(np.timedelta64(3, "s")), is_number(1.0, numbers.Integral)
+    (True, False, False, False)
+    """
+    return isinstance(value, kind) and not isinstance(value, bool | np.bool_ | np.timedelta64)
 
 
 def shortened(text: str, longest: int = 60) -> str:
@@ -33,6 +43,18 @@ def shortened(text: str, longest: int = 60) -> str:
     'aaaaaaaaa…'
     """
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def safe_repr(value: Any) -> str:
+    """What Python shows of a value; where that fails, because of what is in it, its type.
+
+    >>> safe_repr([1]), safe_repr([10**5000])
+    ('[1]', '<a list>')
+    """
+    try:
+        return repr(value)
+    except Exception:                         # whatever a class of the user's raises; integers of thousands of digits
+        return f"<a {type(value).__name__}>"
 
 
 def spelled(value: Any) -> str:

@@ -11,7 +11,7 @@ File = TypeVar("File", bound=Path | None)
 
 
 def check_folder(owner: str, folder: str | Path, room: int = ROOM) -> Path:
-    """The folder, made where it is missing; so many bytes were written into it to see that it takes them, and are gone again.
+    """The folder, made where it is missing; this many bytes were written into it to see that it takes them, and are gone again.
 
     Raises OSError that names the folder and the cause: read-only, a file of that name, a full disk.
 

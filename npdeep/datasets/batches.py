@@ -7,16 +7,11 @@ from typing import Any
 import numpy as np
 
 from npdeep.common import checks, seeds
+from npdeep.common.hinting import is_function
+from npdeep.common.stored import Stored, on_disk, stored
+from npdeep.datasets.blocks import Blocks
+from npdeep.datasets.blocks import epoch_order as epoch_order
 from npdeep.kernels.arrays import Array
-
-
-def epoch_order(n: int, seed: int, epoch: int) -> Array:
-    """The order in which epoch number `epoch` visits n examples: drawn from (seed, epoch) alone.
-
-    >>> epoch_order(5, seed=42, epoch=0)
-    array([1, 3, 2, 0, 4])
-    """
-    return seeds.generator(seed, seeds.SHUFFLE, epoch).permutation(n)
 
 
 def gather(source: Array, index: Array | slice, out: Array | None) -> Array:
@@ -61,7 +56,7 @@ def check_augment(owner: str, augment: Any) -> None:
     TypeError: fit: augment must be a function of (x, rng), got a function of (x)
     """
     got = checks.describe(augment)
-    if callable(augment) and not isinstance(augment, type):
+    if is_function(augment) and not isinstance(augment, type):
         try:
             inspect.signature(augment).bind(None, None)
         except TypeError:
@@ -102,11 +97,11 @@ def batches(
     """One epoch of batches (x, y), in an order drawn from (seed, epoch), the last partial batch included.
 
     Args:
-        x, y: arrays of equal length; memory-mapped ones are read batch by batch.
-        batch_size: rows a batch, at least 1.
-        shuffle: False keeps the order of the data.
-        seed: a whole number for the same order every time; None for another one each time.
-        epoch: hand in 0, 1, 2, … to get another order every epoch.
+        x, y: arrays of equal length; memory maps, and datasets of h5py or arrays of zarr, are read in pieces.
+        batch_size: rows per batch, at least 1.
+        shuffle: False keeps the order of the data; what lies on a disk is shuffled in blocks, as `Trainer.fit` does it.
+        seed: an integer for the same order every time; None for another one each time.
+        epoch: pass 0, 1, 2, … to get another order every epoch.
         augment: an object of nd.augmentation, or any function of (x, rng) that returns the changed batch.
 
     Each batch is a fresh copy. Raises ValueError or TypeError at the call, not at the first batch.
@@ -118,7 +113,10 @@ def batches(
     [2 0] [4 0]
     [4] [8]
     """
-    x, y = checks.real_array("batches", "x", x), checks.real_array("batches", "y", y)
+    x, y = (
+        array if isinstance(array, Stored) else checks.real_array("batches", name, array)
+        for name, array in (("x", stored("batches", "x", x)), ("y", stored("batches", "y", y)))
+    )
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(f"batches: x and y must have the same number of rows, got shapes {x.shape} and {y.shape}")
     if len(x) == 0:
@@ -127,15 +125,14 @@ def batches(
     epoch = checks.whole("batches", "epoch", epoch, minimum=0)
     seed = seeds.check_seed("batches", seed)
     check_augment("batches", augment)
-    order = epoch_order(len(x), seed, epoch) if checks.flag("batches", "shuffle", shuffle) else None
-    return _generate(x, y, pieces(len(x), batch_size, order), augment, seed, epoch)
+    shuffle = checks.flag("batches", "shuffle", shuffle)
+    if on_disk(x) or on_disk(y):
+        blocks = Blocks("batches", {"x": x, "y": y}, batch_size, seed if shuffle else None)
+        return _changed(((rows.copy(), targets.copy()) for rows, targets in blocks.batches(epoch)), augment, seed, epoch)
+    indices = pieces(len(x), batch_size, epoch_order(len(x), seed, epoch) if shuffle else None)
+    return _changed(((gather(x, index, None), gather(y, index, None)) for index in indices), augment, seed, epoch)
 
 
-def _generate(
-    x: Array, y: Array, indices: Iterator[Array | slice], augment: Any, seed: int, epoch: int
-) -> Iterator[tuple[Array, Array]]:
-    for batch, index in enumerate(indices):
-        rows = gather(x, index, None)
-        if augment is not None:
-            rows = augmented("batches", augment, rows, seed, epoch, batch)
-        yield rows, gather(y, index, None)
+def _changed(copies: Iterator[Any], augment: Any, seed: int, epoch: int) -> Iterator[tuple[Array, Array]]:
+    for batch, (rows, targets) in enumerate(copies):
+        yield rows if augment is None else augmented("batches", augment, rows, seed, epoch, batch), targets

@@ -184,7 +184,7 @@ def cache_folder() -> Path:
     """Where downloads are kept."""
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "npdeep"
-    except RuntimeError:                      # nobody knows where home is
+    except RuntimeError:                      # the home folder is unknown
         raise OSError(f"mnist: there is no home folder for a cache. {ADVICE}") from None
 
 

@@ -14,7 +14,7 @@ from npdeep.debug.gradient_check import gradient_check
 from npdeep.debug.gradient_report import GradientReport, Kink
 from npdeep.debug.learning_rates import LearningRateRange, learning_rate_range
 from npdeep.debug.predictions import predictions
-from npdeep.debug.snapshot import flat_share, kernel_gradient_norms, snapshot
+from npdeep.debug.snapshot import flat_share, gradient_norms, kernel_gradient_norms, snapshot
 from npdeep.debug.step_timing import StepTiming, TimedOperation
 from npdeep.debug.terminal import TerminalWalk
 from npdeep.debug.time_step import time_step
@@ -45,6 +45,7 @@ __all__ = [
     "explain_update",
     "flat_share",
     "gradient_check",
+    "gradient_norms",
     "kernel_gradient_norms",
     "learning_rate_range",
     "plant",

@@ -8,6 +8,7 @@ import numpy as np
 
 from npdeep.common import checks
 from npdeep.common.events import StepEvent
+from npdeep.common.hinting import is_function
 from npdeep.debug.snapshot import SATURATED, slopes, steepest
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
@@ -89,7 +90,7 @@ def break_when(trainer: Trainer, condition: Any, share: float = 0.5) -> Breakpoi
 
 def condition_of(trainer: Trainer, condition: Any, share: float) -> Condition:
     """The function of an event that a word, a name or a function stands for."""
-    if callable(condition):
+    if is_function(condition):
         return condition  # type: ignore[no-any-return]
     if not isinstance(condition, str):
         raise TypeError(

@@ -8,6 +8,7 @@ import numpy as np
 
 from npdeep import optimizers
 from npdeep.common import checks
+from npdeep.common.hinting import is_function
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Parameter, allocate, trainable_spans
 
@@ -87,7 +88,7 @@ def descend(optimizer: Any, gradient: Callable[[Array], Any], start: Any, steps:
         steps: how many updates. The path ends early at a place that is no longer finite, which is left out.
 
     The updates are those that a network's weights would get: the same kernels, slots and schedules. Raises ValueError or
-    TypeError for unfit arguments.
+    TypeError for invalid arguments.
 
     >>> descend("sgd", lambda w: 2 * w, [1.0], steps=2).ravel().round(4).tolist()    # f = w², η = 0.01
     [1.0, 0.98, 0.9604]
@@ -97,7 +98,7 @@ def descend(optimizer: Any, gradient: Callable[[Array], Any], start: Any, steps:
     if begin.ndim != 1 or begin.size == 0:
         raise ValueError(f"descend: start must be a place, for example [1.0, 2.0]; got the shape {begin.shape}")
     checks.finite("descend", "start", begin)
-    if not callable(gradient):
+    if not is_function(gradient):
         raise TypeError(f"descend: gradient must be a function of the place, got {checks.describe(gradient)}")
     try:
         pattern = optimizers.get(optimizer)

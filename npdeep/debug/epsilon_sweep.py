@@ -9,10 +9,11 @@ import numpy as np
 from npdeep import losses
 from npdeep.common import checks, seeds
 from npdeep.common.hinting import explained
-from npdeep.common.tables import Table
+from npdeep.common.tables import Table, Tabled
 from npdeep.debug.gradient_check import Probe, check_trainable, compare
 from npdeep.kernels.arrays import Array
-from npdeep.models.sequential import Sequential, check_dtype
+from npdeep.models.passes import check_dtype
+from npdeep.models.sequential import Sequential
 
 EPSILONS = tuple(float(f"{10.0**k:.3g}") for k in np.arange(-1, -12.25, -0.5))
 """From 1e-1 to 1e-12, two a decade."""
@@ -21,11 +22,11 @@ NEGLIGIBLE = 1e-3
 """A parameter's gradient below this share of the whole gradient is measured against that share."""
 
 FAR = 1e4
-"""At the best step the two differ by some eps^(2/3); by so many times that, and they never agree."""
+"""At the best step the two differ by some eps^(2/3); by this many times that, and they never agree."""
 
 
-@dataclass
-class EpsilonSweep:
+@dataclass(repr=False)
+class EpsilonSweep(Tabled):
     """Central differences against the analytic gradient for many steps ε. Prints as a table.
 
     Attributes:
@@ -80,13 +81,6 @@ class EpsilonSweep:
         """truncation above the best step, rounding below it."""
         return "best" if epsilon == self.best else "truncation" if epsilon > self.best else "rounding"
 
-    def __repr__(self) -> str:
-        """The table."""
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
 
 @explained
 def epsilon_sweep(
@@ -110,10 +104,10 @@ def epsilon_sweep(
     Args:
         model, loss, x, y, sample_weight: as in `gradient_check`, with the same noise in every evaluation.
         epsilons: the steps to try, numbers above 0.
-        max_elements: how many elements of each parameter, drawn from the seed; every one costs two passes a step.
+        max_elements: how many elements of each parameter, drawn from the seed; every one costs two passes per step.
         dtype: "float64", or "float32" to see why gradients are not checked in it.
 
-    A copy of the model is used, and nothing of it touched. Raises ValueError or TypeError for unfit arguments.
+    A copy of the model is used, and nothing of it touched. Raises ValueError or TypeError for invalid arguments.
     Source: Press et al., *Numerical Recipes* (2007), section 5.7.
 
     >>> import npdeep as nd

@@ -13,18 +13,7 @@ from npdeep.debug.explain_batch_normalization import batch_normalization, batch_
 from npdeep.debug.explain_losses import loss_parts
 from npdeep.debug.explanation import Explanation
 from npdeep.debug.place import Place, index_within
-from npdeep.layers import (
-    GLU,
-    Activation,
-    BatchNormalization,
-    Dense,
-    Dropout,
-    GaussianNoise,
-    Layer,
-    Maxout,
-    PReLU,
-    RReLU,
-)
+from npdeep.layers import GLU, Activation, BatchNormalization, Dense, Dropout, GaussianNoise, Layer, Maxout, PReLU, RReLU
 from npdeep.layers.chain import Chain
 from npdeep.losses import Loss
 
@@ -41,7 +30,7 @@ EXPLAINED: list[tuple[type, Explain, Explain]] = [
     (Dropout, layers.dropout, layers.dropout_backward),
     (GaussianNoise, layers.gaussian_noise, layers.passed_on),
 ]
-"""Forward and backward of each kind of layer; a layer of the user's falls through to `own_layer`."""
+"""Forward and backward of each kind of layer, which follow the formulas; a custom layer falls through to `own_layer`."""
 
 WITH_WEIGHTS = (Dense, Maxout, PReLU, BatchNormalization)
 
@@ -55,7 +44,7 @@ def explain(layer: Any, unit: int = 0, row: int = 0, terms: int = 6, *, input: i
     """The last pass through a layer, for one unit and one row of the batch, with the numbers plugged into the formulas.
 
     Forward, and if the backward pass of the same step was made, the chain rule's terms on the way back. One operation at a
-    time: a dense layer's explanation ends with z; explain the activation behind it for a.
+    time: a dense layer's explanation ends with z; explain the activation after it for a.
 
     Printed, it is short: of a sum the largest terms in order of size, and the exact sum of the others. `.full()` has every
     term with all its digits, as a Python program; its numbers and the engine's differ by no more than rounding: for a sum
@@ -66,7 +55,7 @@ def explain(layer: Any, unit: int = 0, row: int = 0, terms: int = 6, *, input: i
         unit: which output. row: which row of the batch. terms: how many terms of a sum are printed one by one.
         input: which input to take for dW and dx; by default that whose weight has the largest gradient.
 
-    The numbers are those in the layer now. Where weights have moved since the pass, it is worked out anew on a copy, and a
+    The numbers are those in the layer now. Where weights have moved since the pass, it is worked out again on a copy, and a
     remark says so. Nothing of the layer is touched. Raises ValueError before any pass and for indices out of range.
 
     >>> import npdeep as nd
@@ -96,9 +85,9 @@ def explain(layer: Any, unit: int = 0, row: int = 0, terms: int = 6, *, input: i
         (Layer, layers.own_layer, layers.own_layer_backward),
     )
     now, remarks = as_of_now(layer) if issubclass(kind, WITH_WEIGHTS) else (layer, [])
-    parts = forward(now, at)
+    parts = [f"forward: {now.forward_operation()[0]}", *forward(now, at)]
     if now.grad_output is not None:
-        parts += backward(now, at)
+        parts += [f"backward: {now.backward_operation()[0]}", *backward(now, at)]
     title = f"{layer.name} ({type(layer).__name__}): unit {at.unit}, row {at.row} of {len(layer.input)}"
     return Explanation(title, [*parts, *remarks, *disagreement(parts)])
 
@@ -124,6 +113,7 @@ def as_of_now(layer: Layer) -> tuple[Layer, list[str]]:
     twin = copy.deepcopy(layer)
     if isinstance(layer, BatchNormalization) and isinstance(twin, BatchNormalization):
         twin.use_moving_statistics = layer.used_moving_statistics
+    twin.plan(layer.grad_input is not None)    # that pass may have asked for more than the next one will
     twin.allocate(len(layer.input), True, layer.input.dtype)
     alone = Chain([twin])
     alone.backward_layers = [twin]

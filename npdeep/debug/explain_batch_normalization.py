@@ -3,9 +3,9 @@
 import numpy as np
 
 from npdeep.common.events import Formula
+from npdeep.common.notation import short
 from npdeep.debug.explain_layers import Parts, over_rows, row_terms
 from npdeep.debug.explanation import Equation, Statement, Symbol
-from npdeep.debug.expressions import short
 from npdeep.debug.place import Place
 from npdeep.layers import BatchNormalization
 
@@ -23,12 +23,10 @@ def batch_normalization(layer: BatchNormalization, at: Place) -> Parts:
     """y = γ·x̂ + β, by the batch's statistics or by the moving ones."""
     statistics: Parts
     if layer.used_moving_statistics:
-        heading = "forward, by the moving statistics (not training, frozen, or a single row): y = γ·x̂ + β"
-        statistics = []
+        statistics, which = [], "by the moving statistics: not training, frozen, or a single row"
         mu, variance = (p.value[at.unit] for p in (layer.moving_mean, layer.moving_variance))
     else:
-        heading = "forward, by the batch's statistics: y = γ·x̂ + β"
-        statistics = batch_statistics(layer, at)
+        statistics, which = batch_statistics(layer, at), "by the batch's statistics"
         mu, variance = layer.mean[at.unit], layer.variance[at.unit]
     x_hat = normalized(layer, at, float(mu), float(variance))
     numbers: dict[str, float | Statement] = {"x_hat": x_hat}
@@ -40,7 +38,7 @@ def batch_normalization(layer: BatchNormalization, at: Place) -> Parts:
     y = at.equation(Symbol("y", at.unit), formula, numbers, layer.output[at.row, at.unit])
     moving = [f"{p.name.rpartition('/')[2]} {short(p.value[at.unit])}" for p in (layer.moving_mean, layer.moving_variance)]
     kept = "left alone" if layer.used_moving_statistics else f"v ← {layer.momentum:g}·v + {1 - layer.momentum:g}·batch"
-    return [heading, y, x_hat, *statistics, f"the moving statistics are now: {', '.join(moving)} ({kept})"]
+    return [which, y, x_hat, *statistics, f"the moving statistics are now: {', '.join(moving)} ({kept})"]
 
 
 def normalized(layer: BatchNormalization, at: Place, mu: float, variance: float) -> Equation:
@@ -65,14 +63,14 @@ def batch_normalization_backward(layer: BatchNormalization, at: Place) -> Parts:
     u = at.unit
     dy = layer.grad_output[:, u].astype(np.float64)
     x_hat = layer.centered[:, u].astype(np.float64) * float(layer.inverse[u])
-    parts: Parts = [f"backward: {layer.backward_operation()[0]}"]
+    parts: Parts = []
     given = {"dy": dy, "x_hat": x_hat}
     if layer.center:
         parts.append(over_rows(at, Symbol("dbeta", u), layer.beta, u, SUM_DY, "dy", {"dy": dy}))
     if layer.scale:
         parts.append(over_rows(at, Symbol("dgamma", u), layer.gamma, u, SUM_DY_X, "dy*x_hat", given))
     if layer.grad_input is None:
-        return [*parts, "dx: nobody below wants it"]
+        return [*parts, "dx: not needed below"]
     numbers = {
         "gamma": float(layer.gamma.value[u]) if layer.scale else 1.0,
         "inverse": float(layer.inverse[u]),

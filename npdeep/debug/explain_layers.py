@@ -18,17 +18,16 @@ AFFINE_WITHOUT_BIAS = Formula("Σₖ x[k]·W[k]", r"\sum_k x_k W_k")
 SUM_OF_DZ = Formula("Σᵢ dz[i]", r"\sum_i dz_i")
 SUM_OF_X_DZ = Formula("Σᵢ x[i]·dz[i]", r"\sum_i x_i\, dz_i")
 SUM_OF_DZ_W = Formula("Σⱼ dz[j]·W[j]", r"\sum_j dz_j W_j")
-ON_OR_ALPHA = "1 if z > 0 else alpha"
 
 
 def dense(layer: Dense, at: Place) -> Parts:
     """z = xW + b of one unit and row."""
-    return ["forward: z = xW + b", affine(layer, at, at.unit, layer.output)]
+    return [affine(layer, at, at.unit, layer.output)]
 
 
 def dense_backward(layer: Dense, at: Place) -> Parts:
     """db, dW and dx."""
-    return ["backward: dW = xᵀdz, db = Σ dz, dx = dz Wᵀ", *affine_backward(layer, at, at.unit, layer.grad_output)]
+    return affine_backward(layer, at, at.unit, layer.grad_output)
 
 
 def affine(layer: Dense | Maxout, at: Place, column: int, z: Array) -> Statement:
@@ -51,7 +50,7 @@ def affine_backward(layer: Dense | Maxout, at: Place, column: int, dz: Array) ->
     factors = {"x": layer.input[:, k], "dz": dz[:, column]}
     parts.append(over_rows(at, Symbol("dW", k, column), layer.kernel, (k, column), SUM_OF_X_DZ, "x*dz", factors))
     if layer.grad_input is None:
-        return [*parts, "dx: nobody below wants it"]
+        return [*parts, "dx: not needed below"]
     k = at.input_or_largest(layer.grad_input[at.row]) if dW is None else k
     pairs = zip(dz[at.row].tolist(), layer.kernel.value[k].tolist(), strict=True)
     terms = [at.term("dz*W", {"dz": a, "W": b}, f"unit {j}") for j, (a, b) in enumerate(pairs)]
@@ -88,7 +87,7 @@ def maxout(layer: Maxout, at: Place) -> Parts:
         words=f"piece {winner} wins",
     )
     column = winner * layer.units + at.unit
-    return ["forward: a = the largest of the pieces", a, affine(layer, at, column, layer.pre_activation)]
+    return [a, affine(layer, at, column, layer.pre_activation)]
 
 
 def maxout_backward(layer: Maxout, at: Place) -> Parts:
@@ -97,16 +96,13 @@ def maxout_backward(layer: Maxout, at: Place) -> Parts:
     da, dz = layer.grad_output[at.row, at.unit], layer.grad_pre_activation
     words = "the other pieces get 0"
     passed = at.equation(Symbol("dz", column), "da", {"da": da}, dz[at.row, column], words=words)
-    return ["backward: dz = da for the piece that won, else 0", passed, *affine_backward(layer, at, column, dz)]
+    return [passed, *affine_backward(layer, at, column, dz)]
 
 
 def prelu(layer: PReLU, at: Place) -> Parts:
     """a = max(z, 0) + α·min(z, 0)."""
     numbers = {"z": layer.input[at.row, at.unit], "alpha": layer.alpha.value[at.unit]}
-    return [
-        "forward: a straight line with a slope α that is learnt left of 0",
-        at.equation(Symbol("a", at.unit), "max(z, 0) + alpha*min(z, 0)", numbers, layer.output[at.row, at.unit]),
-    ]
+    return [at.equation(Symbol("a", at.unit), "max(z, 0) + alpha*min(z, 0)", numbers, layer.output[at.row, at.unit])]
 
 
 def prelu_backward(layer: PReLU, at: Place) -> Parts:
@@ -115,9 +111,8 @@ def prelu_backward(layer: PReLU, at: Place) -> Parts:
     factors = {"da": layer.grad_output[:, at.unit], "z": layer.input[:, at.unit]}
     symbolic = Formula("Σᵢ da[i]·min(z[i], 0)", r"\sum_i da_i \min(z_i, 0)")
     return [
-        "backward: dα = Σ da·min(z, 0), dz = da·f'(z)",
         over_rows(at, Symbol("dalpha", at.unit), layer.alpha, at.unit, symbolic, "da*min(z, 0)", factors),
-        *through_slope(layer, at, ON_OR_ALPHA, numbers),
+        *through_slope(layer, at, at.equation("slope", "1 if z > 0 else alpha", numbers)),
     ]
 
 
@@ -125,16 +120,13 @@ def rrelu(layer: RReLU, at: Place) -> Parts:
     """a = max(z, 0) + r·min(z, 0) with the r that was drawn."""
     numbers = {"z": layer.input[at.row, at.unit], "r": drawn_slope(layer, at)}
     words = "r was drawn for this number" if layer.slopes.ndim == 2 else "not training: r is the middle of its range"
-    return [
-        "forward: a straight line with a random slope r left of 0",
-        at.equation(Symbol("a", at.unit), "max(z, 0) + r*min(z, 0)", numbers, layer.output[at.row, at.unit], words=words),
-    ]
+    return [at.equation(Symbol("a", at.unit), "max(z, 0) + r*min(z, 0)", numbers, layer.output[at.row, at.unit], words=words)]
 
 
 def rrelu_backward(layer: RReLU, at: Place) -> Parts:
     """dz = da·f'(z) with the same r."""
     numbers = {"z": layer.input[at.row, at.unit], "r": drawn_slope(layer, at)}
-    return ["backward: dz = da·f'(z)", *through_slope(layer, at, "1 if z > 0 else r", numbers)]
+    return through_slope(layer, at, at.equation("slope", "1 if z > 0 else r", numbers))
 
 
 def drawn_slope(layer: RReLU, at: Place) -> float:
@@ -142,13 +134,12 @@ def drawn_slope(layer: RReLU, at: Place) -> float:
     return float(layer.slopes[at.row, at.unit] if layer.slopes.ndim == 2 else layer.slopes[0])
 
 
-def through_slope(layer: Layer, at: Place, slope: str, numbers: dict[str, Any]) -> Parts:
+def through_slope(layer: Layer, at: Place, slope: Statement) -> Parts:
     """f'(z), and dz = da·f'(z)."""
-    rise = at.equation("slope", slope, numbers)
     if layer.grad_input is None:
-        return [rise, "dz: nobody below wants it"]
-    given = {"da": layer.grad_output[at.row, at.unit], "slope": rise}
-    return [rise, at.equation(Symbol("dz", at.unit), "da*slope", given, layer.grad_input[at.row, at.unit])]
+        return [slope, "dz: not needed below"]
+    given = {"da": layer.grad_output[at.row, at.unit], "slope": slope}
+    return [slope, at.equation(Symbol("dz", at.unit), "da*slope", given, layer.grad_input[at.row, at.unit])]
 
 
 def glu(layer: GLU, at: Place) -> Parts:
@@ -158,17 +149,16 @@ def glu(layer: GLU, at: Place) -> Parts:
     value = layer.output[at.row, at.unit]
     name = Symbol("y", at.unit)
     which = f"u is input {at.unit}, v is input {at.unit + layer.output_size}"
-    return [f"forward: y = u·σ(v); {which}", at.equation(name, "u*s", {"u": u, "s": gate}, value), gate]
+    return [which, at.equation(name, "u*s", {"u": u, "s": gate}, value), gate]
 
 
 def glu_backward(layer: GLU, at: Place) -> Parts:
     """du = dy·s, dv = dy·y·(1 − s)."""
     if layer.grad_input is None:
-        return ["backward: nobody below wants du and dv"]
+        return ["du, dv: not needed below"]
     dy, s, y = (a[at.row, at.unit] for a in (layer.grad_output, layer.gate, layer.output))
     left, right = at.unit, at.unit + layer.output_size
     return [
-        "backward: du = dy·s, dv = dy·y·(1 − s)",
         at.equation(Symbol("du", left), "dy*s", {"dy": dy, "s": s}, layer.grad_input[at.row, left]),
         at.equation(Symbol("dv", right), "(1 - s)*y*dy", {"dy": dy, "s": s, "y": y}, layer.grad_input[at.row, right]),
     ]
@@ -179,7 +169,7 @@ def silent(layer: Layer, at: Place) -> Parts:
     """What a layer of noise does when it is not training."""
     why = "its rate is 0" if getattr(layer, "rate", 1.0) == 0 else "not training"
     x, y = (a[at.row, at.unit] for a in (layer.input, layer.output))
-    return [f"forward: {why}, the input passes as it is", at.equation(Symbol("y", at.unit), "x", {"x": x}, y)]
+    return [f"{why}: the input passes as it is", at.equation(Symbol("y", at.unit), "x", {"x": x}, y)]
 
 
 def dropout(layer: Dropout, at: Place) -> Parts:
@@ -191,9 +181,9 @@ def dropout(layer: Dropout, at: Place) -> Parts:
     if isinstance(layer, AlphaDropout):
         numbers = {"x": x, "mask": mask, "floor": layer.floor, "a": layer.a, "b": layer.b}
         words = "kept" if mask else "dropped: it goes to floor = −λα"
-        return ["forward: drop, then scale and shift", at.equation(name, ALPHA_FORWARD, numbers, y, words=words)]
+        return [at.equation(name, ALPHA_FORWARD, numbers, y, words=words)]
     words = "dropped" if mask == 0 else "kept" if type(layer) is Dropout else "a factor drawn for this number"
-    return [f"forward: {layer.forward_formula}", at.equation(name, "x*mask", {"x": x, "mask": mask}, y, words=words)]
+    return [at.equation(name, "x*mask", {"x": x, "mask": mask}, y, words=words)]
 
 
 ALPHA_FORWARD = "a*((x - floor)*mask + floor) + b"
@@ -202,15 +192,15 @@ ALPHA_FORWARD = "a*((x - floor)*mask + floor) + b"
 def dropout_backward(layer: Dropout, at: Place) -> Parts:
     """dx = dy·mask."""
     if layer.grad_input is None:
-        return ["backward: nobody below wants dx"]
+        return ["dx: not needed below"]
     dy, dx, name = layer.grad_output[at.row, at.unit], layer.grad_input[at.row, at.unit], Symbol("dx", at.unit)
     if layer.rate == 0:
-        return ["backward: the gradient passes as it is", at.equation(name, "dy", {"dy": dy}, dx)]
+        return ["its rate is 0: the gradient passes as it is", at.equation(name, "dy", {"dy": dy}, dx)]
     mask = layer.mask[at.row, at.unit]
     if isinstance(layer, AlphaDropout):
         numbers = {"dy": dy, "mask": mask, "a": layer.a}
-        return ["backward: dx = a·dy where kept, else 0", at.equation(name, "dy*mask*a", numbers, dx)]
-    return ["backward: dx = dy·mask", at.equation(name, "dy*mask", {"dy": dy, "mask": mask}, dx)]
+        return [at.equation(name, "dy*mask*a", numbers, dx)]
+    return [at.equation(name, "dy*mask", {"dy": dy, "mask": mask}, dx)]
 
 
 def gaussian_noise(layer: GaussianNoise, at: Place) -> Parts:
@@ -220,27 +210,27 @@ def gaussian_noise(layer: GaussianNoise, at: Place) -> Parts:
     x, y = (float(a[at.row, at.unit]) for a in (layer.input, layer.output))
     words = f"ε is the difference: a number drawn from N(0, {layer.stddev:g}²)"
     numbers = {"x": x, "noise": y - x}
-    return ["forward: y = x + ε", at.equation(Symbol("y", at.unit), "x + noise", numbers, y, words=words)]
+    return [at.equation(Symbol("y", at.unit), "x + noise", numbers, y, words=words)]
 
 
 def passed_on(layer: Layer, at: Place) -> Parts:
     """dx = dy."""
     if layer.grad_input is None:
-        return ["backward: nobody below wants dx"]
+        return ["dx: not needed below"]
     dy, dx = layer.grad_output[at.row, at.unit], layer.grad_input[at.row, at.unit]
-    return ["backward: dx = dy", at.equation(Symbol("dx", at.unit), "dy", {"dy": dy}, dx)]
+    return [at.equation(Symbol("dx", at.unit), "dy", {"dy": dy}, dx)]
 
 
-# ── layers of the user's ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── custom layers ──────────────────────────────────────────────────────────────────────────────────────────────
 def own_layer(layer: Layer, at: Place) -> Parts:
-    """A layer that npdeep does not know: its formula and its number."""
+    """A layer that npdeep does not know: its number."""
     y = layer.output[at.row, at.unit]
     name = Symbol("output", at.unit)
-    return [f"forward: {layer.forward_formula}", at.equation(name, "y", {"y": y}, y, words="as the layer computed it")]
+    return [at.equation(name, "y", {"y": y}, y, words="as the layer computed it")]
 
 
 def own_layer_backward(layer: Layer, at: Place) -> Parts:
-    """Its formula, and the gradient that came."""
+    """The gradient that came."""
     dy = layer.grad_output[at.row, at.unit]
     name = Symbol("grad_output", at.unit)
-    return [f"backward: {layer.backward_formula}", at.equation(name, "dy", {"dy": dy}, dy, words="what came from above")]
+    return [at.equation(name, "dy", {"dy": dy}, dy, words="what came from above")]

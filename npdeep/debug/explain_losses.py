@@ -11,21 +11,6 @@ from npdeep.debug.explanation import Statement, Symbol
 from npdeep.debug.place import Place
 from npdeep.losses import Hinge, KLDivergence, Loss, SoftmaxCrossEntropy
 
-FORMULAS = {
-    "MeanSquaredError": ("(z - y)**2", "2*(z - y)"),
-    "MeanAbsoluteError": ("abs(z - y)", "1 if z > y else (-1 if z < y else 0)"),
-    "Huber": (
-        "(z - y)**2/2 if abs(z - y) <= delta else delta*abs(z - y) - delta**2/2",
-        "min(max(z - y, -delta), delta)",
-    ),
-    "LogCosh": ("abs(z - y) + log1p(exp(-2*abs(z - y))) - log(2)", "tanh(z - y)"),
-    "Poisson": ("z - y*log(z + epsilon)", "1 - y/(z + epsilon)"),
-    "BinaryCrossEntropy": ("max(z, 0) - z*y + log1p(exp(-abs(z)))", "1/(1 + exp(-z)) - y"),
-    "Hinge": ("max(0, 1 - y*z)", "-y if y*z < 1 else 0"),
-    "SquaredHinge": ("max(0, 1 - y*z)**2", "-2*y*max(0, 1 - y*z)"),
-}
-"""ℓ and ∂ℓ/∂z of one element by the name of the loss: z the output, y the target."""
-
 MEAN = Formula("mean of the single losses ℓ", r"\tfrac1m \sum \ell")
 WEIGHTED_MEAN = Formula("sum of the single losses ℓ (each times its w) over m = Σ w", r"\tfrac{1}{\sum w} \sum \ell")
 
@@ -36,7 +21,7 @@ def loss_parts(loss: Loss, at: Place) -> Parts:
         parts = softmax_cross_entropy(loss, at)
     elif isinstance(loss, KLDivergence):
         parts = kl_divergence(loss, at)
-    elif type(loss).__name__ in FORMULAS:
+    elif loss.expression and loss.derivative:
         parts = single(loss, at)
     else:
         return own_loss(loss, at)
@@ -80,10 +65,9 @@ def single(loss: Loss, at: Place) -> Parts:
     """One element: output and target of the unit."""
     y = loss.plus_minus if isinstance(loss, Hinge) else loss.targets
     numbers = {"z": loss.outputs[at.row, at.unit], "y": y[at.row, at.unit]}
-    numbers |= {name: value for name, value in loss.arguments().items() if name in ("delta", "epsilon")}
-    value, slope = FORMULAS[type(loss).__name__]
-    ell = at.equation(Symbol("ell", at.unit), *weighted(loss, at, value, numbers), loss.loss[at.row, at.unit])
-    return [ell, f"backward: {m_is(loss, 'single losses')}", gradient(loss, at, at.unit, slope, numbers)]
+    numbers |= {name: value for name, value in loss.arguments().items() if isinstance(value, float)}
+    ell = at.equation(Symbol("ell", at.unit), *weighted(loss, at, loss.expression, numbers), loss.loss[at.row, at.unit])
+    return [ell, f"backward: {m_is(loss, 'single losses')}", gradient(loss, at, at.unit, loss.derivative, numbers)]
 
 
 def softmax_cross_entropy(loss: SoftmaxCrossEntropy, at: Place) -> Parts:

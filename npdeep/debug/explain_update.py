@@ -7,11 +7,11 @@ import numpy as np
 
 from npdeep import schedules
 from npdeep.common import checks
+from npdeep.common.expressions import names_in
+from npdeep.common.notation import short
 from npdeep.debug.explanation import Equation, Explanation, Statement, Symbol
-from npdeep.debug.expressions import names_in, short
 from npdeep.debug.place import Place, index_within
-from npdeep.debug.update_rules import RULES
-from npdeep.optimizers import Momentum, Nadam, Nesterov, Optimizer, RMSProp
+from npdeep.optimizers import Nadam, Optimizer
 from npdeep.parameters import Parameter
 from npdeep.training.trainer import Trainer
 
@@ -23,6 +23,8 @@ USED = (
     "the update of this step was made before this: what is shown is one more with the same gradient; to see an update that is "
     "about to be made, ask one event earlier, or ask a copy.deepcopy(trainer) that was made there"
 )
+
+HYPER = ("rho", "beta_1", "beta_2", "epsilon", "weight_decay")
 
 
 def explain_update(trainer: Trainer, parameter: Any, index: Any = None) -> Explanation:
@@ -65,7 +67,7 @@ def explain_update(trainer: Trainer, parameter: Any, index: Any = None) -> Expla
         raise ValueError("explain_update: there is no gradient yet; run trainer.step(x, y) first, or ask in trainer.walk(x, y)")
     to_do, remarks = what_is_left(trainer)
     twin = copy.deepcopy(trainer, {id(trainer.validation_data): trainer.validation_data})
-    twin.plan()
+    twin.prepare()
     ours = next(p for p in twin.model.parameters if p.name == chosen.name)
     assert ours.grad is not None
     where = element(chosen, ours.grad, index)
@@ -115,7 +117,7 @@ def what_is_left(trainer: Trainer) -> tuple[tuple[str, ...], list[str]]:
     last = trainer.model.layers.backward_layers[-1]
     if event.stage in ("forward", "loss") or (event.stage == "backward" and event.layer is not last):
         raise ValueError(
-            f"explain_update: the backward pass of this step is not through yet (now: {event.stage} {event.name!r}); "
+            f"explain_update: the backward pass of this step has not finished (now: {event.stage} {event.name!r}); "
             f"ask again at the event backward {last.name!r}"
         )
     return {"backward": ("penalty", "clip"), "penalty": ("clip",), "clip": ()}[event.stage], []
@@ -125,7 +127,7 @@ def follow_gradient(twin: Trainer, parameter: Parameter, where: tuple[int, ...],
     """Make what is left before the update, on the copy; a line for each that changed this gradient."""
     assert parameter.grad is not None
     lines, g = [], float(parameter.grad[where])
-    if "penalty" in to_do and twin.penalized:
+    if "penalty" in to_do and twin.plan.penalized:
         twin.penalize()
         if parameter.grad[where] != g:
             lines.append(f"  the penalty takes g from {short(g)} to {short(float(parameter.grad[where]))}")
@@ -144,12 +146,14 @@ def numbers_before(twin: Trainer, parameter: Parameter, where: tuple[int, ...]) 
     slots = {name: float(optimizer.slot(name, parameter)[where]) for name in optimizer.slots}
     numbers: dict[str, Any] = {"w": float(parameter.value[where]), "g": float(parameter.grad[where]), **slots}
     numbers["learning_rate"] = optimizer.learning_rate_at(step)
-    if isinstance(optimizer, Momentum | RMSProp) and optimizer.momentum != 0:
-        numbers["momentum"] = schedules.value_at(optimizer.momentum, step)
-    if isinstance(optimizer, Nesterov):
-        numbers["next_momentum"] = schedules.value_at(optimizer.momentum, step + 1)
-    given = optimizer.arguments() if type(optimizer) in RULES else {}
-    numbers |= {name: given[name] for name in ("rho", "beta_1", "beta_2", "epsilon", "weight_decay") if name in given}
+    if (factor := optimizer.factor_of(parameter)) != 1:
+        numbers["f"] = factor
+    named = {name for _, formula in optimizer.rule for name in names_in(formula)}
+    for name, at in (("momentum", step), ("next_momentum", step + 1)):
+        if name in named:
+            numbers[name] = schedules.value_at(vars(optimizer)["momentum"], at)
+    own = sorted(name for name in named - {*numbers, *HYPER} if isinstance(vars(optimizer).get(name), float))
+    numbers |= {name: vars(optimizer)[name] for name in (*HYPER, *own) if name in named}
     if isinstance(optimizer, Nadam):
         mu = optimizer.mu(step + 1)
         numbers |= {"mu": mu, "next_mu": optimizer.mu(step + 2), "mu_product": optimizer.mu_product * mu}
@@ -167,8 +171,7 @@ def replayed(twin: Trainer, parameter: Parameter, where: tuple[int, ...], before
     after = {name: float(optimizer.slot(name, parameter)[where]) for name in optimizer.slots}
     after["w"] = float(parameter.value[where])
     at = Place(0, 0, 0, None, parameter.value.dtype)
-    rule = RULES.get(type(optimizer))
-    if rule is None:
+    if not optimizer.rule:
         return own_rule(at, before, after)
     made: list[Equation] = []
     known = dict(before)
@@ -176,7 +179,10 @@ def replayed(twin: Trainer, parameter: Parameter, where: tuple[int, ...], before
         if f"beta_{i}" in known:              # computed in double precision, whatever the weights are
             beta = f"beta_{i}"
             known[f"correction_{i}"] = Equation(f"correction_{i}", f"1 - {beta}**t", {beta: known[beta], "t": t})
-    steps = rule(optimizer)
+    steps = optimizer.rule
+    if "f" in before:                         # the rule's last line gives what the step would make of w
+        steps = (*steps[:-1], ("new", steps[-1][1]), ("w", "old + f*(new - old)"))
+        known["old"] = before["w"]
     for k, (name, formula) in enumerate(steps):
         last = name not in [later for later, _ in steps[k + 1 :]]
         used = {n: known[n] for n in known if n in names_in(formula)}

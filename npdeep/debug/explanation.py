@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from npdeep.common.events import Formula
+from npdeep.common.expressions import Value, evaluate, parse
+from npdeep.common.notation import CONDITION, IMPORTS, PRODUCT, SYMBOLS, Latex, Notation, Python, short
 from npdeep.common.printing import printable
-from npdeep.debug.expressions import CONDITION, IMPORTS, PRODUCT, SYMBOLS, Latex, Python, Text, Value, evaluate, parse, short
 
 
 class Symbol:
@@ -105,7 +106,7 @@ class Equation(Statement):
         formula: a Python expression in the names of numbers.
         numbers: by name; what was computed before may stand for its number.
         value: the engine's result, or None. eps: the distance of its numbers at 1. tiny: what to allow besides.
-        words: a remark behind it. arrow: it overwrites what is there, m ← β·m − η·g.
+        words: a remark after it. arrow: it overwrites what is there, m ← β·m − η·g.
 
     >>> print(*Equation("z", "x*W + b", {"x": 0.5, "W": -3.0, "b": 1.0}, -0.5).text())
     z = x·W + b = 0.5·(−3) + 1 = −0.5
@@ -131,7 +132,7 @@ class Equation(Statement):
 
     def text(self) -> list[str]:
         """name = formula = formula with numbers = value."""
-        chain = self.chain(Text(), self.result())
+        chain = self.chain(Notation(), self.result())
         sign = "←" if self.arrow else "="
         return [f"{self.name} {sign} {chain}" + (f"   ({self.words})" if self.words else "")]
 
@@ -145,7 +146,7 @@ class Equation(Statement):
         sign = r"\leftarrow" if self.arrow else "="
         return [f"{self.name.latex} &{sign} " + self.chain(Latex(), Latex().number(self.best[0])[0])]
 
-    def chain(self, printer: Text, result: str) -> str:
+    def chain(self, printer: Notation, result: str) -> str:
         """formula = formula with numbers = result, without saying the same twice."""
         shown = [printer.within(parse(self.formula), None, CONDITION + 1), printer.show(self.formula, self.numbers), result]
         return " = ".join(part for i, part in enumerate(shown) if i == 0 or part != shown[i - 1])
@@ -155,7 +156,7 @@ class Term:
     """One term of a sum, with a label that says which: where it comes from, in words.
 
     >>> term = Term("x*W", {"x": 2.0, "W": -0.5}, "k = 3")
-    >>> term.sum, Text().show(term.formula, term.numbers)
+    >>> term.sum, Notation().show(term.formula, term.numbers)
     (-1.0, '2·(−0.5)')
     """
 
@@ -166,10 +167,10 @@ class Term:
         self.sum, self.error = evaluate(formula, self.numbers, eps)
 
     def row(self) -> tuple[str, str, str]:
-        """Product, number and label for the short form; a single number stands there once, beside its label."""
+        """Product, number and label for the short form; a single number is there once, beside its label."""
         if self.formula.isidentifier():
             return self.label, short(self.sum), ""
-        return Text().show(self.formula, self.numbers), short(self.sum), self.label
+        return Notation().show(self.formula, self.numbers), short(self.sum), self.label
 
 
 class Sum(Statement):
@@ -253,7 +254,7 @@ class Sum(Statement):
         ]
 
 
-def _in_sum(term: Term, printer: Text) -> str:
+def _in_sum(term: Term, printer: Notation) -> str:
     return printer.within(parse(term.formula), term.numbers, PRODUCT)
 
 

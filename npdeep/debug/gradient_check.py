@@ -12,7 +12,6 @@ from npdeep.common import checks, seeds
 from npdeep.common.hinting import explained
 from npdeep.debug.gradient_report import Comparison, GradientReport, place
 from npdeep.kernels.arrays import Array
-from npdeep.layers import BatchNormalization
 from npdeep.models.sequential import Sequential
 
 STEP = 6e-6
@@ -38,7 +37,7 @@ def gradient_check(
 
     (L(w + h) − L(w − h))/2h for up to max_elements elements of each parameter and of the input, drawn from the seed. A
     float64 copy of the model is used; dropout masks and all other noise are the same in every evaluation; the model itself is
-    not touched. Batch normalization computes mean and variance of the batch anew every time, because they move with the
+    not touched. Batch normalization computes mean and variance of the batch again every time, because they move with the
     weights; where it uses the moving statistics (frozen, or x of one row), these are held. Where the two one-sided differences
     disagree and the analytic gradient lies between them, the element is counted as a kink, told of in words, and left out; so
     is one where they disagree and all agrees again after everything has moved a little. A difference within rounding is "too
@@ -48,12 +47,12 @@ def gradient_check(
         model: a `Sequential`; what is frozen is left out.
         loss: a name, an object of nd.losses, or any object with forward and backward.
         x, y: a few examples and their targets: every element costs two forward passes.
-        sample_weight: one number ≥ 0 a row, or None.
+        sample_weight: one number ≥ 0 per row, or None.
         tolerance: the relative error that counts as agreement.
         max_elements: how many elements of each parameter are compared.
         seed: which elements.
 
-    Raises ValueError or TypeError for unfit arguments.
+    Raises ValueError or TypeError for invalid arguments.
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(3), nd.Activation("tanh"), nd.Dense(2)], input_size=4, seed=0)
@@ -84,14 +83,14 @@ def check_trainable(owner: str, model: Any) -> None:
 
 
 def what_is_held(model: Sequential, rows: int) -> list[str]:
-    """In words: which noise and which statistics are the same in every evaluation, and which are computed anew."""
+    """In words: which noise and which statistics are the same in every evaluation, and which are recomputed."""
     noise = [str(layer.name) for layer in model.everything() if layer.draws]
-    normalizing = [layer for layer in model.everything() if isinstance(layer, BatchNormalization)]
+    normalizing = [layer for layer in model.everything() if layer.batch_statistics]
     by_moving = {str(layer.name): rows == 1 or layer.use_moving_statistics for layer in normalizing}
-    anew, held = ([name for name, moving in by_moving.items() if moving is wanted] for wanted in (False, True))
+    again, held = ([name for name, moving in by_moving.items() if moving is wanted] for wanted in (False, True))
     return [
         *([f"the same noise in every evaluation: {', '.join(noise)}"] if noise else []),
-        *([f"mean and variance of the batch computed anew in every evaluation: {', '.join(anew)}"] if anew else []),
+        *([f"mean and variance of the batch recomputed in every evaluation: {', '.join(again)}"] if again else []),
         *([f"moving statistics held: {', '.join(held)}"] if held else []),
     ]
 
@@ -104,7 +103,7 @@ class Probe:
     ) -> None:
         self.model, self.loss, self.tolerance = model, loss, tolerance
         self.x = model.check_examples("gradient_check", "x", x).copy()
-        self.y = loss.check_targets(y, len(self.x), model.output_size, model.dtype)
+        self.y = losses.check_y("gradient_check", loss, y, len(self.x), model.output_size, model.dtype)
         self.weight = losses.check_weights("gradient_check", sample_weight, len(self.x), model.dtype)
         self.states = [layer.rng.bit_generator.state for layer in model.everything()]
         self.asides: list[Probe] = []
@@ -144,8 +143,8 @@ class Probe:
         """Do analytic gradient and difference agree for element k of this array once everything has moved a little?
 
         Where several units sit on their kinks at once, our gradient, which takes a side for each of them, need not lie between
-        the two one-sided slopes. A step aside nothing sits on a kink any more, and a right backward pass agrees again. One
-        step may happen to end close to a kink: then another one is tried, three in all.
+        the two one-sided slopes. After a shifted step, away from the kinks, a right backward pass agrees again. One step may
+        happen to end close to a kink: then another one is tried, three in all.
         """
         return any(aside.agrees_at(name, k) for aside in self.steps_aside())
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from npdeep.common.notation import short
 from npdeep.common.printing import printable
-from npdeep.common.tables import Table
-from npdeep.debug.expressions import short
+from npdeep.common.tables import Table, Tabled
 from npdeep.kernels.arrays import Array
 
 SHOWN_KINKS = 3
@@ -30,7 +30,7 @@ class Kink:
     def __str__(self) -> str:
         left, right, ours = map(short, (self.left, self.right, self.ours))
         between = min(self.left, self.right) <= self.ours <= max(self.left, self.right)
-        why = "lies between" if between else "takes another side of kinks that meet here; a step aside all agree"
+        why = "lies between" if between else "takes another side of kinks that meet here; a little away from them all agree"
         return printable(f"{self.name}{list(self.index)}: a kink, fine: left {left}, right {right}, ours {ours} {why}")
 
 
@@ -75,11 +75,11 @@ class Comparison:
         ]
 
 
-@dataclass
-class GradientReport:
+@dataclass(repr=False)
+class GradientReport(Tabled):
     """The result of a gradient check, one comparison a parameter. Prints as a table; true where nothing is wrong.
 
-    remarks: what was held fixed and what was computed anew in every evaluation. rows, units: of the examples and outputs.
+    remarks: what was held fixed and what was recomputed in every evaluation. rows, units: of the examples and outputs.
     """
 
     tolerance: float
@@ -168,13 +168,6 @@ class GradientReport:
         told = [str(kink) for kink in kinks[:SHOWN_KINKS]]
         told += [f"and {len(kinks) - SHOWN_KINKS} kinks more, in report.kinks"] if len(kinks) > SHOWN_KINKS else []
         return Table(header, rows, notes=[*told, *self.remarks, self.summary()])
-
-    def __repr__(self) -> str:
-        """The table."""
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
 
 def place(k: int, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 
 from npdeep.common import checks
-from npdeep.common.tables import Table
+from npdeep.common.tables import Table, Tabled
 from npdeep.datasets.batches import batches
+from npdeep.losses import check_y
 from npdeep.training.trainer import Trainer
 
 DIVERGED = 4.0
-"""The test ends where the loss is so many times the best one."""
+"""The test ends where the loss is this many times the best one."""
 MEMORY = 0.9
 """Losses of single batches jump about: they are smoothed by a moving average with this memory."""
 
 
-@dataclass
-class LearningRateRange:
+@dataclass(repr=False)
+class LearningRateRange(Tabled):
     """The result of a learning-rate range test.
 
     Attributes:
@@ -51,13 +52,6 @@ class LearningRateRange:
         notes += [self.ended_because] if self.ended_because else []
         return Table(["learning rate", "loss (smoothed)"], rows, notes=notes)
 
-    def __repr__(self) -> str:
-        """The table."""
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
 
 def learning_rate_range(
     trainer: Trainer, x: Any, y: Any, low: float = 1e-5, high: float = 10.0, steps: int = 200, batch_size: int = 32
@@ -67,7 +61,7 @@ def learning_rate_range(
     Args:
         trainer: works on a copy, so that weights, slots, iteration and generators stay as they are.
         x, y: examples and targets to train on.
-        low, high: the first and the last rate. steps: how many updates between them. batch_size: rows an update.
+        low, high: the first and the last rate. steps: how many updates between them. batch_size: rows per update.
 
     The test ends early where the loss is not finite or four times the best one. Raises ValueError or TypeError for unfit
     arguments. Source: Smith (2017), *Cyclical learning rates for training neural networks*, section 3.3.
@@ -85,10 +79,10 @@ def learning_rate_range(
         raise ValueError(f"{owner}: low must be below high, got {low:g} and {high:g}")
     steps = checks.whole(owner, "steps", steps, minimum=2)
     if not isinstance(trainer, Trainer):
-        raise TypeError(f"{owner}: trainer must be a Trainer, got {checks.describe(trainer)}")
+        raise TypeError(f"{owner}: trainer must be a Trainer, nd.Trainer(model, loss), got {checks.describe(trainer)}")
     twin = copy.deepcopy(trainer)
     rows = twin.model.check_examples(owner, "x", x)
-    targets = twin.loss.check_targets(y, len(rows), twin.model.output_size, twin.model.dtype)
+    targets = check_y(owner, twin.loss, y, len(rows), twin.model.output_size, twin.model.dtype)
     result = LearningRateRange()
     endless = itertools.chain.from_iterable(
         batches(rows, targets, batch_size, seed=twin.seed, epoch=epoch) for epoch in itertools.count()

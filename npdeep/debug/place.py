@@ -1,5 +1,6 @@
 """Where an explanation looks: which unit, which row, and with which precision the engine worked there."""
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,12 +75,12 @@ class Place:
 
 
 def index_within(owner: str, name: str, value: Any, size: int, of: str) -> int:
-    """A whole number of 0 … size − 1, or an error that names the range.
+    """An integer of 0 … size − 1, or an error that names the range.
 
     >>> index_within("explain", "unit", 10, 10, "layer 'outputs' has 10 units")
     Traceback (most recent call last):
-    ValueError: explain: unit must lie in 0 … 9 (layer 'outputs' has 10 units), got 10
+    ValueError: explain: unit must lie in 0 to 9 (layer 'outputs' has 10 units), got 10
     """
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and not 0 <= value < size:
-        raise ValueError(f"{owner}: {name} must lie in 0 … {size - 1} ({of}), got {value}")
+    if checks.is_number(value, numbers.Integral) and not 0 <= value < size:
+        raise ValueError(f"{owner}: {name} must lie in 0 to {size - 1} ({of}), got {checks.spelled(value)}")
     return checks.whole(owner, name, value, minimum=0)

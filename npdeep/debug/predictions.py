@@ -31,7 +31,7 @@ def predictions(classifier: Any, x: Any, owner: str = "predictions", negative: b
     that ends at 0 is taken for a logit. Several outputs are made probabilities by softmax, unless they are some; one by the
     sigmoid, or cut to 0 … 1 where a loss draws it to 0 and 1. Where the outputs are NaN the class is −1.
 
-    Raises ValueError or TypeError for unfit arguments.
+    Raises ValueError or TypeError for invalid arguments.
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Activation("linear")], input_size=2)

@@ -13,8 +13,8 @@ def recorded(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None) -> Ite
     """Walk one training step on a copy of the trainer; every event keeps copies of its arrays.
 
     The events clip and update, which work on all parameters at once, show them one by one: "hidden/kernel" the value,
-    "grad of hidden/kernel" its gradient, "m of hidden/kernel" a slot of the optimizer, "change of hidden/kernel" what the
-    update added to it.
+    "grad of hidden/kernel" its gradient, "m of hidden/kernel" a slot of the optimizer, "before of hidden/kernel" the value
+    before the update, "change of hidden/kernel" what the update added to it.
 
     The arguments are checked at once, as `trainer.walk` does.
 
@@ -25,7 +25,8 @@ def recorded(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None) -> Ite
     forward, out, input, kernel, bias, output
     loss, loss, outputs, targets, losses, loss, grad_outputs
     backward, out, grad_output, grad_kernel, grad_bias
-    update, update, out/kernel, grad of out/kernel, change of out/kernel, out/bias, grad of out/bias, change of out/bias
+    update, update, before of out/kernel, change of out/kernel, out/kernel, grad of out/kernel, before of out/bias, change of \
+out/bias, out/bias, grad of out/bias
     >>> trainer.iteration
     0
     """
@@ -48,10 +49,11 @@ def _recorded(twin: Trainer, events: Iterator[StepEvent]) -> Iterator[StepEvent]
 def _update_by_parameter(twin: Trainer, before: dict[str, Array]) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     for p in twin.model.trainable_variables():
+        arrays[f"before of {p.name}"] = before[p.name]
+        arrays[f"change of {p.name}"] = p.value - before[p.name]
         arrays[p.name] = p.value.copy()
         if p.grad is not None:
             arrays[f"grad of {p.name}"] = p.grad.copy()
         for slot in twin.optimizer.slots:
             arrays[f"{slot} of {p.name}"] = twin.optimizer.slot(slot, p).copy()
-        arrays[f"change of {p.name}"] = p.value - before[p.name]
     return arrays

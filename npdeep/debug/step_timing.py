@@ -14,7 +14,7 @@ MUCH_OVERHEAD = 0.25
 """So is what the step would cost with a single row."""
 MOST_HINTS = 4
 BUSY = 1.5
-"""A median step that took so many times as long as the fastest is told of."""
+"""A median step that took this many times as long as the fastest is reported."""
 
 
 @dataclass
@@ -51,6 +51,7 @@ class StepTiming:
         overhead: seconds that forward, loss and backward take with a single row, matrix products taken off; NaN if not known.
         slowdown: how many times as long as the fastest step the median one took.
         repeats: how often each was timed.
+        threads: whether one thread of BLAS would be faster, in words, where it was tried: `npdeep bench` does.
     """
 
     operations: list[TimedOperation] = field(default_factory=list)
@@ -63,6 +64,7 @@ class StepTiming:
     overhead: float = math.nan
     slowdown: float = math.nan
     repeats: int = 0
+    threads: str = ""
 
     @property
     def walked(self) -> float:
@@ -75,7 +77,7 @@ class StepTiming:
         return hints(self)
 
     def table(self) -> Table:
-        """One row an operation."""
+        """One row per operation."""
         rows = [
             [o.stage, o.name, o.kind, micro(o.seconds), f"{o.share:.1%}", micro(o.floor) if o.floor else ""]
             for o in self.operations
@@ -85,18 +87,20 @@ class StepTiming:
 
     def notes(self) -> list[str]:
         """The step beside its floor."""
-        pace = f"{self.rows / self.step:,.0f} rows a second"
+        pace = f"{self.rows / self.step:,.0f} rows per second"
         said = [f"together {micro(self.walked)} µs; the step at full speed {micro(self.step)} µs, {pace}"]
         if self.floor:
             longer = f"the step takes {self.ratio:.1f} times as long"
             said.append(f"floor, its bare matrix products: {micro(self.floor)} µs; {longer}")
+        if self.threads:
+            said.append(self.threads)
         if self.slowdown > BUSY:
             busy = f"the median step took {self.slowdown:.1f} times as long as the fastest"
         elif self.step > self.walked > 0:
             busy = "the step at full speed took longer than its operations with a clock between them"
         else:
             return said
-        again = "measure again when it is quiet, with more repeats, or with OPENBLAS_NUM_THREADS=1"
+        again = "measure again when it is quiet, or with more repeats"
         return [*said, f"the machine was busy: {busy}; {again}"]
 
     def __repr__(self) -> str:
@@ -134,7 +138,7 @@ def about_overhead(timing: StepTiming, share: float) -> str:
     if timing.rows == 1:
         return f"batch of 1: Python's and NumPy's overhead, {share:.0%} of the step; larger batches share it among their rows"
     return (
-        f"overhead: {share:.0%} of the step are calls that cost as much for a single row as for {timing.rows}; larger batches "
+        f"overhead: {share:.0%} of the step is calls that cost as much for a single row as for {timing.rows}; larger batches "
         "share them among more rows"
     )
 

@@ -1,22 +1,11 @@
 """Which array is which letter of the formula: kernel is W, output is z."""
 
-from typing import Any
 
 from npdeep.common.events import StepEvent
-from npdeep.layers import Activation, Dense, Maxout, PReLU, RReLU
-
-ENDS: dict[type[Any], tuple[str, str]] = {
-    Dense: ("x", "z"),
-    Maxout: ("x", "a"),
-    Activation: ("z", "a"),
-    PReLU: ("z", "a"),
-    RReLU: ("z", "a"),
-}
-"""What a layer's formula calls its input and its output; all others say x and y."""
 
 PARAMETERS = {"kernel": "W", "bias": "b", "gamma": "γ", "beta": "β", "alpha": "α", "mean": "μ", "variance": "σ²"}
 
-WHOLE_STEP = {"grad": "g", "change": "Δw"}
+WHOLE_STEP = {"grad": "g", "change": "Δw", "before": "w"}
 """In the stages that work on all parameters at once."""
 
 
@@ -41,8 +30,7 @@ def symbol(event: StepEvent, name: str) -> str:
 
 
 def _of_layer(event: StepEvent, name: str) -> str:
-    ends = ENDS.get(type(event.layer), ("x", "y"))
-    letters = {**PARAMETERS, "input": ends[0], "output": ends[1]}
+    letters = {**PARAMETERS, **dict(zip(("input", "output"), event.layer.letters, strict=True))}
     kind = name.removeprefix("grad_")
     return ("d" if kind != name else "") + letters[kind] if kind in letters else ""
 

@@ -142,7 +142,7 @@ class TerminalWalk(cmd.Cmd):
     def do_back(self, line: str) -> None:
         """back: one operation back, with the numbers as they were."""
         if self.here == 0:
-            self.say("this is the first operation; n goes on")
+            self.say("this is the first operation; n continues")
         else:
             self.go(self.here - 1)
 
@@ -239,7 +239,7 @@ class TerminalWalk(cmd.Cmd):
             lines, first = inspect.getsourcelines(code)    # type: ignore[arg-type]
             file = inspect.getsourcefile(code)             # type: ignore[arg-type]
         except (OSError, TypeError):
-            self.say("the source of this operation is not at hand: it is code of yours, typed into a session")
+            self.say("the source of this operation is not available: it was typed into a session")
             return
         self.say(f"{file}:{first}")
         self.say("\n".join(_remark_above(line) for line in "".join(lines).rstrip().split("\n")))
@@ -275,7 +275,7 @@ class TerminalWalk(cmd.Cmd):
 
     @contextmanager
     def replayed(self, index: int) -> Iterator[Trainer]:
-        """A copy of the trainer that has walked to this operation and stands there."""
+        """A copy of the trainer that has walked to this operation and is there."""
         twin = copy.deepcopy(self.trainer)
         events = twin.walk(*self.batch)
         for _ in range(index + 1):
@@ -332,7 +332,7 @@ class TerminalWalk(cmd.Cmd):
 
 
 def _remark_above(line: str) -> str:
-    """A line of code; where it does not fit, what stands behind # goes above it, so that it is still code."""
+    """A line of code; where it does not fit, what comes after # goes above it, so that it is still code."""
     code, sign, remark = line.partition("  # ")
     if not sign or printing.length(line) <= printing.columns():
         return line

@@ -12,15 +12,15 @@ import numpy as np
 from npdeep.common import checks
 from npdeep.common.events import StepEvent
 from npdeep.debug.step_timing import StepTiming, TimedOperation
-from npdeep.kernels.arrays import Array
-from npdeep.layers import Activation, BatchNormalization
+from npdeep.kernels.arrays import Array, product
+from npdeep.layers import Activation
 from npdeep.layers.base import Layer
-from npdeep.losses import check_weights
+from npdeep.losses import check_weights, check_y
 from npdeep.models.sequential import Sequential
 from npdeep.training.trainer import Trainer
 
 BLOCK = 5
-"""So many steps are timed in a row before the next way of running is timed."""
+"""How many steps are timed in a row before the next way of running is timed."""
 
 Batch = tuple[Array, Any, Array | None]
 Place = tuple[str, str]
@@ -39,7 +39,7 @@ def time_step(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, repea
 
     Args:
         trainer: as it is now.
-        x, y: one batch, of as many rows as you train with, and its targets. sample_weight: one number ≥ 0 a row, or None.
+        x, y: one batch, of as many rows as you train with, and its targets. sample_weight: one number ≥ 0 per row, or None.
         repeats: how often each is timed, at least 1; medians are reported.
 
     Returns a `StepTiming`: `.operations` (each with `.seconds`, `.share` and `.floor`), `.step`, `.floor`, `.ratio`, and in
@@ -56,7 +56,7 @@ def time_step(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, repea
     True
     """
     if not isinstance(trainer, Trainer):
-        raise TypeError(f"time_step: trainer must be a Trainer, got {checks.describe(trainer)}")
+        raise TypeError(f"time_step: trainer must be a Trainer, nd.Trainer(model, loss), got {checks.describe(trainer)}")
     repeats = checks.whole("time_step", "repeats", repeats)
     twin = copy.deepcopy(trainer)
     twin.on_event = None                      # what nd.debug.break_when armed is meant for the trainer itself
@@ -67,10 +67,7 @@ def time_step(trainer: Trainer, x: Any, y: Any, sample_weight: Any = None, repea
 
 def _checked(twin: Trainer, x: Any, y: Any, sample_weight: Any) -> Batch:
     rows = twin.model.check_examples("time_step", "x", x)
-    try:
-        targets = twin.loss.check_targets(y, len(rows), twin.model.output_size, twin.model.dtype)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"time_step: y: {error}") from None
+    targets = check_y("time_step", twin.loss, y, len(rows), twin.model.output_size, twin.model.dtype)
     return rows, targets, check_weights("time_step", sample_weight, len(rows), twin.model.dtype)
 
 
@@ -82,11 +79,11 @@ class _Clock:
         self.flat_weight = None if batch[2] is None else batch[2][:, 0]
         self.put_back = _memory(twin)
         self.step()                           # plans, and raises where no step can be made
-        self.events = walked(twin, batch)[0]
+        self.events = twin.events()
         self.formulas = [event.formula for event in self.events]    # a single row is normalized by another one
         self.products = matrix_products(twin.model, len(batch[0]))
         self.single_products = matrix_products(twin.model, 1)
-        self.walks: list[list[float]] = []
+        self.walks: list[dict[Place, float]] = []    # a custom layer may leave out others that it holds, now and then
         self.steps: list[float] = []
         self.floors: list[list[float]] = []
         self.overheads: list[float] = []
@@ -94,11 +91,11 @@ class _Clock:
     def run(self, repeats: int) -> StepTiming:
         """All ways in turn."""
         ways: list[tuple[list[Any], Callable[[], Any]]] = [
-            (self.walks, lambda: walked(self.twin, self.batch)[1]),
+            (self.walks, lambda: {(e.stage, e.name): s for e, s in zip(*walked(self.twin, self.batch), strict=True)}),
             (self.steps, lambda: timed(self.step)),
             (self.floors, lambda: multiplied(self.products)),
         ]
-        if isinstance(self.batch[1], np.ndarray):    # a loss of the user's may take targets that cannot be cut
+        if isinstance(self.batch[1], np.ndarray):    # a custom loss may take targets that cannot be cut
             ways.append((self.overheads, self.overhead))
         ratios: list[float] = []
         while len(self.steps) < repeats:
@@ -126,7 +123,8 @@ class _Clock:
 
     def report(self, ratio: float) -> StepTiming:
         """The medians, put together."""
-        medians = [statistics.median(column) for column in zip(*self.walks, strict=True)]
+        places = [(event.stage, event.name) for event in self.events]
+        medians = [statistics.median([walk[place] for walk in self.walks if place in walk] or [0.0]) for place in places]
         floors = dict(zip(self.products, map(statistics.median, zip(*self.floors, strict=True)), strict=False))
         operations = []
         for event, formula, seconds in zip(self.events, self.formulas, medians, strict=True):
@@ -197,7 +195,7 @@ def multiplied(products: dict[Place, list[Product]]) -> list[float]:
     for factors in products.values():
         started = time.perf_counter()
         for left, right, out in factors:
-            np.matmul(left, right, out=out)
+            product(left, right, out=out)
         seconds.append(time.perf_counter() - started)
     return seconds
 
@@ -205,7 +203,7 @@ def multiplied(products: dict[Place, list[Product]]) -> list[float]:
 def matrix_products(model: Sequential, rows: int) -> dict[Place, list[Product]]:
     """The matrix products of one step in its order, of random numbers in the step's shapes: x W, xᵀ dz and dz Wᵀ.
 
-    Products that the step leaves out are left out: the gradient of what is frozen, and ∂loss/∂x where nobody wants it.
+    Products that the step leaves out are left out: the gradient of what is frozen, and ∂loss/∂x where it is not needed.
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(3, name="hidden"), nd.Dense(2, name="outputs")], input_size=4)
@@ -253,7 +251,7 @@ def described(trainer: Trainer, stage: str, layer: Layer | None) -> tuple[str, s
     if isinstance(layer, Activation):
         return layer.activation, "activation"
     kind = type(layer).__name__
-    if isinstance(layer, BatchNormalization):
+    if layer.batch_statistics:
         return kind, "batch normalization"
     if any(len(p.shape) == 2 and p.shape[0] == layer.input_size for p in layer.parameters):
         return kind, "dense"

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 
 from npdeep import clipping, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
+from npdeep.activations import Rule
 from npdeep.common import checks
 from npdeep.common.described import Described
+from npdeep.layers.names import NESTED
 
 GROUPS: dict[str, Iterable[type]] = {
     "clipping": clipping.KNOWN.values(),
     "constraints": constraints.KNOWN.values(),
     "initializers": initializers.KNOWN.values(),
-    "layers": [getattr(layers, name) for name in layers.__all__ if name != "Layer"],
+    "layers": [getattr(layers, name) for name in layers.__all__],
     "losses": losses.KNOWN.values(),
     "metrics": metrics.KNOWN.values(),
     "optimizers": optimizers.KNOWN.values(),
@@ -23,15 +25,18 @@ GROUPS: dict[str, Iterable[type]] = {
 BUILT_IN: dict[str, type] = {f"{group}.{kind.__name__}": kind for group, kinds in GROUPS.items() for kind in kinds}
 ARRAY = "array in this file"
 """The key under which the header of a checkpoint names an array."""
+ENTRIES = "entries"
+"""The key of a dict among the arguments, whose items are kept as pairs."""
 UNKNOWN = object()
-"""Stands for an object that cannot be made without a class of the user's."""
-DEEPEST = 20
-"""How deep objects may lie within each other, such as a schedule within a schedule."""
+"""Stands for an object that cannot be made without a custom class."""
+DEEPEST = 3 * NESTED + 9
+"""How deep objects may lie within each other, such as a schedule within a schedule: a layer in lists of branches is three
+deeper than the one around it, and has arguments of its own."""
 NAMES = {kind: name for name, kind in BUILT_IN.items()}
 
 
 def encode(value: Any, what: str, depth: int = 0) -> Any:
-    """A value that JSON can say. Objects become their class and arguments; a class of the user's is marked as "own".
+    """A value that JSON can say. Objects become their class and arguments; a custom class is marked as "own".
 
     Raises TypeError, naming `what`, where the value is none of these.
 
@@ -46,6 +51,10 @@ def encode(value: Any, what: str, depth: int = 0) -> Any:
         return value.item()
     if isinstance(value, list | tuple):
         return [encode(item, what, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {ENTRIES: [[str(key), encode(item, what, depth + 1)] for key, item in value.items()]}
+    if isinstance(value, Rule):
+        return {"class": f"own.{value.name}", "arguments": {}}
     if isinstance(value, Described):
         kind = NAMES.get(type(value), f"own.{type(value).__name__}")
         try:
@@ -59,43 +68,47 @@ def encode(value: Any, what: str, depth: int = 0) -> Any:
     raise TypeError(f"checkpoint: {what} cannot be stored: {checks.describe(value)}")
 
 
-def decode(value: Any, own: Mapping[str, type] | None, where: str = "it") -> Any:
-    """The object again. Classes of the user's are looked up by name in `own`; a missing one raises and is named.
+def decode(value: Any, own: Mapping[str, Any] | None, where: str = "it") -> Any:
+    """The object again. Custom classes are looked up by name in `own`; a missing one raises and is named.
 
-    own: None makes what is npdeep's alone, to see that its arguments fit; where a class of the user's is needed, the result is
+    own: None makes what is npdeep's alone, to see that its arguments fit; where a custom class is needed, the result is
     UNKNOWN. Raises ValueError, naming the place in the header, for a class that there is not and for arguments that do not fit.
 
     >>> decode({"class": "regularizers.L1", "arguments": {"scale": 0.5}}, {})
     L1(scale=0.5)
     >>> decode({"class": "own.Mine", "arguments": {}}, {}, "trainer.optimizer")
     Traceback (most recent call last):
-    ValueError: trainer.optimizer is an object of your class Mine; hand the class back in with own={'Mine': Mine}
+    ValueError: trainer.optimizer is an object of your class Mine; pass the class with own={'Mine': Mine}
     """
     if isinstance(value, list):
         decoded = [decode(item, own, f"{where}[{i}]") for i, item in enumerate(value)]
         return UNKNOWN if any(item is UNKNOWN for item in decoded) else decoded
     if not isinstance(value, dict):
         return value
+    if ENTRIES in value:
+        return {key: decode(item, own, f"{where}.{key}") for key, item in value[ENTRIES]}
     name = value["class"]
     group, _, short = name.partition(".")
     if group == "own" and own is None:
         return UNKNOWN
     if group == "own" and short not in (own or {}):
-        raise ValueError(f"{where} is an object of your class {short}; hand the class back in with own={{'{short}': {short}}}")
+        raise ValueError(f"{where} is an object of your class {short}; pass the class with own={{'{short}': {short}}}")
     if group != "own" and name not in BUILT_IN:
         raise ValueError(f"{where} is an object of class {name}, which this npdeep does not know")
     kind = (own or {})[short] if group == "own" else BUILT_IN[name]
+    if isinstance(kind, Rule):                # a custom activation
+        return kind
     arguments = {argument: decode(item, own, f"{where}.{argument}") for argument, item in value["arguments"].items()}
     if any(item is UNKNOWN for item in arguments.values()):
         return UNKNOWN
     try:
         return kind(**arguments)
-    except Exception as error:                # classes of the user's raise all kinds where arguments do not fit
+    except Exception as error:                # custom classes raise all kinds where arguments do not fit
         raise ValueError(f"{where}: {error or type(error).__name__}") from None
 
 
 def as_text(value: Any) -> str:
-    """What `encode` made of an object, as one would write the object; classes of the user's need not be known.
+    """What `encode` made of an object, as one would write the object; custom classes need not be known.
 
     >>> as_text({"class": "own.Mine", "arguments": {"scale": 0.5}})
     'Mine(scale=0.5)'
@@ -104,12 +117,14 @@ def as_text(value: Any) -> str:
         return f"[{', '.join(map(as_text, value))}]"
     if not isinstance(value, dict):
         return repr(value)
+    if ENTRIES in value:
+        return f"{{{', '.join(f'{key!r}: {as_text(item)}' for key, item in value[ENTRIES])}}}"
     arguments = ", ".join(f"{name}={as_text(item)}" for name, item in value["arguments"].items())
     return f"{value['class'].rpartition('.')[2]}({arguments})"
 
 
-def check_own(owner: str, own: Any) -> dict[str, type]:
-    """A dict of classes by name, from a dict or a list of classes, or from one class.
+def check_own(owner: str, own: Any) -> dict[str, Any]:
+    """A dict of classes (or rules of activations) by name, from a dict or a list of them, or from one.
 
     >>> class Mine: pass
     >>> check_own("load_model", [Mine]) == {"Mine": Mine}
@@ -117,14 +132,16 @@ def check_own(owner: str, own: Any) -> dict[str, type]:
     """
     if own is None:
         return {}
-    own = [own] if isinstance(own, type) else own
+    own = [own] if isinstance(own, type | Rule) else own
     if not isinstance(own, Iterable):
-        raise TypeError(f"{owner}: own must hold classes of yours, as a list or by name, got {checks.describe(own)}")
+        raise TypeError(f"{owner}: own must hold custom classes, as a list or by name, got {checks.describe(own)}")
     if not isinstance(own, Mapping):
-        own = {getattr(kind, "__name__", str(kind)): kind for kind in own}
+        kinds = checks.items(owner, "own", own, "classes")
+        own = {k.name if isinstance(k, Rule) else getattr(k, "__name__", checks.describe(k)): k for k in kinds}
     for name, kind in own.items():
-        if not isinstance(kind, type):
-            raise TypeError(f"{owner}: own must hold classes, but {name!r} is {checks.describe(kind)}")
+        if not isinstance(kind, type | Rule):
+            shown = checks.shortened(checks.safe_repr(name))
+            raise TypeError(f"{owner}: own must hold classes, but {shown} is {checks.describe(kind)}")
     return dict(own)
 
 

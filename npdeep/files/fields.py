@@ -210,7 +210,7 @@ def array(*dimensions: int) -> Check:
 
 
 def tree(where: str, value: Any) -> None:
-    """Whatever a callback of the user's, or an argument of a class of theirs, may keep: scalars, arrays, lists and objects."""
+    """Whatever a custom callback, or an argument of a class of theirs, may keep: scalars, arrays, lists and objects."""
     if type(value) is list:
         for i, item in enumerate(value):
             tree(f"{where}[{i}]", item)

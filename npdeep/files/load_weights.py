@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from npdeep.common import checks
-from npdeep.common.tables import Table
+from npdeep.common import checks, scopes
+from npdeep.common.tables import Table, Tabled
 from npdeep.files import npz, schema
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Parameter
 
 
-@dataclass
-class LoadReport:
+@dataclass(repr=False)
+class LoadReport(Tabled):
     """What `load_weights` did. Prints as a table.
 
     Attributes:
@@ -40,13 +40,6 @@ class LoadReport:
         )
         return Table(["variable", "what happened", "why"], rows, notes=[note])
 
-    def __repr__(self) -> str:
-        """The table."""
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
 
 def restore_weights(
     parameters: list[Parameter], arrays: Mapping[str, Array], scope: str | None, rename: Mapping[str, str] | None, path: Path
@@ -60,7 +53,7 @@ def restore_weights(
     owner = "load_weights"
     targets = {p.name: p for p in parameters}
     stored = {name: arrays[name] for name in schema.variables_among(arrays)}
-    names = checks.matching(owner, f"name in {checks.shortened(npz.visible(path.name), 40)}", list(stored), scope)
+    names = scopes.matching(owner, f"variable in {checks.shortened(npz.visible(path.name), 40)}", list(stored), scope)
     new_names = check_rename(owner, rename, layers_of(stored), layers_of(targets))
     for old in new_names:
         if old not in layers_of(names):

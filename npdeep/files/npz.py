@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from npdeep.common import checks, words
-from npdeep.common.whole_files import replacing
+from npdeep.common.whole_files import make_folder, replacing
 from npdeep.kernels.arrays import Array
 
 FORMAT = "npdeep checkpoint"
@@ -64,28 +64,29 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
     if depth > DEEPEST:
         raise ValueError(f"checkpoint: what is to be stored is nested more than {DEEPEST} deep, which no reader would take")
     with short_names():
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with short_names(), replacing(path) as file:
-        write_members(file, {HEADER: np.frombuffer(text, np.uint8), **arrays})
+        make_folder(path)
+        with replacing(path) as file:
+            write_members(file, {HEADER: np.frombuffer(text, np.uint8), **arrays})
     return path
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """Header and arrays of a checkpoint, after its checksum was compared. What the header says is checked by `schema.read`.
 
-    Raises FileNotFoundError where there is no such file, ValueError, naming the file and the fault, where it is no checkpoint,
-    of a newer format, or damaged, and where it would take more memory than its size allows for.
+    Raises FileNotFoundError where there is no such file, ValueError, naming the file and the fault, where it is not a
+    checkpoint, of a newer format, or damaged, and where it would take more memory than its size allows for.
     """
     path = check_path(path)
     with short_names():
         if not path.is_file():
-            raise FileNotFoundError(f"checkpoint {visible(path)}: {'is a folder' if path.is_dir() else 'no such file'}")
+            what = f"is a folder{newest(path)}" if path.is_dir() else "no such file"
+            raise FileNotFoundError(f"checkpoint {visible(path)}: {what}")
         file: Any = open(path, "rb")          # noqa: SIM115 (closed below)
     with file:
         try:
             arrays = read_members(file)
         except Exception as error:            # a damaged archive makes zipfile and NumPy raise a dozen kinds
-            raise fault(path, f"damaged, or no checkpoint at all: {error or type(error).__name__}") from None
+            raise fault(path, f"damaged, or no checkpoint at all: {str(error)[:FAULT] or type(error).__name__}") from None
     with naming(path):
         header = parse_header(arrays.pop(HEADER, None))
         if header["checksum"] != digest(header["content"], arrays):
@@ -94,6 +95,20 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
         if not isinstance(content, dict):
             raise ValueError("damaged: its header is incomplete")
     return content, arrays
+
+
+def newest(path: Path) -> str:
+    """What to pass in place of a folder that was given for a file; "" where it is none, or has no such file.
+
+    >>> newest(Path("no such folder"))
+    ''
+    """
+    with contextlib.suppress(OSError):
+        files = [entry for entry in os.scandir(path) if entry.name.endswith(".npz") and entry.is_file()]
+        if files:
+            last = max(files, key=lambda entry: (entry.stat().st_mtime, entry.name))
+            return f"; pass a file in it, the newest is {checks.shortened(words.visible(last.name), 40)}"
+    return ""
 
 
 # ── errors ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,7 +128,8 @@ def fault(path: str | Path, what: str, kind: str = "checkpoint") -> ValueError:
     >>> fault("a.npz", "state.epoch must be an integer")
     ValueError('checkpoint a.npz: state.epoch must be an integer')
     """
-    shown = checks.shortened(words.visible(what.removeprefix("checkpoint: ")), FAULT)
+    beginning = what[: 2 * FAULT].removeprefix("checkpoint: ")    # a damaged archive claims names of 65,535 characters
+    shown = checks.shortened(words.visible(beginning), FAULT)
     return ValueError(f"{kind} {visible(path)}: {shown}")
 
 
@@ -143,7 +159,7 @@ def naming(path: str | Path, kind: str = "checkpoint") -> Iterator[None]:
     >>> with naming("a.npz"):
     ...     checks.whole("state", "epoch", "x", minimum=0)
     Traceback (most recent call last):
-    ValueError: checkpoint a.npz: state: epoch must be a whole number of at least 0, got the string 'x'
+    ValueError: checkpoint a.npz: state: epoch must be an integer of at least 0, got the string 'x'
     """
     try:
         yield
@@ -152,9 +168,9 @@ def naming(path: str | Path, kind: str = "checkpoint") -> Iterator[None]:
 
 
 # ── the archive ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def write_members(file: Any, arrays: Mapping[str, Array]) -> None:
-    """Every array as a member name.npy of a zip archive, not compressed."""
-    with zipfile.ZipFile(file, "w") as archive:
+def write_members(file: Any, arrays: Mapping[str, Array], packing: int = zipfile.ZIP_STORED) -> None:
+    """Every array as a member name.npy of a zip archive, as np.savez does, which leaves its archive open on a full disk."""
+    with zipfile.ZipFile(file, "w", packing) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
@@ -178,7 +194,8 @@ def read_members(file: Any) -> dict[str, Array]:
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"member {name!r} is packed in a way that NumPy does not use")
             if name == member.filename or name in arrays:
-                raise ValueError(f"member {member.filename!r} is {'no array' if name == member.filename else 'there twice'}")
+                wrong = "not an array" if name == member.filename else "there twice"
+                raise ValueError(f"member {member.filename!r} is {wrong}")
             with archive.open(member) as packed:    # to its end, so that its CRC is checked before it is parsed; and no further
                 arrays[name] = read_member(packed.read(member.file_size))
     return arrays
@@ -222,11 +239,13 @@ def check_arrays(arrays: Mapping[str, Array]) -> None:
 def plain(value: Any) -> Any:
     """The value as JSON can say it: what it has no numbers for as {"float": "nan"}, NumPy's scalars as Python's.
 
-    A mapping that JSON could not give back, with keys that are no strings or that look like such a mark, is a list of pairs.
+    A mapping that JSON could not give back, with keys that are not strings or that look like such a mark, is a list of pairs.
 
     >>> plain({"best": np.float32(0.5), "loss": [1.0, math.inf]}), plain({1: 0.5})
     ({'best': 0.5, 'loss': [1.0, {'float': 'inf'}]}, {'mapping': [[1, 0.5]]})
     """
+    if type(value) in (str, int) or (type(value) is float and math.isfinite(value)):    # thousands in a long history
+        return value
     if isinstance(value, Mapping):
         if set(value) in MARKS or not all(isinstance(key, str) for key in value):
             return {"mapping": [[plain(key), plain(item)] for key, item in value.items()]}
@@ -260,7 +279,7 @@ def revived(value: Any) -> Any:
 def revived_pairs(pairs: Any) -> dict[Any, Any]:
     """A dict whose keys JSON could not say."""
     if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
-        raise ValueError("damaged: a mapping in its header is no list of pairs")
+        raise ValueError("damaged: a mapping in its header is not a list of pairs")
     keys = [revived(key) for key, _ in pairs]
     if not all(key is None or isinstance(key, bool | int | float | str) for key in keys):
         raise ValueError("damaged: a key of a mapping in its header is neither a text nor a number")
@@ -300,7 +319,7 @@ def parse_json(raw: bytes) -> Any:
 
 def refuse_constant(name: str) -> None:
     """NaN and Infinity are no JSON."""
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def nesting(raw: bytes) -> int:
@@ -343,5 +362,5 @@ def check_path(path: Any) -> Path:
     """
     result = checks.path("checkpoint", "path", path)
     if result.suffix != ".npz":
-        raise ValueError(f"checkpoint: the file's name must end in .npz, got {visible(result)}")
+        raise ValueError(f"checkpoint: the file's name must end in .npz, got {visible(result)}{newest(result)}")
     return result

@@ -47,7 +47,7 @@ SEED = whole(0, 2**1024)
 
 
 def described(*groups: str) -> Check:
-    """An object of one of these groups, by class and arguments, or one of the user's own."""
+    """An object of one of these groups, by class and arguments, or a custom one."""
     pattern = text(rf"({'|'.join(groups)}|own)\.[^\W\d]\w{{0,99}}", f"a class of {' or '.join(groups)}, or your own")
 
     def check(where: str, value: Any) -> None:
@@ -64,12 +64,21 @@ def argument(where: str, value: Any) -> None:
     if type(value) is list:
         for i, item in enumerate(value):
             argument(f"{where}[{i}]", item)
+    elif type(value) is dict and encoding.ENTRIES in value:
+        record({encoding.ENTRIES: items(entry)})(where, value)
     elif type(value) is dict:
         ANY_OBJECT(where, value)
     elif type(value) is int:
         whole(-(2**63), 2**63)(where, value)
     elif type(value) is str and len(value) > 1000:
         raise wrong(where, "a text of up to 1000 characters", value)
+
+
+def entry(where: str, value: Any) -> None:
+    """An item of a dict: a text, and a number."""
+    items(scalar, 2)(where, value)
+    text(r".*", "a text of up to 1000 characters", 1000)(f"{where}[0]", value[0])
+    number()(f"{where}[1]", value[1])
 
 
 def loss(where: str, value: Any) -> None:
@@ -226,5 +235,5 @@ def check_variables(parameters: Iterable[Parameter], stored: Mapping[str, Array]
     """Raise ValueError where the arrays of a file are not the variables of a network, before memory is taken for these."""
     for p in parameters:
         if p.name not in stored:
-            raise ValueError(f"it holds no {p.name}; is the class that was handed in the one that was saved?")
+            raise ValueError(f"it holds no {p.name}; is the class that was passed the one that was saved?")
         check_numbers(p.name, stored[p.name], p.shape, never_negative=p.name.endswith("/moving_variance"))

@@ -7,7 +7,7 @@ Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), section 6.5; Gér
 
 import numpy as np
 
-from npdeep.kernels.arrays import Array
+from npdeep.kernels.arrays import Array, product
 
 
 def affine_forward(x: Array, W: Array, b: Array | None, z: Array) -> Array:
@@ -17,7 +17,7 @@ def affine_forward(x: Array, W: Array, b: Array | None, z: Array) -> Array:
     >>> affine_forward(x, W, b, z=np.empty((1, 3)))
     array([[ 61.,  83., 105.]])
     """
-    np.matmul(x, W, out=z)                    # (n, units)
+    product(x, W, out=z)                      # (n, units)
     if b is not None:
         z += b                                # (n, units) + (units,): every row gets the same bias
     return z
@@ -49,6 +49,6 @@ def affine_backward(
         np.matmul(x.T, dz, out=dW)            # (inputs, n) (n, units) = (inputs, units)
     if db is not None:                        # None: the bias is frozen, or there is none
         np.add.reduce(dz, axis=0, out=db)     # (units,)
-    if dx is not None:                        # None: nobody below wants it
-        np.matmul(dz, W.T, out=dx)            # (n, units) (units, inputs) = (n, inputs)
+    if dx is not None:                        # None: not needed below
+        product(dz, W.T, out=dx)              # (n, units) (units, inputs) = (n, inputs)
     return dx

@@ -12,7 +12,7 @@ TensorFlow and Keras; PyTorch divides by n − 1 where it updates its running va
 
 import numpy as np
 
-from npdeep.kernels.arrays import Array
+from npdeep.kernels.arrays import Array, product
 
 
 def batch_normalization_forward(
@@ -37,11 +37,11 @@ def batch_normalization_forward(
            [ 1.]])
     """
     n = len(x)
-    np.matmul(ones, x, out=mean)              # Σ_i x_i
+    product(ones, x, out=mean)                # Σ_i x_i
     mean /= n                                 # μ
     np.subtract(x, mean, out=centered)        # (n, units)
     np.multiply(centered, centered, out=y)    # y serves as scratch for the squares
-    np.matmul(ones, y, out=variance)
+    product(ones, y, out=variance)
     variance /= n                             # σ²
     return scale_and_shift(gamma, beta, variance, inverse, centered, y, row, epsilon)
 
@@ -73,9 +73,9 @@ def batch_normalization_backward(
     The mean that is taken off is why a bias in the layer below has the gradient 0: Σ_i dx_i = 0.
     """
     n = len(dy)
-    np.matmul(ones, dy, out=dbeta)
+    product(ones, dy, out=dbeta)
     np.multiply(dy, centered, out=dx)         # dx serves as scratch for the products
-    np.matmul(ones, dx, out=dgamma)
+    product(ones, dx, out=dgamma)
     dgamma *= inverse                         # Σ dy x̂
     np.multiply(dgamma, inverse, out=row)
     row /= n
@@ -121,9 +121,9 @@ def batch_normalization_inference_backward(
     ones: Array,
 ) -> Array:
     """With constant statistics only the direct path is left: dx = γ s dy; dγ = Σ dy x̂ and dβ = Σ dy as before."""
-    np.matmul(ones, dy, out=dbeta)
+    product(ones, dy, out=dbeta)
     np.multiply(dy, centered, out=dx)
-    np.matmul(ones, dx, out=dgamma)
+    product(ones, dx, out=dgamma)
     dgamma *= inverse
     return np.multiply(dy, inverse if gamma is None else np.multiply(gamma, inverse, out=row), out=dx)
 
@@ -145,9 +145,11 @@ def scale_and_shift(
     array([[2.],
            [0.]])
     """
-    np.add(variance, epsilon, out=inverse)
-    np.sqrt(inverse, out=inverse)
+    np.add(variance, epsilon, out=row)
+    np.sqrt(row, out=inverse)
     np.reciprocal(inverse, out=inverse)       # 1/√(σ² + ε)
+    row *= 0                                  # 0, or NaN where the variance overflowed: 1/∞ alone would hide that, y = β
+    inverse += row
     np.multiply(centered, inverse if gamma is None else np.multiply(gamma, inverse, out=row), out=y)
     if beta is not None:
         y += beta

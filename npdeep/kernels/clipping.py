@@ -11,7 +11,7 @@ from npdeep.kernels.arrays import Array
 
 
 def clip_by_value(g: Array, value: float) -> Array:
-    """Every element is held between −value and value. This may turn the gradient into another direction.
+    """Every element is clamped to [−value, value]. This may turn the gradient into another direction.
 
     >>> clip_by_value(np.array([0.9, 100.0]), 1.0)
     array([0.9, 1. ])

@@ -11,7 +11,7 @@ import numpy as np
 from npdeep.kernels.arrays import Array
 
 SMALL = 1e3
-"""Norms below so many times √tiny may have lost digits when their squares were summed."""
+"""Norms below this many times √tiny may have lost digits when their squares were summed."""
 
 
 def norms_along(W: Array, axis: int, norms: Array) -> Array:

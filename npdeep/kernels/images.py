@@ -13,7 +13,7 @@ import numpy as np
 from npdeep.kernels.arrays import Array
 
 PIXELS = 1 << 14
-"""So many pixels are worked on at a time."""
+"""How many pixels are worked on at a time."""
 
 
 def pieces(images: Array) -> Iterator[slice]:
@@ -132,7 +132,7 @@ def hsv_to_rgb(hue: Array, saturation: Array, value: Array) -> tuple[Array, Arra
     Each colour is value − value · saturation · fall. Counting the hue in sixths of a turn H, red falls by nothing between 5
     and 1, wholly between 2 and 4, and evenly in between; green and blue do the same two and four sixths later:
 
-        fall = 2 − |H − 3|  for red,    |H − 2| − 1  for green,    |H − 4| − 1  for blue,    each held between 0 and 1
+        fall = 2 − |H − 3|  for red,    |H − 2| − 1  for green,    |H − 4| − 1  for blue,    each clamped to [0, 1]
 
     >>> hsv_to_rgb(np.array([0.5]), np.array([1.0]), np.array([0.5]))
     (array([0.]), array([0.5]), array([0.5]))

@@ -22,12 +22,13 @@ def layer_normalization_forward(
     inverse: Array,
     normalized: Array,
     y: Array,
+    column: Array,
     epsilon: float,
 ) -> Array:
-    """y = γ x̂ + β with the mean and the variance of each row.
+    """y = γ x̂ + β with the mean and the variance of each row. column (n, 1): scratch.
 
     >>> x, one, two = np.array([[1.0, 3.0]]), np.empty((1, 1)), np.empty((1, 2))
-    >>> layer_normalization_forward(x, None, None, one, one.copy(), two, two.copy(), epsilon=0.0)
+    >>> layer_normalization_forward(x, None, None, one, one.copy(), two, two.copy(), one.copy(), epsilon=0.0)
     array([[-1.,  1.]])
     """
     m = x.shape[1]
@@ -38,8 +39,10 @@ def layer_normalization_forward(
     y.sum(axis=1, keepdims=True, out=inverse)
     inverse /= m                                                 # σ² (n, 1)
     inverse += epsilon
+    np.multiply(inverse, 0, out=column)                          # 0, or NaN where the variance overflowed
     np.sqrt(inverse, out=inverse)
     np.reciprocal(inverse, out=inverse)                          # 1/√(σ² + ε)
+    inverse += column                                            # 1/∞ alone would hide that
     normalized *= inverse                                        # x̂
     if gamma is None:
         np.copyto(y, normalized)

@@ -93,7 +93,7 @@ def gated(z: Array, s: Array, out: Array, closed: float) -> Array:
 def root(z: Array, b: float, out: Array, t: Array) -> Array:
     """out = √(z² + b), also where z² would overflow: it is at least |z|, and far out the two are the same number.
 
-    np.hypot does that too, and takes several times as long. t: scratch.
+    np.hypot does that too, and takes several times as long. t is written too: |z|.
 
     >>> root(np.array([3.0, -1e200]), 16.0, np.empty(2), np.empty(2))
     array([5.e+000, 1.e+200])

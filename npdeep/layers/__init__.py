@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from npdeep.common.hinting import asked
-from npdeep.common.hints import LAYERS, expanded
+from npdeep.common.foreign_names import LAYERS, expanded
+from npdeep.common.hinting import asked, offered
 from npdeep.layers.activation import Activation
-from npdeep.layers.base import Layer
+from npdeep.layers.base import Layer as Layer
 from npdeep.layers.batch_normalization import BatchNormalization
 from npdeep.layers.composite import Parallel, Residual
 from npdeep.layers.dense import Dense
@@ -26,7 +26,6 @@ __all__ = [
     "Dropout",
     "GaussianDropout",
     "GaussianNoise",
-    "Layer",
     "LayerNormalization",
     "Maxout",
     "PReLU",
@@ -34,6 +33,8 @@ __all__ = [
     "RReLU",
     "Residual",
 ]
+"""All kinds of layers; npdeep itself has them too, and files know them by these names."""
 
 if not TYPE_CHECKING:
-    __getattr__ = asked(__name__, expanded(LAYERS), {name: globals()[name] for name in __all__})
+    __getattr__ = asked(__name__, expanded(LAYERS), {name: globals()[name] for name in (*__all__, "Layer")})
+    __dir__ = offered(__name__)

@@ -1,36 +1,119 @@
-"""What all layers have in common: a name, parameters, buffers, and everything of the last step left to look at."""
+"""What all layers have in common: a name, parameters, buffers, and everything of the last step left to look at.
 
-import inspect
-import re
+Your own parts
+==============
+A custom part works like a built-in one: summary, fit, walk, explain, diagnose, gradient_check, plots, copy, pickle, save
+and load. Whoever drives a layer keeps its arrays (`input`, `output`, `grad_output`, `grad_input`): it only computes. Arithmetic
+that is in functions at the top level of a module can also be written out by `nd.debug.unroll`.
+
+>>> import numpy as np
+>>> import npdeep as nd
+
+A layer declares its parameters in `build`; what it counts from batch to batch too, with `has_grad=False`, or files would not
+know of it. `self.rng` is its generator where it says `draws = True`. It leaves the arrays that it is given as they are:
+
+>>> def scaled(x, w):
+...     return x * w
+>>> def scale_gradient(x, dy):
+...     return (dy * x).sum(axis=0)
+>>> class Scale(nd.layers.Layer):
+...     def build(self, input_size):
+...         self.scale = self.add_parameter("scale", (input_size,), "ones")
+...         return input_size
+...     def forward(self, x, training=False):
+...         return scaled(x, self.scale.value)
+...     def backward(self, grad_output):
+...         self.scale.grad = scale_gradient(self.input, grad_output)
+...         return scaled(grad_output, self.scale.value)
+
+An activation is a rule of two functions, and of two expressions that `explain` works out:
+
+>>> def bent_forward(z, a):
+...     return np.sqrt(z * z + 1) + z
+>>> def bent_backward(z, a, da, dz):
+...     return da * (z / np.sqrt(z * z + 1) + 1)
+>>> bent = nd.activations.Rule("bent", bent_forward, bent_backward, "sqrt(z**2 + 1) + z", "z/sqrt(z**2 + 1) + 1")
+
+A loss fills in the single losses and their derivatives; mean and sample weights are npdeep's, expressions are for `explain`:
+
+>>> def fourth_powers(z, y, loss):
+...     return np.power(z - y, 4, out=loss)
+>>> def cubes(z, y, dz):
+...     return np.multiply(4, (z - y) ** 3, out=dz)
+>>> class Quartic(nd.losses.Loss):
+...     expression, derivative = "(z - y)**4", "4*(z - y)**3"
+...     def losses(self, z, y):
+...         return fourth_powers(z, y, self.loss)
+...     def derivatives(self, z, y):
+...         cubes(z, y, self.grad_outputs)
+
+A metric returns one number:
+
+>>> class Worst(nd.metrics.Metric):
+...     name = "worst"
+...     def compute(self, outputs, targets):
+...         return abs(outputs - targets).max()
+
+An optimizer changes the weights w in place. g, its slots and t, an array to work in, have the shape of w; `self.eta` is the
+learning rate of this update, that of a schedule too:
+
+>>> def lion(w, g, m, t, eta):
+...     np.sign(0.9 * m + 0.1 * g, out=t)
+...     m += 0.01 * (g - m)
+...     w -= eta * t
+>>> class Lion(nd.optimizers.Optimizer):
+...     slot_names = ("m",)
+...     def update_piece(self, step, w, g, m, t):
+...         lion(w, g, m, t, self.eta)
+
+A schedule is a function of the updates made so far, and a callback is asked at its moments:
+
+>>> class Halving(nd.schedules.Schedule):
+...     def __init__(self, initial=0.1):
+...         self.initial = initial
+...     def __call__(self, step):
+...         return self.initial * 0.5 ** (step / 100)
+>>> class Largest(nd.callbacks.Callback):
+...     def on_epoch_end(self, trainer, record):
+...         record["largest"] = abs(trainer.model.flat_values).max()
+
+>>> model = nd.Sequential([nd.Dense(4), nd.Activation(bent), nd.Residual([Scale()]), nd.Dense(1)], input_size=2, seed=0)
+>>> trainer = nd.Trainer(model, Quartic(), Lion(Halving(0.01)), metrics=[Worst()])
+>>> x, y = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[1.0], [0.0]])
+>>> history = trainer.fit(x, y, epochs=2, callbacks=[Largest()], verbose=False)
+>>> bool(nd.debug.gradient_check(model, Quartic(), x, y))
+True
+
+Files hold the names of your classes and what their `__init__` was given, kept as attributes of the same names. Pass the classes
+and rules when loading: `nd.Trainer.restore(path, own=[Scale, bent, Quartic, Worst, Lion, Halving])`, or
+`nd.load_model(path, own=[Scale, bent])`. A loss without a base class, or a function as metric, is passed itself: `loss=`,
+`metrics=`.
+"""
+
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from npdeep import constraints, initializers, regularizers
-from npdeep.common import checks, seeds
-from npdeep.common.described import Described
+from npdeep.common import checks, custom, seeds
 from npdeep.common.events import Formula, StepEvent
-from npdeep.common.hinting import assigned_by_itself, settle, title
-from npdeep.common.hints import LAYER, by_name
 from npdeep.initializers import Initializer
 from npdeep.kernels.arrays import Array
+from npdeep.layers import first_use
+from npdeep.layers.attributes import Attributes
 from npdeep.layers.chain import NOTHING_YET as NOTHING_YET
 from npdeep.layers.chain import Chain, Steps
-from npdeep.layers.names import check_layer_name
+from npdeep.layers.names import NESTED, check_layer_name
 from npdeep.parameters import Parameter
 
-BUILT_IN = r"^(units|pieces|use_bias|center|scale|activation|name|.*_(initializer|regularizer|constraint))$"
-"""Arguments that have done their work once a layer is in a model."""
-UNWRITTEN = {4: 0x7FC0DEAD, 8: 0x7FF8DEADDEADDEAD}
-"""The bits of a NaN, by the size of a number in bytes: what stands in a gradient that was never written."""
-HELD = "_parameter_"
-"""Where a layer keeps the parameter that its attribute `kernel` gives: under _parameter_kernel."""
+PASSES = ("training", "inference", "backward")
+"""The passes of a custom layer, each of which is checked at its first use."""
+OF_OTHERS = {True: {"inference"}, False: {"training"}}
+"""What passes in training, or in inference, do not show."""
 
 
-class Layer(Described, base=True):
+class Layer(Attributes):
     """Base of all layers. A layer is `forward` and `backward`; whoever drives it keeps the arrays.
 
     Attributes, each an array or None before the first pass that makes it:
@@ -39,34 +122,23 @@ class Layer(Described, base=True):
             grad_output to None. grad_input is None where the gradient is not needed: in the lowest layer with something to
             train, and below.
 
-    A custom layer defines `forward` and `backward`:
-
-    >>> import npdeep as nd
-    >>> class Double(nd.layers.Layer):
-    ...     def forward(self, x, training=False):
-    ...         return 2 * x
-    ...     def backward(self, grad_output):
-    ...         return 2 * grad_output
-    >>> nd.Sequential([Double()], input_size=2).predict([[2.0, 4.0]])
-    array([[4., 8.]], dtype=float32)
+    The page at the head of this module shows a custom layer, and custom parts of every other kind.
     """
 
-    foreign = by_name(LAYER)
     default_name: ClassVar[str] = ""
     draws: ClassVar[bool] = False
     """Does a training pass draw random numbers?"""
+    letters: ClassVar[tuple[str, str]] = ("x", "y")
+    """What the formulas call the input and the output."""
     forward_formula = Formula("output = f(input)")
     backward_formula = Formula("grad_input = f'(grad_output)")
     grad_input: Array | None
+    ready: tuple[int, bool]
+    """For how many rows there are buffers, and whether for training."""
+    straight: tuple[int, bool]
+    """The same where a pass just calls forward and backward: it holds no other layers, and nothing about it is custom."""
     kernels: tuple[Callable[..., Any] | None, Callable[..., Any] | None] = (None, None)
     """The kernels that forward and backward call."""
-
-    def __init_subclass__(cls, base: bool = False, **keywords: Any) -> None:
-        """Arguments that are built into the parameters cannot be changed afterwards."""
-        super().__init_subclass__(base, **keywords)
-        if cls.__module__.startswith("npdeep."):
-            built_in = [name for name in inspect.signature(cls.__init__).parameters if re.search(BUILT_IN, name)]
-            settle(cls, built_in, "the layer is in a model already; make a new layer and a new model")
 
     def __init__(self, name: str | None = None) -> None:
         self.name = None if name is None else check_layer_name(type(self).__name__, name)
@@ -80,7 +152,8 @@ class Layer(Described, base=True):
         self.rng: np.random.Generator = NOTHING_YET
         self.chains: list[Chain] = []
         self.held = False
-        self.unproven = not type(self).__module__.startswith("npdeep.")
+        self.is_custom = custom.is_custom(self)
+        self.unproven = {*PASSES} if self.is_custom else set()
         self.forget()
 
     # ── what a kind of layer defines ──────────────────────────────────────────────────────────────────────────────────
@@ -88,11 +161,9 @@ class Layer(Described, base=True):
         """Declare the parameters for inputs of this width; return the width of the outputs."""
         return input_size
 
-    def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
+    def buffers(self, training: bool) -> Iterable[tuple[Any, ...]]:
         """Arrays of n rows that a pass may write into, made once: (attribute, width) or (attribute, width, dtype)."""
-        yield "output", self.output_size
-        if training and self.passes_gradient:
-            yield "grad_input", self.input_size
+        return [("output", self.output_size), ("grad_input", self.input_size)][: 1 + (training and self.passes_gradient)]
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """Return the outputs (n, output_size) for the rows x (n, input_size), which are checked and kept as `input`."""
@@ -106,9 +177,9 @@ class Layer(Described, base=True):
         """Take layers into this one, in `__init__`: their names, parameters, noise and files are looked after from then on.
 
         Returns the chain of them: call its `build` in build, its `forward` in forward, its `backward` in backward.
-        Raises ValueError or TypeError where one of them is no layer or belongs somewhere already.
+        Raises ValueError or TypeError where one of them is not a layer or belongs somewhere already.
         """
-        chain = Chain(check_layers(type(self).__name__, layers), self)
+        chain = Chain(first_use.check_layers(type(self).__name__, layers), self)
         for layer in chain:
             layer.held = True
         self.chains.append(chain)
@@ -116,16 +187,22 @@ class Layer(Described, base=True):
 
     def forward_steps(self, x: Array, training: bool) -> Steps:
         """`forward` of a layer that holds layers, one operation at a time; the events of plain code come when it is done."""
+        for chain in self.chains:
+            chain.calls = [0, 0]
         output = self.forward(x, training)
         for chain in self.chains:
-            yield from chain.operations("forward")
+            if first_use.went(self, chain, "forward"):
+                yield from chain.operations("forward")
         return output
 
     def backward_steps(self, grad_output: Array) -> Steps:
         """`backward` of a layer that holds layers, one operation at a time."""
+        for chain in self.chains:
+            chain.calls[1] = 0                # a forward pass may be gone back through twice
         grad_input = self.backward(grad_output)
         for chain in self.chains:
-            yield from chain.operations("backward")
+            if first_use.went(self, chain, "backward"):
+                yield from chain.operations("backward")
         return grad_input
 
     def forward_operation(self) -> tuple[Formula, Any]:
@@ -134,7 +211,8 @@ class Layer(Described, base=True):
 
     def backward_operation(self) -> tuple[Formula, Any]:
         """The formula of the last backward pass, and the kernel that computed it."""
-        return self.backward_formula, self.kernels[1]
+        formula = self.backward_formula
+        return formula if self.passes_gradient else formula.without("dx", "dz"), self.kernels[1]
 
     def forward_arrays(self) -> dict[str, Array]:
         """What a forward event shows."""
@@ -163,18 +241,25 @@ class Layer(Described, base=True):
             yield from chain.everything()
         yield self
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self, kind: type | None = None) -> dict[str, Any]:
         """What to pass to the class to make an equal layer."""
-        arguments = super().arguments()
+        arguments = super().arguments(kind)
         return {**arguments, "name": self.short_name} if "name" in arguments else arguments
 
     # ── what the model calls ──────────────────────────────────────────────────────────────────────────────────────────
     def attach(self, name: str, input_size: int) -> None:
         """Take a name and a place in a model: declare the parameters, make the events."""
+        if name.count("/") > NESTED:
+            raise ValueError(
+                f"{type(self).__name__} {checks.shortened(name.rpartition('/')[2])!r} lies within {name.count('/')} layers: it "
+                f"could be trained, but not saved; nest them at most {NESTED} deep, or put blocks one after another"
+            )
         self.name, self.input_size = name, input_size
-        self.refuse_loose_layers()
-        self.output_size = checks.whole(f"{type(self).__name__} {name!r}", "what build returns", self.build(input_size))
-        hold_parameters(self)
+        if self.unproven:
+            first_use.check_methods(self)
+        first_use.refuse_loose_layers(self)
+        self.output_size = checks.whole(self.title, "what build returns", self.build(input_size))
+        first_use.check_built(self)
         self.built = True
         self.forward_event = StepEvent("forward", name, self, self.forward_operation, self.forward_arrays)
         self.backward_event = StepEvent("backward", name, self, self.backward_operation, self.backward_arrays)
@@ -185,17 +270,6 @@ class Layer(Described, base=True):
         for chain in self.chains:
             for layer in chain:
                 layer.detach()
-
-    def refuse_loose_layers(self) -> None:
-        """Raise where an attribute holds layers that `hold` does not know of: they would not be trained, saved or copied."""
-        known = {id(layer) for chain in self.chains for layer in chain}
-        for attribute, value in vars(self).items():
-            for inside in value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else [value]:
-                if hasattr(type(inside), "with_layers") or (isinstance(inside, Layer) and id(inside) not in known):
-                    raise TypeError(
-                        f"{type(self).__name__} {self.name!r}: its attribute {attribute!r} holds {checks.describe(inside)}, "
-                        "which would not be trained or saved; take layers in with self.hold([...]) in __init__"
-                    )
 
     def plan(self, passes_gradient: bool) -> None:
         """Take note whether the gradient of the input is needed; the layers that it holds pass theirs on to it."""
@@ -209,10 +283,13 @@ class Layer(Described, base=True):
         self.start_noise(seed, *place)
         for parameter in self.parameters:
             kind = parameter.name.rpartition("/")[2]
-            fans = self.fans if any(self.fans) else (parameter.shape[0], parameter.shape[-1])
-            parameter.value = self.initializers[kind](parameter.shape, *fans, rng)
+            parameter.value = self.initializers[kind](parameter.shape, *self.fans_of(parameter), rng)
         for index, layer in enumerate(layer for chain in self.chains for layer in chain):
             layer.initialize(seed, *place, index)
+
+    def fans_of(self, parameter: Parameter) -> tuple[int, int]:
+        """Fan in and fan out: those that `build` has set, else the first and the last number of the shape."""
+        return self.fans if any(self.fans) else (parameter.shape[0], parameter.shape[-1])
 
     def start_noise(self, seed: int, *place: int) -> None:
         """Give the layer its generator of noise."""
@@ -241,7 +318,11 @@ class Layer(Described, base=True):
             regularizer, constraint: None, a name or an object.
         """
         check_layer_name(type(self).__name__, kind, "kind of a parameter")
-        owner = f"{type(self).__name__} {self.name!r}"
+        owner = self.title
+        if self.built or not self.input_size:
+            raise ValueError(f"{owner}: add_parameter({kind!r}) belongs in build, where memory is made for it")
+        if kind in self.initializers:
+            raise ValueError(f"{owner}: add_parameter({kind!r}) is called twice; each parameter needs a name of its own")
         initializer = initializers.get(owner, "initializer", initializer)
         regularizer = regularizers.get(owner, "regularizer", regularizer)
         constraint = constraints.get(owner, "constraint", constraint)
@@ -251,151 +332,46 @@ class Layer(Described, base=True):
         return parameter
 
     def allocate(self, rows: int, training: bool, dtype: Any) -> None:
-        """Make the buffers for so many rows, or take the first rows of larger ones."""
+        """Make the buffers for this many rows, or take the first rows of larger ones."""
         if training and not self.passes_gradient:
-            self.grad_input = NOTHING_YET
+            vars(self)["grad_input"] = self.room["grad_input"] = NOTHING_YET
         for name, width, *kind in self.buffers(training):
-            block = self.blocks.get(name)
-            if block is None or len(block) < rows:
-                block = self.blocks[name] = np.empty((rows, width), kind[0] if kind else dtype)
-            setattr(self, name, block[:rows])
+            if name not in self.blocks or len(self.blocks[name]) < rows:
+                self.blocks[name] = np.empty((rows, width), kind[0] if kind else dtype)
+            vars(self)[name] = self.room[name] = self.blocks[name][:rows]
+        winding = self.chains or self.is_custom or self.unproven - OF_OTHERS[training]
+        vars(self).update(ready=(rows, training), straight=NOTHING_YET if winding else (rows, training))
         for chain in self.chains:
-            for layer in chain:
-                layer.allocate(rows, training, dtype)
+            chain.allocate(rows, training, dtype)
 
-    # ── a custom layer is checked at its first use ────────────────────────────────────────────────────────────────────
-    def check_forward(self) -> None:
-        """Raise where `forward` did not return what it should, or what it holds was not driven by its chain."""
-        self.check_returned("forward", self.output, (len(self.input), self.output_size))
-        for chain in self.chains:
-            for layer in chain:
-                if layer.input is None:
-                    raise TypeError(f"{self}: forward must call the chain that hold returned, not layer {layer.name!r} itself")
-
-    def forget_gradients(self) -> None:
-        """Before the first backward pass: mark every gradient that it is to write, by a NaN that no sum gives."""
-        for parameter in self.parameters:
-            if parameter.wanted is not None:
-                bits(parameter.wanted).fill(UNWRITTEN[parameter.wanted.itemsize])
-
-    def check_backward(self) -> None:
-        """Raise where `backward` did not return what it should or left a gradient unwritten; else it is proven."""
-        if self.passes_gradient:
-            self.check_returned("backward", self.grad_input, self.input.shape)
-        for parameter in self.parameters:
-            written = parameter.wanted is None or (bits(parameter.wanted) != UNWRITTEN[parameter.wanted.itemsize]).all()
-            if not written:
-                bits(parameter.wanted).fill(0)
-                raise ValueError(
-                    f"{type(self).__name__} {self.name!r}: backward did not write all of the gradient of {parameter.name}; "
-                    "assign it, for example self.scale.grad = (grad_output * self.input).sum(axis=0)"
-                )
-        self.unproven = False
-
-    def check_returned(self, method: str, array: Any, shape: tuple[int, ...]) -> None:
-        """Raise where a method of a custom layer returned something else than rows of the right shape and dtype."""
-        what = f"{type(self).__name__} {self.name!r}: {method} must return an array of shape {shape}"
-        if array is None:
-            raise TypeError(f"{what}, it returned None; is the line `return ...` missing?")
-        if not isinstance(array, np.ndarray) or array.shape != shape:
-            raise ValueError(f"{what}, it returned {checks.describe(array)}")
-        if array.dtype != self.input.dtype:
-            raise TypeError(f"{what} and dtype {self.input.dtype}, it returned {array.dtype}; end with .astype(x.dtype)")
+    @property
+    def title(self) -> str:
+        """Kind and name, for errors."""
+        return type(self).__name__ if self.name is None else f"{type(self).__name__} {self.name!r}"
 
     def forget(self) -> None:
         """Drop the buffers and all arrays of the last step."""
         self.blocks: dict[str, Array] = {}
+        self.room: dict[str, Array] = {}      # the rows of them that are in use, whatever a custom layer puts in their place
+        self.ready = self.straight = NOTHING_YET
         self.input: Array = NOTHING_YET
         self.output: Array = NOTHING_YET
         self.grad_output: Array = NOTHING_YET
         self.grad_input = NOTHING_YET
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Called for what is not there: parameters before the layer is in a model, buffers before a pass."""
-            if not name.startswith("_") and name not in self.foreign and not vars(self).get("built", True):
-                raise AttributeError(
-                    f"{type(self).__name__} has no {name!r} yet: its shapes are known once it is in a model, "
-                    "nd.Sequential([...], input_size)"
-                )
-            return super().__getattr__(name)
-
     def __getstate__(self) -> dict[str, Any]:
-        """A copy or pickle leaves the buffers behind: the next pass makes them anew."""
-        kept = set(vars(self)) - set(self.blocks) - {"blocks", "input", "output", "grad_output", "grad_input"}
-        return {name: vars(self)[name] for name in kept}
+        """A copy or pickle leaves the buffers behind: the next pass makes them again."""
+        kept = set(vars(self)) - set(self.blocks) - {"blocks", "room", "input", "output", "grad_output", "grad_input"}
+        slots = {name for kind in type(self).__mro__ for name in vars(kind).get("__slots__", ()) if hasattr(self, name)}
+        return {name: getattr(self, name) for name in kept | slots}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state, start without buffers."""
-        vars(self).update(state)
-        hold_parameters(self)
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
         self.forget()
 
     @property
     def dtype(self) -> Any:
         """The dtype of the outputs, known after the first pass."""
         return self.output.dtype
-
-    def check_width(self, input_size: int, divisible_by: int = 1) -> None:
-        """Raise where an input of this width cannot be split."""
-        if input_size % divisible_by:
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r}: the input width must be divisible by {divisible_by}, got {input_size}; "
-                "change the units of the layer below"
-            )
-
-
-def hold_parameters(layer: Layer) -> None:
-    """Make the attributes that hold parameters refuse to be replaced: the model would go on with the old ones.
-
-    Each becomes a property of the layer's class, read without a call of Python's, so that nothing is to be stepped through.
-    """
-    for name in [name for name, value in vars(layer).items() if isinstance(value, Parameter)]:
-        public = name.removeprefix(HELD)
-        if not isinstance(inspect.getattr_static(type(layer), public, None), property):
-            setattr(type(layer), public, property(attrgetter(HELD + public), partial(replace_parameter, public)))
-        vars(layer)[HELD + public] = vars(layer).pop(name)
-
-
-def replace_parameter(name: str, layer: Layer, value: Any) -> None:
-    """Set an attribute that holds a parameter: in `build`, by another parameter; else it is refused."""
-    if not isinstance(value, Parameter) or (layer.built and not assigned_by_itself(layer)):
-        raise AttributeError(
-            f"{title(layer)}: {name} is a parameter of the model and cannot be replaced; write layer.{name}.value = array"
-        )
-    vars(layer)[HELD + name] = value
-
-
-def bits(array: Any) -> Any:
-    """The same memory as whole numbers."""
-    return array.view(f"u{array.itemsize}")
-
-
-def check_layers(owner: str, layers: Any) -> list[Layer]:
-    """A list of layer objects, none of them used before; the error says which is not."""
-    if isinstance(layers, Layer):
-        raise TypeError(f"{owner}: layers must be a list of layers; put the layer in brackets: {owner}([...])")
-    try:
-        result = list(layers)
-    except TypeError:
-        raise TypeError(f"{owner}: layers must be a list of layers, got {checks.describe(layers)}") from None
-    seen: set[int] = set()
-    for index, layer in enumerate(result):
-        if not isinstance(layer, Layer):
-            hint = f'; for an activation write nd.Activation("{layer}")' if isinstance(layer, str) else ""
-            hint = "; list its layers, made anew, in its place" if hasattr(type(layer), "with_layers") else hint
-            raise TypeError(f"{owner}: layers[{index}] must be a layer, got {checks.describe(layer)}{hint}")
-        kind = type(layer).__name__
-        if "built" not in vars(layer):
-            raise TypeError(f"{owner}: layers[{index}]: the __init__ of {kind} must begin with super().__init__(name)")
-        if id(layer) in seen:
-            raise ValueError(f"{owner}: layers[{index}] ({kind}) is in the list twice; each place needs a layer of its own")
-        seen.add(id(layer))
-        if layer.built or layer.held:
-            where = f"{layer.name!r} already belongs to a model" if layer.built else f"{kind} is already inside another layer"
-            raise ValueError(
-                f"{owner}: layer {where}; a layer serves one model: make a new {kind}(...), in the same cell as the model that "
-                "is to hold it"
-            )
-    return result

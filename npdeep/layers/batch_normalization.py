@@ -1,6 +1,6 @@
 """Batch normalization."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,8 @@ class BatchNormalization(Layer):
     """Each unit is centred and scaled by the batch's mean and variance, then by what it learns: y = γ(x − μ)/√(σ² + ε) + β.
 
     While training, moving_mean and moving_variance follow the batches: v ← v · momentum + batch · (1 − momentum). When not
-    training, they take the place of μ and σ².
+    training, they take the place of μ and σ². Where the variance of a unit overflows (inputs beyond some 1e19 in float32), its
+    outputs are NaN.
 
     A batch of one row has no statistics of its own: x − μ would be 0 and the output β whatever x is, the gradient of x would
     be 0, and a variance of 0 would enter moving_variance. So in training too a single row is normalized by the moving
@@ -68,6 +69,7 @@ class BatchNormalization(Layer):
     """
 
     default_name = "batch_normalization"
+    batch_statistics = True
     forward_formula = Formula(
         "y = γ·x̂ + β, x̂ = (x − μ)/√(σ² + ε)", r"y = \gamma \hat x + \beta,\ \hat x = (x - \mu)/\sqrt{\sigma^2 + \varepsilon}"
     )
@@ -77,6 +79,8 @@ class BatchNormalization(Layer):
         r"dx = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}} (dy - d\beta/n - \hat x\, d\gamma/n)",
     )
     kernels = (batch_normalization_forward, batch_normalization_backward)
+    shared: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+    """Kernels for rows in several processes, where there are some."""
     centered: Array = NOTHING_YET
     grad_buffer: Array
     vectors: Array
@@ -102,7 +106,6 @@ class BatchNormalization(Layer):
         self.epsilon = checks.number("BatchNormalization", "epsilon", epsilon, above=0)
         self.center = checks.flag("BatchNormalization", "center", center)
         self.scale = checks.flag("BatchNormalization", "scale", scale)
-        self.decided: bool | None = None      # what use_moving_statistics was set to
         self.used_moving_statistics = False
 
     def build(self, input_size: int) -> int:
@@ -116,19 +119,12 @@ class BatchNormalization(Layer):
         self.moving_variance = self.add_parameter("moving_variance", shape, Ones(), has_grad=False)
         return input_size
 
-    @property
-    def use_moving_statistics(self) -> bool:
-        """Are the moving statistics used in training too? Where nobody has decided: if all parameters are frozen."""
-        if self.decided is not None:
-            return self.decided
-        return (self.scale or self.center) and not any(p.trainable for p in self.parameters)
-
-    @use_moving_statistics.setter
-    def use_moving_statistics(self, value: bool | None) -> None:
-        self.decided = value if value is None else checks.flag("BatchNormalization", "use_moving_statistics", value)
+    def statistics(self) -> tuple[Array, Array] | None:
+        """Those of the batch, where they were used."""
+        return None if self.used_moving_statistics else (self.mean, self.variance)
 
     def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
-        """output, x − μ, and the gradient of the input, which serves as scratch even where nobody wants it."""
+        """output, x − μ, and the gradient of the input, which serves as scratch even where it is not needed."""
         yield "output", self.output_size
         yield "centered", self.output_size
         if training:
@@ -136,7 +132,7 @@ class BatchNormalization(Layer):
             yield "grad_buffer", self.input_size
 
     def allocate(self, rows: int, training: bool, dtype: Any) -> None:
-        """The buffers of n rows, and the vectors of one number a unit."""
+        """The buffers of n rows, and the vectors of one number per unit."""
         super().allocate(rows, training, dtype)
         if training:
             self.ones.fill(1)
@@ -155,15 +151,14 @@ class BatchNormalization(Layer):
         gamma = self.gamma.value if self.scale else None
         beta = self.beta.value if self.center else None
         moving_mean, moving_variance = self.moving_mean.value, self.moving_variance.value
-        self.used_moving_statistics = not training or len(x) == 1 or self.use_moving_statistics
+        vars(self)["used_moving_statistics"] = not training or len(x) == 1 or self.use_moving_statistics
         if self.used_moving_statistics:
             return batch_normalization_inference_forward(
                 x, gamma, beta, moving_mean, moving_variance, self.inverse, self.centered, self.output, self.row, self.epsilon
             )
         statistics = (self.mean, self.variance, self.inverse)
-        batch_normalization_forward(
-            x, gamma, beta, *statistics, self.centered, self.output, self.row, self.ones, self.epsilon
-        )
+        kernel = batch_normalization_forward if self.shared is None else self.shared[0]
+        kernel(x, gamma, beta, *statistics, self.centered, self.output, self.row, self.ones, self.epsilon)
         update_moving_average(moving_mean, self.mean, self.momentum, self.row)
         update_moving_average(moving_variance, self.variance, self.momentum, self.row)
         return self.output
@@ -173,7 +168,9 @@ class BatchNormalization(Layer):
         gamma = self.gamma.value if self.scale else None
         grad_gamma = self.gamma.wanted if self.scale else None
         grad_beta = self.beta.wanted if self.center else None
-        kernel = batch_normalization_inference_backward if self.used_moving_statistics else batch_normalization_backward
+        kernel = batch_normalization_backward if self.shared is None else self.shared[1]
+        if self.used_moving_statistics:
+            kernel = batch_normalization_inference_backward
         kernel(
             gamma,
             self.inverse,

@@ -78,7 +78,7 @@ class Residual(Composite):
                 f"end them with a Dense({input_size}), or write Residual([...], projection=True)"
             )
         if self.projection:
-            self.shortcut[:] = [Dense(width, use_bias=False, name="projection")]
+            self.shortcut.take([Dense(width, use_bias=False, name="projection")])
             self.shortcut.build(input_size)
         return width
 
@@ -130,10 +130,12 @@ class Parallel(Composite):
         super().__init__(name)
         if isinstance(branches, Layer | str) or not isinstance(branches, Iterable):
             raise TypeError(f"Parallel: branches must be a list of branches, got {checks.describe(branches)}")
+        branches = checks.items("Parallel", "branches", branches, "branches")
         self.branches: list[Chain] = [self.hold([b] if isinstance(b, Layer) else b) for b in branches]
         if len(self.branches) < 2:
             raise ValueError(f"Parallel: branches must be at least 2, got {len(self.branches)}")
-        self.split = None if split is None else [checks.whole("Parallel", "split", width) for width in split]
+        widths = None if split is None else checks.items("Parallel", "split", split, "widths")
+        self.split = None if widths is None else [checks.whole("Parallel", "split", width) for width in widths]
         if self.split is not None and len(self.split) != len(self.branches):
             raise ValueError(f"Parallel: split has {len(self.split)} widths for {len(self.branches)} branches; give each one")
         self.merge = checks.choice("Parallel", "merge", merge, ["concatenate", "add"])

@@ -1,6 +1,5 @@
 """The fully connected layer."""
 
-from typing import Any
 
 from npdeep import constraints, initializers, regularizers
 from npdeep.common import checks
@@ -22,8 +21,8 @@ class Dense(Layer):
         name: prefix of the variables; numbered "dense", "dense_1", … if not given.
 
     Parameters: kernel (inputs, units) and bias (units,). Input (n, inputs), output (n, units). There is no activation inside:
-    put an `nd.Activation` behind it.
-    Raises ValueError or TypeError for units that are no whole number ≥ 1 and for unknown names.
+    put an `nd.Activation` after it.
+    Raises ValueError or TypeError for units that are not integers ≥ 1 and for unknown names.
     Source: Goodfellow, Bengio, Courville, *Deep Learning* (2016), chapter 6.
 
     >>> import npdeep as nd
@@ -35,6 +34,7 @@ class Dense(Layer):
     """
 
     default_name = "dense"
+    letters = ("x", "z")
     forward_formula = Formula("z = xW + b", r"z = xW + b")
     backward_formula = Formula("dW = xᵀdz, db = Σ dz, dx = dz Wᵀ", r"dW = x^\top dz,\ db = \sum_i dz_i,\ dx = dz\,W^\top")
     kernels = (affine_forward, affine_backward)
@@ -44,12 +44,12 @@ class Dense(Layer):
         units: int,
         *,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_regularizer: str | regularizers.Regularizer | None = None,
+        bias_regularizer: str | regularizers.Regularizer | None = None,
+        kernel_constraint: str | constraints.Constraint | None = None,
+        bias_constraint: str | constraints.Constraint | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -85,8 +85,7 @@ class Dense(Layer):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = x · kernel + bias."""
-        bias = self.bias.value if self.use_bias else None
-        return affine_forward(x, self.kernel.value, bias, self.output)
+        return affine_forward(x, self.kernel.value, self.bias.value if self.use_bias else None, self.output)
 
     def backward(self, grad_output: Array) -> Array | None:
         """The gradients of kernel, bias and input; a frozen parameter and an unwanted input get none."""

@@ -19,7 +19,7 @@ class Dropout(Layer):
     the layer passes its input on. TensorFlow 1 speaks of keep_prob = 1 − rate.
 
     Args:
-        rate: the probability to drop a unit, at least 0 and below 1. The attribute of this name may be set anew between
+        rate: the probability to drop a unit, at least 0 and below 1. The attribute of this name may be changed between
             steps. 16 random bits decide over a unit, 32 where 16 would miss the rate by more than a ten-thousandth.
         name: numbered "dropout", "dropout_1", … if not given.
 
@@ -50,17 +50,8 @@ class Dropout(Layer):
 
     def __init__(self, rate: float = 0.5, *, name: str | None = None) -> None:
         super().__init__(name)
-        self.rate = rate
-
-    @property
-    def rate(self) -> float:
-        """The probability to drop a unit."""
-        return self._rate
-
-    @rate.setter
-    def rate(self, rate: float) -> None:
-        self._rate = checks.number(type(self).__name__, "rate", rate, minimum=0, below=1)
-        self.bits = kernels.bits_for(self._rate)
+        self.rate = checks.number(type(self).__name__, "rate", rate, minimum=0, below=1)
+        self.bits = kernels.bits_for(self.rate)
 
     def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:
         """In training: room for output, grad_input and mask."""

@@ -34,7 +34,10 @@ class GLU(Layer):
 
     def build(self, input_size: int) -> int:
         """Half the width."""
-        self.check_width(input_size, divisible_by=2)
+        if input_size % 2:
+            raise ValueError(
+                f"{self.title}: the input width must be divisible by 2, got {input_size}; change the units of the layer below"
+            )
         return input_size // 2
 
     def buffers(self, training: bool) -> Iterator[tuple[Any, ...]]:

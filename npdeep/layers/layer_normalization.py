@@ -14,7 +14,8 @@ from npdeep.layers.base import Layer
 class LayerNormalization(Layer):
     """y = γ x̂ + β with x̂ = (x − μ)/√(σ² + ε): mean and variance are those of the row, over its units.
 
-    The same in training and in use, with one row or many: there is nothing to count and nothing to forget.
+    The same in training and in use, with one row or many: there is nothing to count and nothing to forget. A row whose variance
+    overflows (inputs beyond some 1e19 in float32) gives NaN.
 
     Args:
         epsilon: keeps the root away from 0. 1e-5 as in PyTorch; Keras has 1e-3.
@@ -51,6 +52,8 @@ class LayerNormalization(Layer):
     ) -> None:
         super().__init__(name)
         self.epsilon = checks.number("LayerNormalization", "epsilon", epsilon, above=0)
+        if isinstance(epsilon, int):          # the width, which other libraries want
+            raise ValueError(f"LayerNormalization: epsilon must be small, got {epsilon}; the width is that of the layer below")
         self.center = checks.flag("LayerNormalization", "center", center)
         self.scale = checks.flag("LayerNormalization", "scale", scale)
 
@@ -68,16 +71,16 @@ class LayerNormalization(Layer):
         yield "normalized", self.output_size
         yield "mean", 1
         yield "inverse", 1
+        yield "column", 1
         if training:
             yield "scratch", self.output_size
-            yield "column", 1
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = γ x̂ + β, by each row's own statistics."""
         gamma = self.gamma.value if self.scale else None
         beta = self.beta.value if self.center else None
         return layer_normalization_forward(
-            x, gamma, beta, self.mean, self.inverse, self.normalized, self.output, self.epsilon
+            x, gamma, beta, self.mean, self.inverse, self.normalized, self.output, self.column, self.epsilon
         )
 
     def backward(self, grad_output: Array) -> Array | None:

@@ -34,6 +34,7 @@ class Maxout(Layer):
     """
 
     default_name = "maxout"
+    letters = ("x", "a")
     forward_formula = Formula("a = max over k of xWₖ + bₖ", r"a = \max_k (x W_k + b_k)")
     backward_formula = Formula(
         "dz = da for the piece that won, else 0; dW = xᵀdz, db = Σ dz, dx = dz Wᵀ",
@@ -50,10 +51,10 @@ class Maxout(Layer):
         pieces: int = 2,
         *,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        kernel_constraint: Any = None,
+        kernel_initializer: str | initializers.Initializer = "glorot_uniform",
+        bias_initializer: str | initializers.Initializer = "zeros",
+        kernel_regularizer: str | regularizers.Regularizer | None = None,
+        kernel_constraint: str | constraints.Constraint | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)

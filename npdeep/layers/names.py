@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from npdeep.layers.base import Layer
 
 
+NESTED = 12
+"""How deep layers may lie within each other: what trains must be saved, and a file's header may be nested 64 deep in all."""
+
+
 def check_layer_name(owner: str, name: Any, what: str = "name") -> str:
     """A part of the names of variables, the layer's or its own: at most 100 letters, digits, _ . -
 

@@ -28,6 +28,7 @@ class PReLU(Layer):
     """
 
     default_name = "prelu"
+    letters = ("z", "a")
     forward_formula = Formula("a = max(z, 0) + α·min(z, 0)", r"a = \max(z, 0) + \alpha \min(z, 0)")
     backward_formula = Formula(
         "dα = Σ da·min(z, 0), dz = da·(1 where z > 0, else α)",
@@ -35,7 +36,7 @@ class PReLU(Layer):
     )
     kernels = (prelu_forward, prelu_backward)
 
-    def __init__(self, alpha_initializer: Any = "zeros", *, name: str | None = None) -> None:
+    def __init__(self, alpha_initializer: str | initializers.Initializer = "zeros", *, name: str | None = None) -> None:
         super().__init__(name)
         self.alpha_initializer = initializers.get("PReLU", "alpha_initializer", alpha_initializer)
 

@@ -27,6 +27,7 @@ class RReLU(Layer):
     """
 
     default_name = "rrelu"
+    letters = ("z", "a")
     draws = True
     forward_formula = Formula("a = max(z, 0) + r·min(z, 0), r ~ U(l, u)", r"a = \max(z, 0) + r \min(z, 0),\ r \sim U(l, u)")
     backward_formula = Formula("dz = da·(1 where z > 0, else r)", r"dz = da \odot ([z > 0] + r [z \le 0])")
@@ -50,9 +51,9 @@ class RReLU(Layer):
     def forward(self, x: Array, training: bool = False) -> Array:
         """output = max(x, 0) + slopes · min(x, 0)."""
         if training:
-            self.slopes = draw_slopes(self.rng, self.lower, self.upper, self.drawn)
+            vars(self)["slopes"] = draw_slopes(self.rng, self.lower, self.upper, self.drawn)
         else:
-            self.slopes = np.full(1, (self.lower + self.upper) / 2, x.dtype)
+            vars(self)["slopes"] = np.full(1, (self.lower + self.upper) / 2, x.dtype)
         return rrelu_forward(x, self.slopes, self.output, self.scratch)
 
     def backward(self, grad_output: Array) -> Array | None:

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from npdeep.common import checks
-from npdeep.common.hinting import asked
-from npdeep.common.hints import LOSSES, expanded
-from npdeep.losses.base import Loss, check_weights
+from npdeep.common import checks, custom
+from npdeep.common.foreign_names import LOSSES, expanded
+from npdeep.common.hinting import asked, offered
+from npdeep.losses.base import Loss, check_weights, check_y
 from npdeep.losses.classification import BinaryCrossEntropy, Hinge, KLDivergence, SoftmaxCrossEntropy, SquaredHinge
-from npdeep.losses.own import OwnLoss
+from npdeep.losses.own import LossLike, OwnLoss
 from npdeep.losses.regression import Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, Poisson
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "KLDivergence",
     "LogCosh",
     "Loss",
+    "LossLike",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "OwnLoss",
@@ -24,6 +25,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "SquaredHinge",
     "check_weights",
+    "check_y",
     "get",
 ]
 
@@ -42,6 +44,7 @@ KNOWN: dict[str, type[Loss]] = {
 HINTS = expanded(LOSSES)
 if not TYPE_CHECKING:
     __getattr__ = asked(__name__, HINTS, KNOWN)
+    __dir__ = offered(__name__)
 
 
 def get(loss: Any, owner: str = "Trainer") -> Loss:
@@ -55,6 +58,7 @@ def get(loss: Any, owner: str = "Trainer") -> Loss:
 kl_divergence, log_cosh, mean_absolute_error, mean_squared_error, poisson, softmax_cross_entropy, squared_hinge
     """
     if isinstance(loss, Loss):
+        custom.check_begun(owner, loss, "weighting")
         return loss
     if isinstance(loss, str):
         return KNOWN[checks.choice(owner, "loss", loss, KNOWN, HINTS)]()

@@ -8,7 +8,7 @@ from npdeep.common import checks
 from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.losses import cross_entropy, margins
-from npdeep.losses.base import Loss
+from npdeep.losses.base import NONE_USUAL, Loss, Usual
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -56,6 +56,10 @@ class SoftmaxCrossEntropy(Loss):
             return checks.cast(self.title, "targets", array, dtype)
         return check_labels(self.title, array, n, units)
 
+    def _usual(self, units: int, dtype: Any) -> Usual:
+        """Labels."""
+        return Usual(np.dtype(np.int64), (), 0, units - 1) if units > 1 else NONE_USUAL
+
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> None:
         """The buffers, and where each row of q begins."""
         super().allocate(shape, dtype)
@@ -87,23 +91,23 @@ def check_probabilities(owner: str, q: Array) -> None:
 
     >>> check_probabilities("fit", np.array([[0.5, 0.5], [0.5, 0.6]]))
     Traceback (most recent call last):
-    ValueError: fit: rows of targets must be probabilities that sum to 1, but row 1 is [0.5 0.6]; for labels hand in whole \
-numbers of shape (n,)
+    ValueError: fit: rows of targets must be probabilities that sum to 1, but row 1 is [0.5 0.6]; for labels pass \
+integers of shape (n,)
     """
     if q.min() < 0 or np.max(np.abs(q.sum(axis=1) - 1)) > 1e-3:
         row = int(np.argmax((q < 0).any(axis=1) | (np.abs(q.sum(axis=1) - 1) > 1e-3)))
         raise ValueError(
             f"{owner}: rows of targets must be probabilities that sum to 1, but row {row} is {q[row]}; "
-            "for labels hand in whole numbers of shape (n,)"
+            "for labels pass integers of shape (n,)"
         )
 
 
 def check_labels(owner: str, labels: Array, n: int, classes: int) -> Array:
-    """Whole numbers 0 … classes − 1, one a row, as int64.
+    """Integers 0 … classes − 1, one per row, as int64.
 
     >>> check_labels("fit", np.array([0, 10]), 2, 10)
     Traceback (most recent call last):
-    ValueError: fit: labels must lie in 0 … 9 (the network has 10 outputs), but row 1 has 10; labels up to 10 need \
+    ValueError: fit: labels must lie in 0 to 9 (the network has 10 outputs), but row 1 has 10; labels up to 10 need \
 11 outputs
     """
     if labels.ndim == 2 and labels.shape == (n, 1):
@@ -118,19 +122,19 @@ def check_labels(owner: str, labels: Array, n: int, classes: int) -> Array:
         if np.any(labels != np.floor(labels)):
             row = int(np.argmax(labels != np.floor(labels)))
             raise TypeError(
-                f"{owner}: labels must be whole numbers, but row {row} has {labels[row]}; to predict numbers take one output "
+                f"{owner}: labels must be integers, but row {row} has {labels[row]}; to predict numbers take one output "
                 "and the loss mean_squared_error"
             )
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         row = int(np.argmax((labels < 0) | (labels >= classes)))
-        mend = f"; labels up to {labels.max()} need {labels.max() + 1} outputs" if labels.min() >= 0 else "; labels begin at 0"
+        cure = f"; labels up to {labels.max()} need {labels.max() + 1} outputs" if labels.min() >= 0 else "; labels begin at 0"
         if labels.min() == 1 and labels.max() == classes:
-            mend = "; labels begin at 0: subtract 1"
+            cure = "; labels begin at 0: subtract 1"
         elif len(np.unique(labels)) == classes:
-            mend = "; number the classes with np.unique(targets, return_inverse=True)[1]"
+            cure = "; number the classes with np.unique(targets, return_inverse=True)[1]"
         raise ValueError(
-            f"{owner}: labels must lie in 0 … {classes - 1} (the network has {classes} outputs), "
-            f"but row {row} has {labels[row]}{mend}"
+            f"{owner}: labels must lie in 0 to {classes - 1} (the network has {classes} outputs), "
+            f"but row {row} has {labels[row]}{cure}"
         )
     return labels if labels.dtype == np.int64 else labels.astype(np.int64)
 
@@ -152,6 +156,10 @@ class _TwoClasses(Loss):
                 f"{self.title}: targets must lie between {self.lowest:g} and 1, got {bad:g}; {as_bits(np.unique(array))}"
             )
         return array
+
+    def _usual(self, units: int, dtype: Any) -> Usual:
+        """Numbers like the outputs, within the bounds."""
+        return Usual(np.dtype(dtype), (units,), self.lowest, 1)
 
 
 def as_bits(values: Array) -> str:
@@ -181,6 +189,7 @@ class BinaryCrossEntropy(_TwoClasses):
 
     kernels = (cross_entropy.binary_cross_entropy_forward, cross_entropy.binary_cross_entropy_backward)
     outputs_are = "logits"
+    expression, derivative = "max(z, 0) - z*y + log1p(exp(-abs(z)))", "1/(1 + exp(-z)) - y"
     formula = Formula(
         "L = mean of max(z, 0) − zy + log(1 + e^−|z|), dz = (σ(z) − y)/m",
         r"L = \overline{\max(z, 0) - zy + \log(1 + e^{-|z|})},\ dz = (\sigma(z) - y)/m",
@@ -248,9 +257,7 @@ class Hinge(_TwoClasses):
 
     kernels: ClassVar[tuple[Any, Any]] = (margins.hinge_forward, margins.hinge_backward)
     outputs_are = "margins"
-    formula = Formula(
-        "L = mean of max(0, 1 − yz), dz = −y/m where yz < 1", r"L = \overline{\max(0, 1 - yz)},\ dz = -y\,[yz < 1]/m"
-    )
+    expression, derivative = "max(0, 1 - y*z)", "-y if y*z < 1 else 0"
     extra: tuple[str, ...] = ("scratch", "plus_minus")
     scratch: Array
     plus_minus: Array
@@ -262,7 +269,7 @@ class Hinge(_TwoClasses):
         flat = array.reshape(-1)
         squares, lowest = float(flat @ flat), float(array.min())     # all within ±1 already: y² = 1, or y² = y, for all of them
         if squares != array.size and not (lowest >= 0 and squares == float(np.add.reduce(flat))):
-            raise ValueError(f"{self.title}: targets must be −1 and 1 (or 0 and 1), got others")
+            raise ValueError(f"{self.title}: targets must be -1 and 1 (or 0 and 1), got others")
         return array
 
     def losses(self, z: Array, y: Array) -> Array:
@@ -283,7 +290,7 @@ class SquaredHinge(Hinge):
     """
 
     kernels = (margins.squared_hinge_forward, margins.squared_hinge_backward)
-    formula = Formula("L = mean of max(0, 1 − yz)², dz = −2y·max(0, 1 − yz)/m", r"L = \overline{\max(0, 1 - yz)^2}")
+    expression, derivative = "max(0, 1 - y*z)**2", "-(2*y*max(0, 1 - y*z))"
     extra = ("plus_minus",)
 
     def losses(self, z: Array, y: Array) -> Array:

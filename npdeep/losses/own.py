@@ -1,13 +1,26 @@
-"""A loss of the user's."""
+"""A custom loss."""
 
-from typing import Any
+import copy
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
-from npdeep.common import checks
+from npdeep.common import checks, custom
 from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.losses.base import Loss
+
+
+class LossLike(Protocol):
+    """Any object with forward(outputs, targets, sample_weight) and backward()."""
+
+    @property
+    def forward(self) -> Callable[..., Any]:
+        """The loss, a number."""
+    @property
+    def backward(self) -> Callable[..., Any]:
+        """∂L/∂outputs."""
 
 
 class OwnLoss(Loss):
@@ -28,6 +41,9 @@ class OwnLoss(Loss):
     def __init__(self, own: Any) -> None:
         self.own = own
         super().__init__()
+        self.unproven = True
+        custom.check_takes(f"loss {self.title}", "forward", own.forward, ("outputs", "targets"))
+        custom.check_takes(f"loss {self.title}", "backward", own.backward, ())
 
     def check_targets(self, targets: Any, n: int, units: int, dtype: Any) -> Any:
         """Whatever the user's loss understands, but no masked array."""
@@ -42,14 +58,14 @@ class OwnLoss(Loss):
         """It has no buffers of ours."""
 
     def compute(self, outputs: Array, targets: Array, weight: Array | None) -> float:
-        """Ask the user's loss; a weight is handed on only where there is one."""
+        """Ask the user's loss; a weight is passed on only where there is one."""
         self.outputs, self.targets, self.weight = outputs, targets, weight
         given = (outputs, targets) if weight is None else (outputs, targets, weight[:, 0])
-        value = self.own.forward(*given)
-        try:
-            self.value = float(value)
-        except (TypeError, ValueError):
-            raise TypeError(f"loss {self.title}: forward must return one number, got {checks.describe(value)}") from None
+        before = [copy.deepcopy(array) for array in given] if self.unproven else []
+        self.value = custom.one_number(f"loss {self.title}: forward", self.own.forward(*given))
+        if self.unproven:
+            custom.check_kept(f"loss {self.title}: forward", ("outputs", "targets", "sample_weight"), given, before)
+            custom.check_no_nan(f"loss {self.title}: forward returned", np.array(self.value), outputs, targets, weight)
         return self.value
 
     def compute_gradient(self) -> Array:
@@ -60,6 +76,9 @@ class OwnLoss(Loss):
                 f"loss {self.title}: backward() must return the shape of the outputs, {self.outputs.shape}, "
                 f"got {gradient.shape}"
             )
+        if self.unproven:
+            custom.check_no_nan(f"loss {self.title}: backward returned", gradient, self.outputs, self.targets, self.weight)
+            self.unproven = False
         self.grad_outputs = gradient = np.ascontiguousarray(gradient, self.outputs.dtype)
         return gradient
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from npdeep.common import checks
 from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.losses import regression
-from npdeep.losses.base import Loss
+from npdeep.losses.base import Loss, Usual
 
 
 class MeanSquaredError(Loss):
@@ -19,7 +21,7 @@ class MeanSquaredError(Loss):
 
     kernels = (regression.squared_error_forward, regression.squared_error_backward)
     outputs_are = "values"
-    formula = Formula("L = mean of (z − y)², dz = 2(z − y)/m", r"L = \overline{(z - y)^2},\ dz = 2(z - y)/m")
+    expression, derivative = "(z - y)**2", "2*(z - y)"
 
     def losses(self, z: Array, y: Array) -> Array:
         """(z − y)²."""
@@ -40,6 +42,7 @@ class MeanAbsoluteError(Loss):
 
     kernels = (regression.absolute_error_forward, regression.absolute_error_backward)
     outputs_are = "values"
+    expression, derivative = "abs(z - y)", "1 if z > y else (-1 if z < y else 0)"
     formula = Formula("L = mean of |z − y|, dz = sign(z − y)/m", r"L = \overline{|z - y|},\ dz = \mathrm{sign}(z - y)/m")
 
     def losses(self, z: Array, y: Array) -> Array:
@@ -61,10 +64,8 @@ class Huber(Loss):
 
     kernels = (regression.huber_forward, regression.huber_backward)
     outputs_are = "values"
-    formula = Formula(
-        "L = mean of e²/2 or δ|e| − δ²/2, e = z − y, dz = e clamped to [−δ, δ], over m",
-        r"L = \overline{c(e - c/2)},\ c = \min(\max(e, -\delta), \delta),\ dz = c/m",
-    )
+    expression = "(z - y)**2/2 if abs(z - y) <= delta else delta*abs(z - y) - delta**2/2"
+    derivative = "min(max(z - y, -delta), delta)"
     extra = ("scratch",)
     scratch: Array
 
@@ -91,6 +92,7 @@ class LogCosh(Loss):
 
     kernels = (regression.log_cosh_forward, regression.log_cosh_backward)
     outputs_are = "values"
+    expression, derivative = "abs(z - y) + log1p(exp(-2*abs(z - y))) - log(2)", "tanh(z - y)"
     formula = Formula(
         "L = mean of log cosh(z − y), dz = tanh(z − y)/m", r"L = \overline{\log\cosh(z - y)},\ dz = \tanh(z - y)/m"
     )
@@ -121,7 +123,7 @@ class Poisson(Loss):
 
     kernels = (regression.poisson_forward, regression.poisson_backward)
     outputs_are = "values"
-    formula = Formula("L = mean of z − y·log(z + ε), dz = (1 − y/(z + ε))/m", r"L = \overline{z - y \log(z + \varepsilon)}")
+    expression, derivative = "z - y*log(z + epsilon)", "1 - y/(z + epsilon)"
     needs = ("softplus", "exponential", "relu", "squareplus", "sparse_plus", "sigmoid", "softmax")
     needs_what = "outputs that are rates and so not negative"
     extra = ("scratch",)
@@ -135,8 +137,12 @@ class Poisson(Loss):
         """Counts: no negative ones."""
         array = super().check_targets(targets, n, units, dtype)
         if array.min() < 0:
-            raise ValueError(f"Poisson: targets are counts and must not be negative, got {array.min():g}")
+            raise ValueError(f"Poisson: targets must be counts, not negative, got {array.min():g}")
         return array
+
+    def _usual(self, units: int, dtype: Any) -> Usual:
+        """Numbers that are not negative."""
+        return Usual(np.dtype(dtype), (units,), 0, float(np.finfo(dtype).max))
 
     def losses(self, z: Array, y: Array) -> Array:
         """z − y log(z + ε)."""

@@ -4,8 +4,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from npdeep.common import checks
-from npdeep.common.hinting import asked
-from npdeep.common.hints import METRICS, expanded
+from npdeep.common.foreign_names import METRICS, expanded
+from npdeep.common.hinting import asked, is_function, offered
 from npdeep.metrics.accuracy import Accuracy, BinaryAccuracy, TopKAccuracy
 from npdeep.metrics.base import BuiltIn, Metric, Outputs, OwnMetric, Totals
 from npdeep.metrics.classes import F1, Precision, Recall, RocAuc, confusion_matrix, softmax
@@ -50,6 +50,7 @@ KNOWN: dict[str, type[Metric]] = {
 HINTS = expanded(METRICS)
 if not TYPE_CHECKING:
     __getattr__ = asked(__name__, HINTS, KNOWN)
+    __dir__ = offered(__name__)
 
 
 def get(metric: Any) -> Metric:
@@ -62,7 +63,7 @@ def get(metric: Any) -> Metric:
         return metric
     if isinstance(metric, str):
         return KNOWN[checks.choice("Trainer", "metric", metric, KNOWN, HINTS)]()
-    if callable(metric) and not isinstance(metric, type):
+    if is_function(metric) and not isinstance(metric, type):
         return OwnMetric(metric)
     raise TypeError(
         "Trainer: metrics must be names, objects of nd.metrics or functions of outputs and targets, "

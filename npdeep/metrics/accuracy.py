@@ -8,7 +8,7 @@ import numpy as np
 from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 from npdeep.metrics.base import BuiltIn, Outputs
-from npdeep.metrics.targets import as_labels, check_classes, check_like_outputs
+from npdeep.metrics.targets import as_labels, check_classes
 from npdeep.metrics.thresholds import Thresholded
 
 
@@ -37,15 +37,6 @@ class Accuracy(Thresholded):
                 "be right)"
             )
         super().look(outputs)
-
-    def check_targets(self, targets: Any, units: int, complete: bool = True) -> None:
-        """Labels or one-hot rows; bits for one output."""
-        targets = checks.real_array(self.name, "targets", targets)
-        if units > 1:
-            check_classes(self.name, targets, units)
-        else:
-            check_like_outputs(self.name, targets, 1)
-            self.check_sides(targets, complete)
 
     def compute(self, outputs: Array, targets: Array) -> float:
         """Share of hits."""
@@ -88,12 +79,6 @@ class BinaryAccuracy(Thresholded):
     def by_classes(self, units: int) -> bool:
         """Never: each output is judged on its own."""
         return False
-
-    def check_targets(self, targets: Any, units: int, complete: bool = True) -> None:
-        """Bits, like the outputs."""
-        targets = checks.real_array(self.name, "targets", targets)
-        check_like_outputs(self.name, targets, units)
-        self.check_sides(targets, complete)
 
     def compute(self, outputs: Array, targets: Array) -> float:
         """Share of hits among all elements."""

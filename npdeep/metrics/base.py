@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npdeep.common import checks
+from npdeep.common import checks, custom
 from npdeep.common.described import Described
 from npdeep.kernels.arrays import Array
 
@@ -20,7 +20,7 @@ class Outputs:
     Attributes:
         units: number of outputs. loss: the name of the loss.
         kind: what the loss takes the outputs for, see `Loss.outputs_are`.
-        lowest: the smallest value that the last activation can give; −inf where there is none.
+        lowest, highest: the smallest and the largest value that the last activation can give; −inf and inf where there is none.
         by_name: the user gave the metric's name, not an object.
     """
 
@@ -28,6 +28,7 @@ class Outputs:
     loss: str
     kind: str
     lowest: float = -math.inf
+    highest: float = math.inf
     by_name: bool = False
 
 
@@ -45,6 +46,7 @@ class Metric(Described):
     0.5
     """
 
+    fixed = "a column of the history is to mean one thing; make a new metric and call it: metric(outputs, targets)"
     name = "metric"
     whole: bool = True
     """Computed on all rows at once; False: a mean over rows, computed batch by batch."""
@@ -58,7 +60,15 @@ class Metric(Described):
                 f"got {outputs.shape} and {targets.shape}"
             )
         self.check_targets(targets, outputs.shape[1])
-        return self.compute(outputs, targets)
+        before = [] if isinstance(self, BuiltIn) else copy.deepcopy([outputs, targets])
+        with np.errstate(over="ignore", invalid="ignore"):    # of outputs that are infinite, or too large to be squared
+            number = self.compute(outputs, targets)
+        custom.check_kept(f"metric {self.name}", ("outputs", "targets"), (outputs, targets), before)
+        return number
+
+    def number(self, outputs: Array, targets: Any) -> float:
+        """What `compute` returns, to be recorded; of a custom metric it may be anything."""
+        return custom.one_number(f"metric {self.name}:", self.compute(outputs, targets))
 
     def compute(self, outputs: Array, targets: Array) -> float:
         """The number for checked arrays."""
@@ -69,6 +79,7 @@ class Metric(Described):
 
     def bound(self, outputs: Outputs) -> "Metric":
         """The metric as it judges these outputs. Raises ValueError where it would not measure what its name says."""
+        custom.check_takes(f"metric {self.name}", "compute", self.compute, ("outputs", "targets"))
         return self
 
 
@@ -95,14 +106,11 @@ class OwnMetric(Metric):
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         self.function = function
         self.name = getattr(function, "__name__", type(function).__name__)
+        custom.check_takes(f"metric {self.name}", self.name, function, ("outputs", "targets"))
 
     def compute(self, outputs: Array, targets: Array) -> float:
         """Ask the user's function."""
-        value = self.function(outputs, targets)
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise TypeError(f"metric {self.name}: must return one number, got {checks.describe(value)}") from None
+        return custom.one_number(f"metric {self.name}:", self.function(outputs, targets))
 
 
 class Totals:
@@ -138,7 +146,7 @@ class Totals:
         self.sums[0] += share * loss
         for i, metric in enumerate(self.metrics, start=1):
             if not metric.whole:
-                self.sums[i] += n * metric.compute(outputs, targets)
+                self.sums[i] += n * metric.number(outputs, targets)
         if self.keeps:                        # both are live buffers that the next batch overwrites
             self.kept["outputs"].append(outputs.copy())
             self.kept["targets"].append(copy.deepcopy(targets))
@@ -157,11 +165,11 @@ class Totals:
                 result[metric.name] = total / self.rows if self.rows else math.nan
             else:
                 complete = outputs is not None and len(outputs) == self.rows
-                result[metric.name] = metric.compute(outputs, targets) if complete else math.nan
+                result[metric.name] = metric.number(outputs, targets) if complete else math.nan
         return result
 
     def state(self) -> dict[str, Any]:
-        """A copy of everything, from which `Totals(metrics, state)` goes on: numbers, and arrays for metrics on all rows."""
+        """A copy of everything, from which `Totals(metrics, state)` continues: numbers, and arrays for metrics on all rows."""
         kept = {name: joined(pieces) for name, pieces in self.kept.items() if pieces}
         return {"rows": self.rows, "shares": self.shares, "sums": list(self.sums), **kept}
 

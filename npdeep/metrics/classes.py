@@ -11,6 +11,9 @@ from npdeep.metrics.base import BuiltIn, Outputs
 from npdeep.metrics.targets import as_float, as_labels, check_bits, check_classes, check_like_outputs
 from npdeep.metrics.thresholds import Thresholded
 
+MOST_CLASSES = 10_000
+"""The matrix of so many takes 800 MB."""
+
 AVERAGES = ("macro", "micro", "weighted")
 
 
@@ -18,9 +21,9 @@ def confusion_matrix(predictions: Any, targets: Any, classes: int | None = None)
     """How often class i (row) was taken for class j (column): an int64 matrix (classes, classes).
 
     predictions: outputs (n, classes), of which the largest wins, or labels, (n,) or (n, 1); for one output write
-    `predictions > threshold`. targets: labels, (n,) or (n, 1), or one-hot rows. classes: by default the number of outputs, or
-    one more than the largest label. Raises ValueError where the numbers of rows differ, for labels that are no whole numbers or
-    too large, and for outputs that are NaN.
+    `predictions > threshold`. targets: labels, (n,) or (n, 1), or one-hot rows. classes: by default the number of outputs,
+    for labels the width of the one-hot rows, or one more than the largest label. Raises ValueError where the numbers of rows
+    differ, for labels that are not integers or too large, one-hot rows wider than the outputs, and outputs that are NaN.
 
     >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]))
     array([[1, 1],
@@ -35,11 +38,11 @@ def confusion_matrix(predictions: Any, targets: Any, classes: int | None = None)
             f"got shapes {predictions.shape} and {targets.shape}"
         )
     if classes is not None:
-        classes = checks.whole(owner, "classes", classes)
+        classes = checks.whole(owner, "classes", classes, maximum=MOST_CLASSES)
     predicted, width = _chosen(owner, predictions)
-    if targets.ndim == 2 and targets.shape[1] > 1:
-        width = max(width, targets.shape[1])
-    classes = classes or width or int(max(predicted.max(), as_labels(targets).max(initial=0), 0)) + 1
+    if targets.ndim == 2 and targets.shape[1] > 1 and not width:
+        width = targets.shape[1]
+    classes = classes or width or int(max(predicted.max(), as_labels(targets).max(), 0)) + 1
     check_classes(owner, targets, classes)
     check_classes(owner, predicted, classes)
     actual = as_labels(targets).astype(np.int64)
@@ -93,15 +96,6 @@ class ClassScore(Thresholded):
                     f"lambda z, y: nd.metrics.{type(self).__name__}(threshold=0)(z[:, :1], y[:, :1])"
                 )
         super().look(outputs)
-
-    def check_targets(self, targets: Any, units: int, complete: bool = True) -> None:
-        """Labels or one-hot rows; bits for one output."""
-        targets = checks.real_array(self.name, "targets", targets)
-        if units > 1:
-            check_classes(self.name, targets, units)
-        else:
-            check_like_outputs(self.name, targets, 1)
-            self.check_sides(targets, complete)
 
     def compute(self, outputs: Array, targets: Array) -> Any:
         """The score from the counts of each class."""
@@ -242,13 +236,14 @@ class RocAuc(BuiltIn):
         if units == 1 or self.average == "micro":
             return area(scores.ravel(), actual.ravel())
         areas = np.array([area(scores[:, k], actual[:, k]) for k in range(units)])
-        return averaged(areas, self.average, actual.sum(axis=0), ~np.isnan(areas))
+        inside = actual.sum(axis=0)
+        return averaged(areas, self.average, inside, (inside > 0) & (inside < len(actual)))    # the others have no curve
 
     def probabilities(self, scores: Array) -> Array:
         """What the classes are ranked by: the softmax of logits, or the outputs as they are."""
         if self.squashes:
             return softmax(scores.astype(np.float64))
-        if self.squashes is None and np.any(np.abs(scores.sum(axis=1) - 1) > 1e-3):
+        if self.squashes is None and (np.any(scores < 0) or np.any(np.abs(scores.sum(axis=1) - 1) > 1e-3)):
             raise ValueError(
                 "roc_auc: rows of outputs must be probabilities that sum to 1; for logits of a softmax write "
                 "nd.metrics.RocAuc(from_logits=True), to rank each output as it is RocAuc(from_logits=False)"

@@ -27,16 +27,6 @@ def as_labels(targets: Array) -> Array:
     return targets[:, 0] if targets.shape[1] == 1 else np.argmax(targets, axis=1)
 
 
-def like_outputs(name: str, targets: Array, outputs: Array) -> Array:
-    """Targets in the shape of the outputs; labels (n,) become a column where there is one output.
-
-    >>> like_outputs("mean_squared_error", np.array([1.0, 2.0]), np.zeros((2, 1))).shape
-    (2, 1)
-    """
-    check_like_outputs(name, targets, outputs.shape[1])
-    return targets.reshape(outputs.shape)
-
-
 def check_like_outputs(name: str, targets: Array, units: int) -> None:
     """Raise ValueError unless the targets have the shape (n, units), or (n,) for one output."""
     if targets.shape[1:] != (units,) and not (units == 1 and targets.ndim == 1):
@@ -81,9 +71,9 @@ take the metric lambda z, y: (z.argmax(1) == y.argmax(1)).mean()
     if targets.ndim == 2 and targets.shape[1] == classes > 1:
         ones = targets == 1
         rest = targets[~ones]
-        fits = (np.count_nonzero(ones, axis=1) == 1).all() and rest.size == len(targets) * (classes - 1)
-        if not fits or not (np.all(rest == 0) or np.all(rest == -1)):
-            wrong = (np.count_nonzero(ones, axis=1) != 1) | (~ones & (targets != 0)).any(axis=1)
+        other = -1 if rest.size and rest[0] == -1 else 0
+        wrong = (np.count_nonzero(ones, axis=1) != 1) | (~ones & (targets != other)).any(axis=1)
+        if wrong.any():
             row = int(np.argmax(wrong))
             cure = "take the metric lambda z, y: (z.argmax(1) == y.argmax(1)).mean()"
             if np.isin(targets, (0, 1)).all():
@@ -106,6 +96,6 @@ take the metric lambda z, y: (z.argmax(1) == y.argmax(1)).mean()
     wrong = (labels != np.floor(labels)) if labels.dtype.kind == "f" else np.zeros(1, bool)
     if wrong.any() or (labels.dtype.kind == "f" and not np.isfinite(labels).all()):
         row = int(np.argmax(wrong | ~np.isfinite(labels)))
-        raise ValueError(f"{name}: targets must be whole numbers (labels) or one-hot rows, but row {row} has {labels[row]:g}")
+        raise ValueError(f"{name}: targets must be integers (labels) or one-hot rows, but row {row} has {labels[row]:g}")
     if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(f"{name}: labels must lie in 0 … {classes - 1}, got {labels.min():g} … {labels.max():g}")
+        raise ValueError(f"{name}: labels must lie in 0 to {classes - 1}, got {labels.min():g} to {labels.max():g}")

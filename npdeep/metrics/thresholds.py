@@ -7,7 +7,7 @@ import numpy as np
 from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 from npdeep.metrics.base import BuiltIn, Outputs
-from npdeep.metrics.targets import check_bits
+from npdeep.metrics.targets import check_bits, check_classes, check_like_outputs
 
 
 def known_threshold(outputs: Outputs) -> float | None:
@@ -57,6 +57,11 @@ class Thresholded(BuiltIn):
         self.told = True
         if self.threshold is not None or self.by_classes(outputs.units):
             return
+        if outputs.highest <= 0:
+            raise ValueError(
+                f'Trainer: "{self.name}" asks whether outputs are yes or no; the last activation never gives a positive one: '
+                'none could be a yes; end the network with "sigmoid" (for classes of which one is right take "accuracy")'
+            )
         self.cut = known_threshold(outputs)
         self.negative = outputs.lowest < 0 or outputs.kind == "margins"
         if self.cut is None and outputs.kind == "values":
@@ -71,6 +76,15 @@ class Thresholded(BuiltIn):
     def by_classes(self, units: int) -> bool:
         """Does the largest output win, so that there is no threshold?"""
         return units > 1
+
+    def check_targets(self, targets: Any, units: int, complete: bool = True) -> None:
+        """Labels or one-hot rows where the largest output wins; else bits, like the outputs."""
+        targets = checks.real_array(self.name, "targets", targets)
+        if self.by_classes(units):
+            check_classes(self.name, targets, units)
+        else:
+            check_like_outputs(self.name, targets, units)
+            self.check_sides(targets, complete)
 
     def check_sides(self, targets: Array, complete: bool) -> None:
         """Raise ValueError unless the targets are bits, and tell where yes begins if nothing else does."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def last_activation(model: "Sequential") -> Activation | None:
-    """The activation layer that the outputs went through last, noise behind it aside; None where there is none.
+    """The activation layer that the outputs went through last, noise after it aside; None where there is none.
 
     >>> import npdeep as nd
     >>> last_activation(nd.Sequential([nd.Dense(2), nd.Activation("softmax"), nd.Dropout(0.1)], input_size=1)).activation
@@ -40,12 +40,12 @@ def check_last_layer(owner: str, model: "Sequential", loss: Loss) -> None:
 
 
 def outputs_of(model: "Sequential", loss: Loss | None) -> Outputs:
-    """What metrics ask about a model's outputs: how many, what the loss takes them for, how small they can get.
+    """What metrics ask about a model's outputs: how many, what the loss takes them for, how small and how large they can get.
 
     >>> import npdeep as nd
     >>> outputs_of(nd.Sequential([nd.Dense(1), nd.Activation("tanh")], input_size=2), nd.losses.Hinge())
-    Outputs(units=1, loss='Hinge', kind='margins', lowest=-1.0, by_name=False)
+    Outputs(units=1, loss='Hinge', kind='margins', lowest=-1.0, highest=1.0, by_name=False)
     """
     last = last_activation(model)
     title, kind = ("", "unknown") if loss is None else (loss.title, loss.outputs_are)
-    return Outputs(model.output_size, title, kind, -math.inf if last is None else last.lowest())
+    return Outputs(model.output_size, title, kind, *((-math.inf, math.inf) if last is None else last.bounds()))

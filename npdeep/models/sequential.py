@@ -1,37 +1,32 @@
-"""A network: layers one behind the other, all their numbers in one arena."""
+"""A network: layers one after the other, all their numbers in one arena."""
 
 import copy
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from npdeep.common import checks, scaling, seeds
-from npdeep.common.guards import deep_copy, quiet
-from npdeep.common.hinting import Hinted, settle
+from npdeep.common.guards import deep_copy
 from npdeep.common.hints import MODEL, by_name
 from npdeep.common.tables import Table
 from npdeep.files import encoding, npz, schema
 from npdeep.files.load_weights import LoadReport, restore_weights
 from npdeep.kernels.arrays import Array
-from npdeep.layers.base import Layer, check_layers
-from npdeep.layers.batch_normalization import BatchNormalization
-from npdeep.layers.chain import Chain
-from npdeep.layers.layer_normalization import LayerNormalization
-from npdeep.models import looks
-from npdeep.models.names import check_names, select
-from npdeep.parameters import Arena, Parameter, allocate
+from npdeep.layers.base import Layer
+from npdeep.models import looks, state
+from npdeep.models.passes import check_dtype
+from npdeep.models.variables import Variables
+from npdeep.parameters import allocate
 
 
-class Sequential(Hinted):
+class Sequential(Variables):
     """A stack of layers. All shapes are known and all parameters made when it is made.
 
     Args:
         layers: the layers, lowest first. A layer serves one model.
         input_size: the width of the examples, for example 784.
-        seed: a whole number for the same weights and the same noise every time; None for others each time.
+        seed: an integer for the same weights and the same noise every time; None for others each time.
         dtype: "float32", or "float64" for gradient checks and proofs.
         name: a name for printing.
 
@@ -46,6 +41,7 @@ class Sequential(Hinted):
 
     Raises ValueError or TypeError where the layers, their names or their widths do not fit together.
 
+    >>> import numpy as np
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(3), nd.Activation("relu"), nd.Dense(2, name="outputs")], input_size=4, seed=42)
     >>> [layer.name for layer in model.layers]
@@ -54,8 +50,16 @@ class Sequential(Hinted):
     (5, 2)
     """
 
-    scale: float | None = None
     foreign = by_name(MODEL)
+    offers = "input_gradient sample state_dict load_state_dict save load_weights copy with_layers summary"
+    settled = by_name({
+        "layers input_size seed": "the parameters were made to fit it; make a new Sequential",
+        "dtype": "the parameters were made to fit it; model.copy('float64') has another",
+        "name": "it is in files and tables already; make a new Sequential, with its weights: load_weights",
+        "flat_values flat_gradients": "it is where the numbers are; write into it: model.{name}[:] = array",
+        "arena parameters output_size lock": "all layers were made with it; make a new Sequential",
+    })
+    checked: ClassVar[Any] = {"scale": lambda model, value: scaling.remembered("Sequential", value, model.dtype)}
 
     def __init__(
         self,
@@ -66,90 +70,6 @@ class Sequential(Hinted):
         name: str | None = None,
     ) -> None:
         self._make(layers, input_size, seed, dtype, name)
-
-    def _make(
-        self, layers: Any, input_size: Any, seed: Any, dtype: Any, name: Any, stored: Mapping[str, Array] | None = None
-    ) -> None:
-        """Check the arguments and make everything; stored: numbers to begin with, in the place of initial weights."""
-        self.layers = Chain(check_layers("Sequential", layers))
-        if not self.layers:
-            raise ValueError("Sequential: the list of layers is empty")
-        self.input_size = checks.whole("Sequential", "input_size", input_size)
-        self.seed = seeds.check_seed("Sequential", seed)
-        self.dtype = check_dtype(dtype)
-        self.name = checks.label("Sequential", "name", "sequential" if name is None else name)
-        try:
-            self._build(stored)
-        except Exception:
-            for layer in self.layers:         # they stay free for the next try
-                layer.detach()
-            raise
-        self.passes = 0
-        self.went_forward = 0                 # the thread whose pass backward may go back through
-        self.gradients_of: Any = None         # the trainer that computed the gradients, until they are used
-        self.lock = threading.RLock()         # for one pass, or one training step, at a time
-        self.prepared: tuple[int, bool] | None = None
-        self.planned: tuple[int, bool] | None = None
-
-    def _build(self, stored: Mapping[str, Array] | None) -> None:
-        self.output_size = self.layers.build(self.input_size)
-        for layer in self.everything():
-            if isinstance(layer, BatchNormalization | LayerNormalization):
-                checks.epsilon(type(layer).__name__, layer.epsilon, self.dtype, "equal numbers, of variance 0, would give 0/0")
-        self.parameters: list[Parameter] = [p for layer in self.everything() for p in layer.parameters]
-        if stored is not None:                # before memory is taken for them: they come out of a file
-            schema.check_variables(self.parameters, stored)
-        self.arena: Arena = allocate(self.parameters, self.dtype)
-        for index, layer in enumerate(self.layers):
-            if stored is None:
-                layer.initialize(self.seed, index)
-            else:
-                layer.start_noise(self.seed, index)
-        if stored is not None:
-            for p in self.parameters:
-                p.value = stored[p.name]
-
-    # ── passes ────────────────────────────────────────────────────────────────────────────────────────────────────────
-    def forward(self, x: Any, training: bool = False) -> Array:
-        """The outputs for the rows of x: a live buffer that the next pass overwrites, in whatever thread it is made.
-
-        training: True uses batch statistics and noise. A backward pass is possible after both.
-        In several threads use `predict`, whose array is fresh, or keep the pass to yourself: `with model.lock:` around forward
-        and whatever belongs to it.
-        Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size).
-        """
-        x, training = self.check_examples("forward", "x", x), checks.flag("forward", "training", training)
-        with self.lock:
-            outputs = self.run(x, training)
-            self.went_forward = threading.get_ident()
-        return outputs
-
-    def run(self, x: Array, training: bool = False) -> Array:
-        """`forward` on rows that are checked and in the model's dtype."""
-        with self.lock:
-            self.prepare(len(x), training)
-            self.passes += 1
-            self.went_forward = 0             # predict and evaluate go through here too
-            return self.layers.forward(x, training)
-
-    def backward(self, grad_output: Any, input_gradient: bool = False) -> Array | None:
-        """Assign the gradients of all trainable parameters, given ∂loss/∂outputs of the last forward pass.
-
-        After a pass with training=False they are those of the network in use: without noise, and with the moving statistics of
-        batch normalization as constants.
-
-        Returns ∂loss/∂x where input_gradient is True, else None. The pass stops at the lowest layer with something to train.
-        Raises ValueError where there was no forward pass of this thread before it, or for a wrong shape.
-        """
-        input_gradient = checks.flag("backward", "input_gradient", input_gradient)
-        with self.lock:
-            if self.went_forward != threading.get_ident():
-                raise ValueError(looks.OTHER_THREAD if self.went_forward else looks.NO_FORWARD)
-            gradient: Any = looks.check_upstream("backward", grad_output, self.layers[-1].output)
-            self.plan(input_gradient)
-            self.prepare(len(gradient), training=True)
-            gradient = self.layers.backward(gradient)
-        return gradient if input_gradient else None
 
     # ── looking without touching ──────────────────────────────────────────────────────────────────────────────────────
     def input_gradient(self, x: Any, grad_output: Any = None, *, loss: Any = None, y: Any = None) -> Array:
@@ -188,201 +108,34 @@ class Sequential(Hinted):
         """
         return looks.sample(self, x, n, seed)
 
-    @property
-    def flat_values(self) -> Array:
-        """The values of all parameters with a gradient, in layer order, in one live array: writing into it changes them.
+    # ── the numbers by name ───────────────────────────────────────────────────────────────────────────────────────────
+    def state_dict(self) -> dict[str, Array]:
+        """All parameters and moving statistics: names → fresh arrays, which later training leaves alone.
 
-        `p.span` is the place of a parameter `p` in it, row by row; frozen parameters keep theirs, moving statistics have none.
-
-        >>> import npdeep as nd
-        >>> model = nd.Sequential([nd.Dense(2, name="a"), nd.BatchNormalization(name="b")], input_size=1)
-        >>> [(p.name, p.span.start, p.span.stop) for p in model.parameters if p.has_grad]
-        [('a/kernel', 0, 2), ('a/bias', 2, 4), ('b/gamma', 4, 6), ('b/beta', 6, 8)]
-        >>> model.flat_values[:2] = [3, 5]
-        >>> model.layer("a").kernel.value
-        array([[3., 5.]], dtype=float32)
-        """
-        return self.arena.values[: self.arena.grads.size]
-
-    @property
-    def flat_gradients(self) -> Array:
-        """Their gradients, live, in the same places: what clipping and optimizer work on. 0 where a parameter is frozen.
+        What is frozen, the generators and `scale` are not among them: `save` keeps these too.
 
         >>> import npdeep as nd
-        >>> model = nd.Sequential([nd.Dense(1, kernel_initializer="ones")], input_size=2)
-        >>> _ = model.forward([[3.0, 4.0]], training=True)
-        >>> model.backward([[1.0]])
-        >>> model.flat_gradients
-        array([3., 4., 1.], dtype=float32)
+        >>> model = nd.Sequential([nd.Dense(2, kernel_initializer="ones", name="a")], input_size=1)
+        >>> model.state_dict()
+        {'a/kernel': array([[1., 1.]], dtype=float32), 'a/bias': array([0., 0.], dtype=float32)}
         """
-        return self.arena.grads
+        return state.state_dict(self)
 
-    def predict(self, x: Any, batch_size: int = 1000, scale: float | None = None) -> Array:
-        """The outputs for the rows of x as a fresh array (n, output_size), computed batch_size rows at a time.
+    def load_state_dict(self, mapping: Mapping[str, Any]) -> None:
+        """Write arrays into the parameters and moving statistics of the same names, as `state_dict` gave them.
 
-        scale: x is multiplied by it, batch by batch; by default by the scale of the last `fit`, so that predict takes the
-            rows that fit took. 1 leaves x as it is.
+        mapping: one array for every name of `state_dict`, of the same shape, in any dtype of real numbers.
 
-        A single row of shape (input_size,) is taken as one example.
-        Raises ValueError or TypeError where x is no array of finite numbers of shape (n, input_size).
-        """
-        batch_size = checks.whole("predict", "batch_size", batch_size)
-        x = checks.real_array("predict", "x", x)
-        if x.ndim == 1 and len(x) == self.input_size:
-            x = x[None, :]
-        x = checks.examples("predict", "x", x, self.input_size)
-        checks.finite("predict", "x", x)
-        factor = self.scale_for("predict", x, scale)
-        outputs = np.empty((len(x), self.output_size), self.dtype)
-        with quiet():                         # weights of a run that has diverged
-            for start in range(0, len(x), batch_size):
-                rows = scaling.cast_scaled("predict", x[start : start + batch_size], factor, self.dtype)
-                with self.lock:               # a pass in another thread would write into the same buffers
-                    outputs[start : start + len(rows)] = self.run(rows)
-        return outputs
-
-    def scale_for(self, owner: str, x: Array, scale: float | None) -> Any:
-        """What these rows are multiplied by: the given scale, else that of the last fit; None where they stay as they are."""
-        factor = scaling.scale(owner, self.scale if scale is None else scale, self.dtype)
-        scaling.fitting_scale(owner, x, factor)
-        return factor
-
-    def check_examples(self, owner: str, name: str, x: Any) -> Array:
-        """x as finite rows of the model's width and dtype, scaled already: whole numbers are refused where fit had a scale."""
-        x = checks.examples(owner, name, x, self.input_size)
-        if self.scale is not None and x.dtype.kind in "iub":
-            raise ValueError(
-                f"{owner}: {name} holds {x.dtype} numbers, but the network was trained with scale={self.scale:.6g}, and "
-                f"{owner} takes rows that are scaled already: {name} * {self.scale:.6g}"
-            )
-        checks.finite(owner, name, x)
-        return checks.cast(owner, name, x, self.dtype)
-
-    def prepare(self, rows: int, training: bool) -> None:
-        """Make the buffers for so many rows, or take the first rows of larger ones. Free where nothing has changed."""
-        if self.planned is None or self.planned[0] != self.arena.version:
-            self.plan()
-        if self.prepared != (rows, training):
-            for layer in self.layers:
-                layer.allocate(rows, training, self.dtype)
-            self.prepared = (rows, training)
-
-    def plan(self, input_gradient: bool = False) -> None:
-        """Decide how far down a backward pass goes: to the lowest layer with something to train, or to the input."""
-        if self.planned == (self.arena.version, input_gradient):
-            return
-        self.layers.plan(input_gradient)
-        self.planned = (self.arena.version, input_gradient)
-        self.prepared = None
-
-    def everything(self) -> list[Layer]:
-        """Every layer, those inside others too, in the order of the forward pass: what a layer holds comes before it.
+        Raises ValueError or TypeError for names that are missing or unknown, for other shapes, and for what is not finite;
+        then nothing has changed.
 
         >>> import npdeep as nd
-        >>> model = nd.Sequential([nd.Residual([nd.Dense(2)], name="block1"), nd.Dense(1, name="out")], input_size=2)
-        >>> [layer.name for layer in model.everything()]
-        ['block1/dense', 'block1', 'out']
+        >>> old, new = (nd.Sequential([nd.Dense(2)], input_size=1, seed=seed) for seed in (0, 1))
+        >>> new.load_state_dict(old.state_dict())
+        >>> bool((new.layer("dense").kernel.value == old.layer("dense").kernel.value).all())
+        True
         """
-        return list(self.layers.everything())
-
-    # ── parameters ────────────────────────────────────────────────────────────────────────────────────────────────────
-    def layer(self, name: str) -> Any:
-        """The layer of this name. Raises ValueError, with the nearest name, where there is none."""
-        names = {layer.name: layer for layer in self.everything()}
-        return names[checks.choice("Sequential", "layer", name, [str(n) for n in names])]
-
-    def variables(self, scope: str | None = None) -> list[Parameter]:
-        """All parameters and moving statistics whose names match the regular expression `scope` at their start.
-
-        Raises ValueError, listing the names, where nothing matches.
-
-        >>> import npdeep as nd
-        >>> nd.Sequential([nd.Dense(1, name="a"), nd.Dense(1, name="b")], input_size=1).variables("a/")
-        [<Parameter a/kernel (1, 1) float32>, <Parameter a/bias (1,) float32>]
-        """
-        return select("variables", self.parameters, scope)
-
-    def trainable_variables(self, scope: str | None = None) -> list[Parameter]:
-        """As `variables`, but only what is being trained: no moving statistics, nothing frozen."""
-        return select("trainable_variables", [p for p in self.parameters if p.trainable], scope)
-
-    def freeze(self, scope: str) -> list[Parameter]:
-        """Stop training the parameters whose names match; return them.
-
-        Batch normalization whose parameters are all frozen uses its moving statistics and leaves them alone; so it does where
-        they are frozen one by one: p.trainable = False.
-        Raises ValueError, listing the names, where nothing matches.
-
-        >>> import npdeep as nd
-        >>> model = nd.Sequential([nd.Dense(1, name="a"), nd.Dense(1, name="b")], input_size=1)
-        >>> model.freeze("a"), model.trainable_variables()
-        ([<Parameter a/kernel (1, 1) float32, frozen>, <Parameter a/bias (1,) float32, frozen>], \
-[<Parameter b/kernel (1, 1) float32>, <Parameter b/bias (1,) float32>])
-        """
-        chosen = select("freeze", self.parameters, scope)
-        self._refuse_statistics("freeze", scope, chosen)
-        return self._set_trainable(chosen, False)
-
-    def unfreeze(self, scope: str | None = None) -> list[Parameter]:
-        """Train the matching parameters again (None: all); return them. Raises ValueError where nothing matches."""
-        chosen = select("unfreeze", self.parameters, scope)
-        self._refuse_statistics("unfreeze", scope, chosen)
-        return self._set_trainable(chosen, True)
-
-    def _refuse_statistics(self, owner: str, scope: Any, chosen: list[Parameter]) -> None:
-        trained = {p.name.rpartition("/")[0] for p in self.parameters if p.has_grad}
-        if all(p.name.rpartition("/")[0] in trained and not p.has_grad for p in chosen):
-            shown, names = checks.shortened(repr(scope)), checks.listed(p.name for p in chosen)
-            raise ValueError(
-                f"{owner}: {shown} selects moving statistics alone ({names}), which are never trained; "
-                f"{owner} the layer: model.{owner}({chosen[0].name.partition('/')[0]!r})"
-            )
-
-    def _set_trainable(self, chosen: list[Parameter], trainable: bool) -> list[Parameter]:
-        changed = {id(p) for p in chosen}
-        with self.lock:                       # between two steps
-            for parameter in chosen:
-                if parameter.has_grad:
-                    parameter.trainable = trainable
-            for layer in self.everything():
-                if isinstance(layer, BatchNormalization) and any(id(p) in changed for p in layer.parameters):
-                    layer.use_moving_statistics = None if layer.center or layer.scale else not trainable
-            self.arena.version += 1
-        return [p for p in chosen if p.has_grad]
-
-    def frozen(self) -> dict[str, list[str]]:
-        """What is frozen: names of parameters, and of the batch normalizations that use their moving statistics."""
-        normalizations = [layer for layer in self.everything() if isinstance(layer, BatchNormalization)]
-        return {
-            "parameters": [p.name for p in self.parameters if p.has_grad and not p.trainable],
-            "statistics": [str(layer.name) for layer in normalizations if layer.use_moving_statistics],
-        }
-
-    def set_frozen(self, frozen: Mapping[str, Any]) -> None:
-        """Freeze exactly what `frozen` gave. Raises ValueError, before anything changes, for names that are not there."""
-        trained = {p.name: p for p in self.parameters if p.has_grad}
-        normalizations = {str(layer.name): layer for layer in self.everything() if isinstance(layer, BatchNormalization)}
-        for kind, known in (("parameters", trained), ("statistics", normalizations)):
-            check_names(f"frozen.{kind}", frozen[kind], known)
-        parameters, statistics = set(frozen["parameters"]), set(frozen["statistics"])
-        for name, p in trained.items():
-            if p.trainable == (name in parameters):
-                p.trainable = not p.trainable
-        for name, layer in normalizations.items():
-            layer.use_moving_statistics = None
-            if layer.use_moving_statistics != (name in statistics):
-                layer.use_moving_statistics = name in statistics
-
-    def generators(self) -> dict[str, Any]:
-        """The states of the generators of all layers that draw random numbers, by layer."""
-        return {str(layer.name): layer.rng.bit_generator.state for layer in self.everything() if layer.draws}
-
-    def set_generators(self, states: Mapping[str, Any]) -> None:
-        """Put the states of `generators` back. Raises ValueError for a layer that draws no random numbers."""
-        drawing = {str(layer.name): layer for layer in self.everything() if layer.draws}
-        check_names("generators", states, drawing)
-        for name, state in states.items():
-            drawing[name].rng.bit_generator.state = state
+        state.load_state_dict(self, mapping)
 
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
     def save(self, path: str | Path) -> Path:
@@ -399,7 +152,7 @@ class Sequential(Hinted):
 
         Args:
             path: a file written by `model.save` or `trainer.save`.
-            scope: a regular expression that names *in the file* must match at their start, for example "hidden[123]/".
+            scope: a regular expression for whole names *in the file*, as in `variables`, for example "hidden[123]".
             rename: layer names in the file → layer names in this model, for example {"hidden1": "encoder"}; a layer of the
                 file that is called "encoder" itself is then skipped.
 
@@ -448,7 +201,7 @@ class Sequential(Hinted):
     def from_description(
         cls, description: Mapping[str, Any], arrays: Mapping[str, Array], own: Mapping[str, type]
     ) -> "Sequential":
-        """The model that `description` describes, with these numbers; own: classes of the user's by name."""
+        """The model that `description` describes, with these numbers; own: custom classes by name."""
         layers = [encoding.decode(layer, own, f"model.layers[{i}]") for i, layer in enumerate(description["layers"])]
         model = cls.__new__(cls)
         seed, name = description["seed"], description["name"]
@@ -472,12 +225,14 @@ class Sequential(Hinted):
         """
         twin = copy.deepcopy(self)
         if dtype is not None and check_dtype(dtype) != twin.dtype:
-            vars(twin)["dtype"] = check_dtype(dtype)
+            twin.dtype = check_dtype(dtype)
+            for layer in twin.everything():
+                layer.take_precision(twin.dtype)
             old = [p.value for p in twin.parameters]
             twin.arena = allocate(twin.parameters, twin.dtype)
             for parameter, value in zip(twin.parameters, old, strict=True):
                 parameter.value = value
-            twin.planned = twin.prepared = None
+            twin.planned = -1
         return twin
 
     def with_layers(
@@ -494,6 +249,7 @@ class Sequential(Hinted):
         The kept layers are copies: weights, statistics, what is frozen, generators. This model is not changed.
         Raises ValueError where there is no layer of this name, or a new layer has the name of a kept one.
 
+        >>> import numpy as np
         >>> import npdeep as nd
         >>> digits = nd.Sequential([nd.Dense(3, name="hidden1"), nd.Dense(5, name="outputs")], input_size=4, seed=0)
         >>> letters = digits.with_layers([nd.Dense(26, name="letters")], keep="hidden1")
@@ -526,9 +282,9 @@ class Sequential(Hinted):
         return model
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles plan and prepare again: the layers leave their buffers behind."""
-        idle = dict.fromkeys(("prepared", "planned", "lock", "gradients_of"))
-        return {**vars(self), **idle, "went_forward": 0}
+        """Copies and pickles plan again: the layers leave their buffers behind."""
+        idle = {"planned": -1, "lock": None, "gradients_of": None, "went_forward": 0}
+        return {**vars(self), **idle}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Sequential":
         """A copy of one moment: a step in another thread is finished first."""
@@ -538,7 +294,7 @@ class Sequential(Hinted):
         """A copy has a lock of its own."""
         vars(self).update(state, lock=threading.RLock())
 
-    # ── for people ────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── display ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def summary(self) -> Table:
         """A table of the layers: name, output shape, formula, parameters, trainable.
 
@@ -571,10 +327,6 @@ class Sequential(Hinted):
         use = f"model.layer({index!r})" if isinstance(index, str) else f"model.layers[{index!r}]"
         raise TypeError(f"a Sequential has no keys: write {use}; variables are found by model.variables('hidden1/kernel')")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> None:
-        """A model is not called: predict, or go forward."""
-        raise TypeError("a Sequential is not called: use model.predict(x), or model.forward(x, training=True) to look inside")
-
     def __repr__(self) -> str:
         """One line."""
         shown = [layer.output_size for layer in self.layers if layer.parameters or layer.chains]
@@ -585,20 +337,17 @@ class Sequential(Hinted):
         return self.summary()._repr_html_()
 
 
-settle(Sequential, ("layers", "input_size", "seed"), "the parameters were made to fit it; make a new Sequential")
-settle(Sequential, ("dtype",), "the parameters were made to fit it; model.copy('float64') has another")
-
-
 def load_model(path: str | Path, own: Any = None) -> Sequential:
     """The model in a checkpoint file: structure, weights, moving statistics, what is frozen, generators.
 
     Args:
         path: a file written by `model.save` or `trainer.save`.
-        own: classes of yours that the model uses (layers, initializers, …), as a list or by name.
+        own: custom classes that the model uses (layers, initializers, …), as a list or by name.
 
     Raises FileNotFoundError, or ValueError, naming the file and the fault, where it is damaged or no checkpoint.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(2, name="outputs")], input_size=3, seed=0)
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -610,19 +359,3 @@ def load_model(path: str | Path, own: Any = None) -> Sequential:
     header, arrays = schema.read(path)
     with npz.naming(path):
         return Sequential.from_description(header["model"], arrays, own)
-
-
-def check_dtype(dtype: Any) -> Any:
-    """float32 or float64 as a NumPy dtype.
-
-    >>> check_dtype("float16")
-    Traceback (most recent call last):
-    ValueError: Sequential: dtype must be "float32" or "float64", got 'float16'
-    """
-    try:
-        name = None if dtype is None else np.dtype(dtype).name    # NumPy takes None for float64
-    except TypeError:
-        name = None
-    if name not in ("float32", "float64"):
-        raise ValueError(f'Sequential: dtype must be "float32" or "float64", got {checks.shortened(repr(dtype))}')
-    return np.dtype(name)

@@ -5,6 +5,7 @@ from typing import Any
 
 from npdeep.common import checks
 from npdeep.layers.activation import Activation
+from npdeep.losses import check_y
 from npdeep.models.sequential import Sequential
 
 
@@ -41,7 +42,7 @@ def forward_and_backward(trainer: Any, x: Any, y: Any) -> tuple[float, Sequentia
     loss = copy.deepcopy(trainer.loss)
     x = twin.check_examples("snapshot", "x", x)
     outputs = twin.forward(x, training=True)
-    value = loss.compute(outputs, loss.check_targets(y, len(x), twin.output_size, twin.dtype), None)
+    value = loss.compute(outputs, check_y("snapshot", loss, y, len(x), twin.output_size, twin.dtype), None)
     twin.backward(loss.compute_gradient())
     return float(value), twin
 

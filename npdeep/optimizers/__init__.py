@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from npdeep.common import checks
-from npdeep.common.hinting import asked
-from npdeep.common.hints import OPTIMIZERS, expanded
+from npdeep.common import registry
+from npdeep.common.foreign_names import OPTIMIZERS, expanded
+from npdeep.common.hinting import asked, offered
 from npdeep.optimizers.adaptive import AdaDelta, AdaGrad, Adam, AdaMax, AdamW, Nadam, RMSProp
 from npdeep.optimizers.base import Optimizer
 from npdeep.optimizers.descent import SGD, Momentum, Nesterov
@@ -39,6 +39,7 @@ KNOWN: dict[str, type[Optimizer]] = {
 HINTS = expanded(OPTIMIZERS)
 if not TYPE_CHECKING:
     __getattr__ = asked(__name__, HINTS, KNOWN)
+    __dir__ = offered(__name__)
 
 
 def get(optimizer: Any) -> Optimizer:
@@ -47,8 +48,4 @@ def get(optimizer: Any) -> Optimizer:
     >>> get("momentum")
     Momentum(learning_rate=0.01, momentum=0.9)
     """
-    if isinstance(optimizer, Optimizer):
-        return optimizer
-    if isinstance(optimizer, str):
-        return KNOWN[checks.choice("Trainer", "optimizer", optimizer, KNOWN, HINTS)]()
-    raise TypeError(f"Trainer: optimizer must be a name or an object of nd.optimizers, got {checks.describe(optimizer)}")
+    return registry.find("Trainer", "optimizer", optimizer, Optimizer, KNOWN, HINTS, number="SGD")

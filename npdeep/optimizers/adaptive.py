@@ -8,6 +8,9 @@ from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.updates import adaptive as kernels
 from npdeep.optimizers.base import Optimizer
+from npdeep.optimizers.descent import SCHEDULED_MOMENTUM
+from npdeep.optimizers.factors import Factors
+from npdeep.optimizers.rules import FADING, LAST, M_HAT, MEAN, SQUARES, adam, rmsprop
 
 
 class AdaGrad(Optimizer):
@@ -24,9 +27,7 @@ class AdaGrad(Optimizer):
     0.1
     """
 
-    formula = Formula(
-        "s ← s + g², w ← w − η·g/√(s + ε)", r"s \leftarrow s + g^2,\ w \leftarrow w - \eta g/\sqrt{s + \varepsilon}"
-    )
+    rule = (("s", "s + g**2"), ("step", "learning_rate*g/sqrt(s + epsilon)"), LAST)
     slot_names: tuple[str, ...] = ("s",)
     slot_label = "Adagrad"
     kernel: Any = staticmethod(kernels.adagrad)
@@ -36,8 +37,10 @@ class AdaGrad(Optimizer):
         learning_rate: float | schedules.Schedule = 0.01,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
+        *,
+        learning_rate_factors: Factors = None,
     ) -> None:
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, learning_rate_factors=learning_rate_factors)
         self.initial_accumulator_value = checks.number(
             "AdaGrad", "initial_accumulator_value", initial_accumulator_value, minimum=0
         )
@@ -73,12 +76,10 @@ class RMSProp(Optimizer):
     ('s', 'm')
     """
 
-    formula = Formula(
-        "s ← ρ·s + (1 − ρ)·g², w ← w − η·g/√(s + ε)",
-        r"s \leftarrow \rho s + (1 - \rho) g^2,\ w \leftarrow w - \eta g/\sqrt{s + \varepsilon}",
-    )
+    rule = rmsprop()
     slot_label = "RMSProp"
-    may_be_scheduled = ("_learning_rate", "momentum")
+    may_be_scheduled = ("learning_rate", "momentum")
+    beta: float
     kernel: Any = staticmethod(kernels.rmsprop)
 
     def __init__(
@@ -88,32 +89,23 @@ class RMSProp(Optimizer):
         momentum: float | schedules.Schedule = 0.0,
         centered: bool = False,
         epsilon: float = 1e-7,
+        *,
+        learning_rate_factors: Factors = None,
     ) -> None:
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, learning_rate_factors=learning_rate_factors)
         self.rho = checks.number("RMSProp", "rho", rho, minimum=0, below=1)
         self.momentum = schedules.rate("RMSProp", "momentum", momentum, minimum=0, below=1)
         self.centered = checks.flag("RMSProp", "centered", centered)
         self.epsilon = checks.number("RMSProp", "epsilon", epsilon, above=0)
         self.slot_names = ("s", *(("m",) if self.momentum != 0 else ()), *(("mean",) if self.centered else ()))
         if len(self.slot_names) > 1:
-            self.kernel, self.formula = kernels.rmsprop_general, self._general_formula()
+            self.kernel = kernels.rmsprop_general
+            self.say(rmsprop(self.centered, "m" in self.slot_names))
 
     def read_rates(self, step: int) -> None:
         """η and β."""
         super().read_rates(step)
-        self.beta = schedules.value_at(self.momentum, step)
-
-    def _general_formula(self) -> Formula:
-        """With the variance for the mean square, with a velocity, or with both."""
-        spread = ("s − mean²", r"s - \bar g^2") if self.centered else ("s", "s")
-        step = (f"η·g/√({spread[0]} + ε)", rf"\eta g/\sqrt{{{spread[1]} + \varepsilon}}")
-        text, latex = "s ← ρ·s + (1 − ρ)·g²", r"s \leftarrow \rho s + (1 - \rho) g^2"
-        if self.centered:
-            text, latex = f"{text}, mean ← ρ·mean + (1 − ρ)·g", rf"{latex},\ \bar g \leftarrow \rho \bar g + (1 - \rho) g"
-        if "m" in self.slot_names:
-            velocity = rf"m \leftarrow \beta m + {step[1]},\ w \leftarrow w - m"
-            return Formula(f"{text}, m ← β·m + {step[0]}, w ← w − m", rf"{latex},\ {velocity}")
-        return Formula(f"{text}, w ← w − {step[0]}", rf"{latex},\ w \leftarrow w - {step[1]}")
+        vars(self)["beta"] = schedules.value_at(self.momentum, step)
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """s ← ρ s + (1 − ρ) g², w ← w − η g/√(s + ε), with the two options."""
@@ -127,7 +119,7 @@ class RMSProp(Optimizer):
 
     def decaying_slots(self) -> dict[str, tuple[float, float]]:
         """s and mean shrink by ρ, the velocity by β."""
-        beta = 0.1 if isinstance(self.momentum, schedules.Schedule) else self.momentum
+        beta = SCHEDULED_MOMENTUM if isinstance(self.momentum, schedules.Schedule) else self.momentum
         small = 1e-12 * self.epsilon**0.5
         found = {
             "s": (self.rho, self.too_small(self.rho, 1e-14 * self.epsilon, alone=True)),
@@ -153,9 +145,11 @@ class AdaDelta(Optimizer):
     1.0
     """
 
-    formula = Formula(
-        "Δ = g·√(d + ε)/√(s + ε), w ← w − η·Δ",
-        r"\Delta = g \sqrt{d + \varepsilon}/\sqrt{s + \varepsilon},\ w \leftarrow w - \eta \Delta",
+    rule = (
+        FADING,
+        ("step", "g*sqrt((d + epsilon)/(s + epsilon))"),
+        ("d", "rho*d + (1 - rho)*step**2"),
+        ("w", "w - learning_rate*step"),
     )
     slot_names: tuple[str, ...] = ("s", "d")
     slot_label = "Adadelta"
@@ -163,9 +157,14 @@ class AdaDelta(Optimizer):
     kernel: Any = staticmethod(kernels.adadelta)
 
     def __init__(
-        self, learning_rate: float | schedules.Schedule = 1.0, rho: float = 0.95, epsilon: float = 1e-7
+        self,
+        learning_rate: float | schedules.Schedule = 1.0,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        *,
+        learning_rate_factors: Factors = None,
     ) -> None:
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, learning_rate_factors=learning_rate_factors)
         self.rho = checks.number("AdaDelta", "rho", rho, minimum=0, below=1)
         self.epsilon = checks.number("AdaDelta", "epsilon", epsilon, above=0)
 
@@ -180,7 +179,25 @@ class AdaDelta(Optimizer):
         return {"s": (self.rho, tau), "d": (self.rho, tau)}
 
 
-class Adam(Optimizer):
+class TwoMeans(Optimizer):
+    """Base of Adam and its relatives: a mean of gradients that fades by β₁, and something of their sizes that fades by β₂."""
+
+    def __init__(
+        self,
+        learning_rate: float | schedules.Schedule = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        *,
+        learning_rate_factors: Factors = None,
+    ) -> None:
+        super().__init__(learning_rate, learning_rate_factors=learning_rate_factors)
+        self.beta_1 = checks.number(type(self).__name__, "beta_1", beta_1, minimum=0, below=1)
+        self.beta_2 = checks.number(type(self).__name__, "beta_2", beta_2, minimum=0, below=1)
+        self.epsilon = checks.number(type(self).__name__, "epsilon", epsilon, above=0)
+
+
+class Adam(TwoMeans):
     """Momentum and RMSProp together: m̂ is the mean of past gradients, v̂ of their squares; w ← w − η m̂/(√v̂ + ε).
 
     m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
@@ -198,11 +215,8 @@ class Adam(Optimizer):
     Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08, amsgrad=False)
     """
 
-    formula = Formula(
-        "m ← β₁·m + (1 − β₁)·g, v ← β₂·v + (1 − β₂)·g², w ← w − η·m̂/(√v̂ + ε)",
-        r"m \leftarrow \beta_1 m + (1 - \beta_1) g,\ v \leftarrow \beta_2 v + (1 - \beta_2) g^2,\ "
-        r"w \leftarrow w - \eta\,\hat m/(\sqrt{\hat v} + \varepsilon)",
-    )
+    decays = False
+    rule = adam()
     slot_names: tuple[str, ...] = ("m", "v")
     slot_label = "Adam"
     driven_by: ClassVar[dict[str, str]] = {"v": "m"}
@@ -215,16 +229,14 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         amsgrad: bool = False,
+        *,
+        learning_rate_factors: Factors = None,
     ) -> None:
-        super().__init__(learning_rate)
-        self.beta_1 = checks.number(type(self).__name__, "beta_1", beta_1, minimum=0, below=1)
-        self.beta_2 = checks.number(type(self).__name__, "beta_2", beta_2, minimum=0, below=1)
-        self.epsilon = checks.number(type(self).__name__, "epsilon", epsilon, above=0)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, learning_rate_factors=learning_rate_factors)
         self.amsgrad = checks.flag(type(self).__name__, "amsgrad", amsgrad)
         if self.amsgrad:
             self.slot_names = ("m", "v", "largest_v")
-            note = (", with the largest v so far for v", r",\ v_{\max} \text{ for } v")
-            self.formula = Formula(f"{self.formula}{note[0]}", self.formula.latex + note[1])
+            self.say(adam(amsgrad=True, decay=self.decays))
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η m̂/(√v̂ + ε)."""
@@ -235,7 +247,7 @@ class Adam(Optimizer):
         """m shrinks by β₁, v by β₂."""
         return {
             "m": (self.beta_1, self.too_small(self.beta_1, 1e-12 * self.epsilon)),
-            "v": (self.beta_2, self.too_small(self.beta_2, (1e-7 * self.epsilon) ** 2)),
+            "v": (self.beta_2, self.too_small(self.beta_2, (1e-7 * min(self.epsilon, 1.0)) ** 2)),
         }
 
 
@@ -252,10 +264,8 @@ class AdamW(Adam):
     0.01
     """
 
-    formula = Formula(
-        "w ← w − η·λ·w, w ← w − η·m̂/(√v̂ + ε)",
-        r"w \leftarrow w - \eta\lambda w,\ w \leftarrow w - \eta\,\hat m/(\sqrt{\hat v} + \varepsilon)",
-    )
+    decays = True
+    rule = adam(decay=True)
 
     def __init__(
         self,
@@ -265,8 +275,10 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         amsgrad: bool = False,
+        *,
+        learning_rate_factors: Factors = None,
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, learning_rate_factors=learning_rate_factors)
         self.weight_decay = checks.number("AdamW", "weight_decay", weight_decay, minimum=0)
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
@@ -275,7 +287,7 @@ class AdamW(Adam):
         super().update_piece(step, w, g, *rest)
 
 
-class AdaMax(Optimizer):
+class AdaMax(TwoMeans):
     """Adam with the largest recent gradient in place of the mean square: w ← w − η m̂/(u + ε), u ← max(β₂ u, |g|).
 
     Args:
@@ -289,26 +301,11 @@ class AdaMax(Optimizer):
     ('m', 'u')
     """
 
-    formula = Formula(
-        "u ← max(β₂·u, |g|), w ← w − η·m̂/(u + ε)",
-        r"u \leftarrow \max(\beta_2 u, |g|),\ w \leftarrow w - \eta\,\hat m/(u + \varepsilon)",
-    )
+    rule = (MEAN, ("u", "max(beta_2*u, abs(g))"), M_HAT, ("step", "learning_rate*m_hat/(u + epsilon)"), LAST)
     slot_names: tuple[str, ...] = ("m", "u")
     slot_label = "Adamax"
     driven_by: ClassVar[dict[str, str]] = {"u": "m"}
     kernel: Any = staticmethod(kernels.adamax)
-
-    def __init__(
-        self,
-        learning_rate: float | schedules.Schedule = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-    ) -> None:
-        super().__init__(learning_rate)
-        self.beta_1 = checks.number("AdaMax", "beta_1", beta_1, minimum=0, below=1)
-        self.beta_2 = checks.number("AdaMax", "beta_2", beta_2, minimum=0, below=1)
-        self.epsilon = checks.number("AdaMax", "epsilon", epsilon, above=0)
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η m̂/(u + ε)."""
@@ -324,7 +321,7 @@ class AdaMax(Optimizer):
         }
 
 
-class Nadam(Optimizer):
+class Nadam(TwoMeans):
     """Adam with Nesterov's look-ahead and a momentum μ that grows from about ½β₁ to β₁: μₜ = β₁(1 − ½ 0.96ᵗ).
 
     w ← w − η m̂/(√v̂ + ε) with m̂ = μₜ₊₁ m/(1 − μ₁…μₜ₊₁) + (1 − μₜ) g/(1 − μ₁…μₜ). PyTorch's exponent is 0.004 t.
@@ -340,6 +337,14 @@ class Nadam(Optimizer):
     0.468
     """
 
+    rule = (
+        MEAN,
+        SQUARES,
+        ("m_hat", "next_mu*m/(1 - mu_product*next_mu) + (1 - mu)*g/(1 - mu_product)"),
+        ("v_hat", "v/correction_2"),
+        ("step", "learning_rate*m_hat/(sqrt(v_hat) + epsilon)"),
+        LAST,
+    )
     formula = Formula(
         "w ← w − η·m̂/(√v̂ + ε), m̂ = μ'·m/(1 − Πμ·μ') + (1 − μ)·g/(1 − Πμ)",
         r"w \leftarrow w - \eta\,\hat m/(\sqrt{\hat v} + \varepsilon)",
@@ -350,18 +355,7 @@ class Nadam(Optimizer):
     second_scratch = True
     kernel: Any = staticmethod(kernels.nadam)
 
-    def __init__(
-        self,
-        learning_rate: float | schedules.Schedule = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-    ) -> None:
-        super().__init__(learning_rate)
-        self.beta_1 = checks.number("Nadam", "beta_1", beta_1, minimum=0, below=1)
-        self.beta_2 = checks.number("Nadam", "beta_2", beta_2, minimum=0, below=1)
-        self.epsilon = checks.number("Nadam", "epsilon", epsilon, above=0)
-        self.mu_product = 1.0
+    mu_product = 1.0
 
     def mu(self, t: int) -> float:
         """μₜ = β₁(1 − ½ 0.96ᵗ) of step t = 1, 2, …"""
@@ -370,7 +364,7 @@ class Nadam(Optimizer):
     def update(self, step: int) -> None:
         """Take the product of all μ a factor further, then move the weights."""
         self.learning_rate_at(step)           # raises before anything changes, where a schedule gives no number
-        self.mu_product *= self.mu(step + 1)
+        vars(self)["mu_product"] = self.mu_product * self.mu(step + 1)
         super().update(step)
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
@@ -386,7 +380,7 @@ class Nadam(Optimizer):
         """m shrinks by β₁, v by β₂."""
         return {
             "m": (self.beta_1, self.too_small(self.beta_1, 1e-12 * self.epsilon)),
-            "v": (self.beta_2, self.too_small(self.beta_2, (1e-7 * self.epsilon) ** 2)),
+            "v": (self.beta_2, self.too_small(self.beta_2, (1e-7 * min(self.epsilon, 1.0)) ** 2)),
         }
 
     def state(self) -> dict[str, float]:

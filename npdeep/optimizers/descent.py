@@ -3,10 +3,11 @@
 from typing import Any
 
 from npdeep import schedules
-from npdeep.common.events import Formula
 from npdeep.kernels.arrays import Array
 from npdeep.kernels.updates import momentum as kernels
 from npdeep.optimizers.base import Optimizer
+from npdeep.optimizers.factors import Factors
+from npdeep.optimizers.rules import LAST
 
 SCHEDULED_MOMENTUM = 0.1
 """The smallest momentum that a schedule is expected to give, for the guard against denormals."""
@@ -22,11 +23,8 @@ class SGD(Optimizer):
     SGD(learning_rate=0.1)
     """
 
-    formula = Formula("w ← w − η·g", r"w \leftarrow w - \eta g")
+    rule = (("step", "learning_rate*g"), LAST)
     kernel: Any = staticmethod(kernels.sgd)
-
-    def __init__(self, learning_rate: float | schedules.Schedule = 0.01) -> None:
-        super().__init__(learning_rate)
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """w ← w − η g."""
@@ -37,7 +35,7 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """m ← β m − η g, w ← w + m: a ball that rolls downhill.
 
-    The learning rate stands inside the velocity, as the chapter prints it (and Keras has it). TensorFlow 1 and PyTorch keep it
+    The learning rate is inside the velocity, as the chapter prints it (and Keras has it). TensorFlow 1 and PyTorch keep it
     outside: the same while η is constant, not under a schedule. Source: Polyak (1964).
 
     Args:
@@ -48,22 +46,28 @@ class Momentum(Optimizer):
     Momentum(learning_rate=0.01, momentum=0.9)
     """
 
-    formula = Formula("m ← β·m − η·g, w ← w + m", r"m \leftarrow \beta m - \eta g,\ w \leftarrow w + m")
+    rule = (("m", "momentum*m - learning_rate*g"), ("w", "w + m"))
     slot_names: tuple[str, ...] = ("m",)
     slot_label = "Momentum"
-    may_be_scheduled = ("_learning_rate", "momentum")
+    may_be_scheduled = ("learning_rate", "momentum")
+    beta: float
+    next_beta: float
     kernel: Any = staticmethod(kernels.momentum)
 
     def __init__(
-        self, learning_rate: float | schedules.Schedule = 0.01, momentum: float | schedules.Schedule = 0.9
+        self,
+        learning_rate: float | schedules.Schedule = 0.01,
+        momentum: float | schedules.Schedule = 0.9,
+        *,
+        learning_rate_factors: Factors = None,
     ) -> None:
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, learning_rate_factors=learning_rate_factors)
         self.momentum = schedules.rate(type(self).__name__, "momentum", momentum, minimum=0, below=1)
 
     def read_rates(self, step: int) -> None:
         """η and β."""
         super().read_rates(step)
-        self.beta = schedules.value_at(self.momentum, step)
+        vars(self)["beta"] = schedules.value_at(self.momentum, step)
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """m ← β m − η g, w ← w + m."""
@@ -91,15 +95,13 @@ class Nesterov(Momentum):
     Nesterov(learning_rate=0.01, momentum=0.95)
     """
 
-    formula = Formula(
-        "m ← β·m − η·g, w ← w − η·g + β'·m", r"m \leftarrow \beta m - \eta g,\ w \leftarrow w - \eta g + \beta' m"
-    )
+    rule = (("m", "momentum*m - learning_rate*g"), ("w", "w - learning_rate*g + next_momentum*m"))
     kernel: Any = staticmethod(kernels.nesterov)
 
     def read_rates(self, step: int) -> None:
         """η, β, and the β of the next step."""
         super().read_rates(step)
-        self.next_beta = schedules.value_at(self.momentum, step + 1)
+        vars(self)["next_beta"] = schedules.value_at(self.momentum, step + 1)
 
     def update_piece(self, step: int, w: Array, g: Array, *rest: Array) -> None:
         """m ← β m − η g, w ← w − η g + β' m."""

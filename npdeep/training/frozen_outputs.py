@@ -6,19 +6,19 @@ import numpy as np
 
 from npdeep.common import checks, scaling
 from npdeep.kernels.arrays import Array
-from npdeep.layers import BatchNormalization, Layer
+from npdeep.layers import Layer
 from npdeep.layers.chain import Chain
 from npdeep.models.sequential import Sequential
 
 ROWS = 1000
-"""So many examples go through the frozen layers at a time."""
+"""How many examples go through the frozen layers at a time."""
 
 
 def frozen_depth(model: Sequential) -> int:
     """How many of the lowest layers have nothing to train and can be computed once.
 
     Raises ValueError where there is none or nothing but such layers, and, naming the layer, where one of them is not the same
-    at every step: noise, or batch normalization that goes on counting.
+    at every step: noise, or batch normalization that continues counting.
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Dense(2, name="a"), nd.Activation("relu"), nd.Dense(2, name="b")], input_size=3)
@@ -41,7 +41,7 @@ def frozen_depth(model: Sequential) -> int:
                 f"fit: cache_frozen: layer {layer.name!r} among the frozen ones draws random numbers at every step, so its "
                 "output cannot be computed once; leave the layer out, or train without cache_frozen"
             )
-        if isinstance(layer, BatchNormalization) and not layer.use_moving_statistics:
+        if layer.batch_statistics and not layer.use_moving_statistics:
             raise ValueError(
                 f"fit: cache_frozen: batch normalization {layer.name!r} among the frozen layers still uses the statistics of "
                 f"each batch; freeze it too: model.freeze({layer.name!r})"
@@ -54,6 +54,21 @@ def frozen_depth(model: Sequential) -> int:
 def has_parameters(layer: Layer) -> bool:
     """Does the layer, or one that it holds, have any?"""
     return any(part.parameters for part in layer.everything())
+
+
+def check_same_in_training(lower: Chain, rows: Array) -> None:
+    """Raise ValueError where a custom one of these layers, which are a copy, does something else in training, or counts."""
+    lower.forward(rows, training=False)
+    before = [(layer.output.copy(), [p.value.copy() for p in layer.parameters]) for layer in lower.everything()]
+    lower.forward(rows, training=True)
+    for layer, (output, values) in zip(lower.everything(), before, strict=True):
+        counts = any(p.value.tobytes() != value.tobytes() for p, value in zip(layer.parameters, values, strict=True))
+        if layer.is_custom and (counts or not np.allclose(layer.output, output, equal_nan=True)):
+            does = "changes its parameters" if counts else "gives another output"
+            raise ValueError(
+                f"fit: cache_frozen: layer {layer.name!r} among the frozen ones {does} in a training pass, so its output "
+                "cannot be computed once; train without cache_frozen"
+            )
 
 
 def check_still_frozen(model: Sequential, depth: int) -> None:
@@ -77,7 +92,8 @@ def frozen_outputs(model: Sequential, x: Any, depth: int, scale: Any = None) -> 
     lower = Chain(model.layers[:depth])
     for start in range(0, len(x), ROWS):
         rows = scaling.cast_scaled("fit", x[start : start + ROWS], scale, model.dtype)
-        model.prepare(len(rows), training=False)
-        outputs[start : start + len(rows)] = lower.forward(rows)
+        if start == 0 and any(layer.is_custom for layer in lower.everything()):
+            check_same_in_training(Chain(model.copy().layers[:depth]), rows)
+        outputs[start : start + len(rows)] = lower.forward(rows, training=False)
     checks.finite("fit: cache_frozen", "output of the frozen layers", outputs)
     return outputs

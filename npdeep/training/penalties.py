@@ -34,7 +34,7 @@ def total_penalty(parameters: list[Parameter]) -> float:
 def parameter_event(stage: str, parameters: list[Parameter], attribute: str) -> StepEvent:
     """The event of a stage that works on some parameters, with the formulas of their regularizers or constraints."""
     workers = [getattr(p, attribute) for p in parameters]
-    formulas = {str(worker.formula): worker.formula for worker in workers}
+    formulas = {worker.formula.unicode: worker.formula for worker in workers}
     text = Formula("; ".join(formulas), r";\ ".join(f.latex for f in formulas.values()))
     kernel = getattr(workers[0], "kernel", None) if workers else None
     return StepEvent(stage, stage, None, text, ParameterReader(parameters), kernel)

@@ -1,4 +1,4 @@
-"""What a trainer knows, in memory and in a file: enough to go on as if it had never stopped."""
+"""What a trainer knows, in memory and in a file: enough to continue as if it had never stopped."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from npdeep.files import encoding, npz, schema
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.models.sequential import Sequential
-from npdeep.training.loop import Unfinished
+from npdeep.training.progress import Progress, Unfinished
 
 SQUARES = ("s", "d", "v", "largest_v", "u")
 """Slots of npdeep's optimizers that are made of squares or sizes, and never negative."""
@@ -30,12 +30,12 @@ def trainer_state(trainer: Any) -> dict[str, Any]:
         "optimizer": optimizer.state(),
         "learning_rate": rate if isinstance(rate, float | int) else None,
         "iteration": trainer.iteration,
-        **{name: getattr(trainer, name) for name in PROGRESS},
+        **{name: getattr(trainer.progress, name) for name in PROGRESS},
     }
-    if trainer.unfinished is not None:
-        place = trainer.unfinished
-        fingerprint = list(place.fingerprint(trainer.batches_done))
-        state["unfinished"] = {"fingerprint": fingerprint, "begun": place.begun, **place.totals.state()}
+    place = trainer.progress.unfinished
+    if place is not None:
+        fingerprint = list(place.fingerprint(trainer.progress.batches_done))
+        state["unfinished"] = {"fingerprint": fingerprint, "begun": place.begun, **trainer.team.whole(place.totals).state()}
     return state
 
 
@@ -60,13 +60,25 @@ def set_trainer_state(trainer: Any, state: dict[str, Any], progress: bool = True
     trainer.iteration = state["iteration"]
     if progress:
         for name in PROGRESS:
-            setattr(trainer, name, state[name])
+            setattr(trainer.progress, name, state[name])
         unfinished = state.get("unfinished")
-        trainer.unfinished = unfinished and Unfinished(
+        trainer.progress.unfinished = unfinished and Unfinished(
             metrics.Totals(trainer.metrics, unfinished),
             fingerprint=tuple(unfinished["fingerprint"]),
             begun=unfinished.get("begun", True),    # older files have none: they knew only epochs with a batch
         )
+
+
+def check_made(owner: str, state: Any) -> None:
+    """Raise TypeError for what `trainer_state` cannot have made.
+
+    >>> check_made("set_state", {})
+    Traceback (most recent call last):
+    TypeError: set_state: state must be what trainer.state() returned, got an object of type dict
+    """
+    needed = ("variables", "slots", "generators", "frozen", "optimizer", "learning_rate", "iteration", *PROGRESS)
+    if not isinstance(state, dict) or any(name not in state for name in needed):
+        raise TypeError(f"{owner}: state must be what trainer.state() returned, got {checks.describe(state)}")
 
 
 def check_same_shapes(here: dict[str, Array], there: dict[str, Array]) -> None:
@@ -100,8 +112,8 @@ def save(trainer: Any, path: str | Path) -> Path:
     arrays = {**state.pop("variables"), **state.pop("slots")}
     if "unfinished" in state:
         state["unfinished"] = encoding.split_arrays(state["unfinished"], "unfinished", arrays)
-    at_work = trainer.watchers or ([] if trainer.callback_states else trainer.last_watchers)
-    watchers = [(watcher.identity, watcher.state()) for watcher in at_work] or trainer.callback_states
+    progress: Progress = trainer.progress
+    watchers = progress.states_of_callbacks()
     header = {
         "model": trainer.model.description(),
         "trainer": {
@@ -113,8 +125,8 @@ def save(trainer: Any, path: str | Path) -> Path:
         },
         "state": state,
         "history": {
-            "records": trainer.history.records,
-            "stopped_because": words.visible(trainer.history.stopped_because, keep="\n"),
+            "records": progress.history.records,
+            "stopped_because": words.visible(progress.history.stopped_because, keep="\n"),
         },
         "callbacks": [
             {"callback": name, "state": encoding.split_arrays(kept, f"callbacks/{i}/{name.partition('(')[0]}", arrays)}
@@ -122,7 +134,7 @@ def save(trainer: Any, path: str | Path) -> Path:
             if any(other for its_name, other in watchers if its_name == name)    # alike ones are told apart by their order
         ],
     }
-    return schema.write(path, header, arrays)
+    return schema.write(path, header, arrays) if trainer.team.writes else Path(path)
 
 
 def restore(kind: Any, path: str | Path, loss: Any, own_metrics: Any, own: Any) -> Any:
@@ -161,10 +173,10 @@ def rebuild(
     state = {**state, "variables": {p.name: arrays[p.name] for p in model.parameters}, "slots": slots}
     check_state(trainer, state, "state")
     set_trainer_state(trainer, state)
-    trainer.history = restored_history(header)
+    trainer.progress.history = restored_history(header)
     for i, entry in enumerate(header["callbacks"]):
         check_callback(trainer, f"callbacks[{i}].state", entry["callback"], entry["state"])
-    trainer.callback_states = [(entry["callback"], entry["state"]) for entry in header["callbacks"]]
+    trainer.progress.callback_states = [(entry["callback"], entry["state"]) for entry in header["callbacks"]]
     return trainer
 
 
@@ -232,11 +244,11 @@ def encode_loss(loss: losses.Loss) -> Any:
 
 
 def decode_loss(stored: Any, given: Any, own: Mapping[str, type]) -> Any:
-    """The stored loss, or the one handed in; a missing own loss is named."""
+    """The stored loss, or the one passed; a missing own loss is named."""
     if given is not None:
         return given
     if "own" in stored:
-        raise ValueError(f"Trainer.restore: it was trained with your own loss {stored['own']}; hand it in: loss=...")
+        raise ValueError(f"Trainer.restore: it was trained with your own loss {stored['own']}; pass it: loss=...")
     return encoding.decode(stored, own, "trainer.loss")
 
 
@@ -249,14 +261,14 @@ def encode_metric(metric: metrics.Metric) -> Any:
 def decode_metric(
     stored: Any, given: Mapping[str, metrics.Metric], own: Mapping[str, type], earlier: bool = False
 ) -> metrics.Metric:
-    """The metric of this name that was handed in, or the stored one; a missing own metric is named.
+    """The metric of this name that was passed, or the stored one; a missing own metric is named.
 
     Earlier versions wrote the threshold 0 whatever the outputs were: there it follows them, as it does by default now.
     """
     if stored["name"] in given:
         return given[stored["name"]]
     if stored["object"] is None:
-        raise ValueError(f"Trainer.restore: it was measured by your own metric {stored['name']}; hand it in: metrics=[...]")
+        raise ValueError(f"Trainer.restore: it was measured by your own metric {stored['name']}; pass it: metrics=[...]")
     metric: metrics.Metric = encoding.decode(stored["object"], own, f"metric {stored['name']}")
     if earlier and isinstance(metric, metrics.Accuracy | metrics.BinaryAccuracy) and metric.threshold == 0:
         return type(metric)()
@@ -264,12 +276,12 @@ def decode_metric(
 
 
 def check_own_metrics(given: Any, known: list[str]) -> dict[str, metrics.Metric]:
-    """The metrics that were handed in, by name: each must be one of those it was measured by.
+    """The metrics that were passed, by name: each must be one of those it was measured by.
 
     >>> check_own_metrics(["accuracy"], ["accuracy", "mine"])
     {'accuracy': Accuracy(threshold=None)}
     """
-    by_name = {metric.name: metric for metric in map(metrics.get, given)}
+    by_name = {metric.name: metric for metric in map(metrics.get, checks.items("Trainer.restore", "metrics", given, "metrics"))}
     for name in by_name:
         checks.choice("Trainer.restore", "metric", name, known)
     return by_name

@@ -9,6 +9,9 @@ LEAKY = ("leaky", "Use leaky_relu or elu.")
 RATE = ("", "Lower the learning rate (nd.debug.learning_rate_range suggests one).")
 
 ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
+    "constant": (
+        ("", "Look at how these rows were made: was one row repeated, or the wrong column cut out?"),
+    ),
     "unscaled_inputs": (
         ("", "Bring every feature to mean 0 and standard deviation 1, or to 0 … 1 (pixels: divide by 255)."),
         ("first_normalization", "Or let nd.BatchNormalization be the first layer."),
@@ -20,10 +23,20 @@ ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         ("", "Look at some rows beside their labels; shuffle and cut x and y by the same index."),
     ),
     "labels_from_one": (("", "Train on y − 1, with one output fewer."),),
+    "classes_as_numbers": (("", "End with as many outputs as there are classes, under softmax_cross_entropy."),),
+    "hidden_softmax": (("", 'Put nd.Activation("relu") there; a softmax belongs on top, and only where the loss has none.'),),
     "output_range": (("", "End the network with a Dense layer, without an activation, or scale the targets into its range."),),
     "no_activation": (("", 'Put nd.Activation("relu") or another after every Dense layer but the last.'),),
     "symmetric": (
         ("", "Begin with random weights that fit the activation, nd.initializers.for_activation(name); biases of 0 will do."),
+    ),
+    "overregularized": (
+        ("", "Take a tenth of the penalty or decay until it learns (usual: 1e-5 to 1e-3), or a wider constraint (1 to 4)."),
+        ("", "Add it only where validation is far worse than training."),
+    ),
+    "too_much_noise": (
+        ("", "Take less: the rate of a Dropout is the share that is dropped, 0.2 in small networks, 0.5 in large ones."),
+        ("", "Let the network fit the rows without noise first."),
     ),
     "single_rows": (
         ("", "Train with batches of 16 rows or more, and choose them so that the last one of an epoch has more than a few."),
@@ -40,7 +53,12 @@ ADVICE: dict[str, tuple[tuple[str, str], ...]] = {
         ("unsaturating", "Use an activation that does not saturate (relu, elu)."),
     ),
     "dead": (RATE, LEAKY, NORMALIZE),
-    "vanishing": (INITIALIZE, ("unsaturating", "Use an activation that does not saturate (relu, elu)."), NORMALIZE),
+    "vanishing": (
+        INITIALIZE,
+        ("unsaturating", "Use an activation that does not saturate (relu, elu)."),
+        NORMALIZE,
+        ("shortcut", "Put a shortcut around each hidden layer (nd.Residual)."),
+    ),
     "nearly_dead": (("", "Watch whether they become fewer; if not, lower the learning rate."), LEAKY, NORMALIZE),
     "always_on": (
         ("", "Such units only add another linear map."),
@@ -85,11 +103,16 @@ READ = {
     "update_too_small": 'chapter 11, "Faster Optimizers" and "Learning Rate Scheduling"',
     "cold_statistics": 'chapter 11, "Batch Normalization"; Ioffe & Szegedy (2015), section 3.1',
     "single_rows": 'chapter 11, "Batch Normalization"; Ioffe (2017), Batch renormalization, section 1',
+    "overregularized": 'chapter 11, "Avoiding Overfitting Through Regularization"; Goodfellow et al. (2016), section 7.1',
+    "too_much_noise": "Srivastava et al. (2014), Dropout, appendix A.4: dropout rates",
+    "constant": "Goodfellow et al. (2016), section 11.5, Debugging strategies",
     "imbalance": "He & Garcia (2009), Learning from imbalanced data",
     "unscaled_inputs": f'{_SCALES}; chapter 11, "Batch Normalization"',
     "unscaled_targets": f"{_SCALES}; Bishop (1995), Neural networks for pattern recognition, section 8.2",
     "mismatched_labels": "Zhang et al. (2017), Understanding deep learning requires rethinking generalization",
     "labels_from_one": "the docstring of nd.losses.SoftmaxCrossEntropy: labels are 0 … classes − 1",
+    "classes_as_numbers": "Goodfellow et al. (2016), section 6.2.2.3, Softmax units",
+    "hidden_softmax": "Goodfellow et al. (2016), section 6.2.2.3, Softmax units",
     "output_range": "Goodfellow et al. (2016), section 6.2.2, Output units",
     "no_activation": "chapter 10, on multilayer perceptrons: why activation functions; Goodfellow et al. (2016), section 6.1",
 }

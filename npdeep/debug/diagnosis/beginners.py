@@ -5,10 +5,14 @@ from typing import Any
 import numpy as np
 
 from npdeep import optimizers
+from npdeep.constraints import MaxNorm
 from npdeep.debug.diagnosis.planting import Fault, Planted, digits, network
 from npdeep.kernels.arrays import Array
-from npdeep.layers import Activation, BatchNormalization, Dense
+from npdeep.layers import Activation, BatchNormalization, Dense, Dropout
+from npdeep.layers.base import Layer
+from npdeep.layers.hidden import hidden_layer
 from npdeep.models.sequential import Sequential
+from npdeep.regularizers import L2
 from npdeep.training.trainer import Trainer
 
 XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([[0.0], [1.0], [1.0], [0.0]])
@@ -19,12 +23,9 @@ def mlp(
     sizes: tuple[int, ...], activation: str = "relu", last: str = "", seed: int = 0, initializer: Any = "he_normal"
 ) -> Sequential:
     """Dense layers hidden1, …, outputs; activations between them and on top, unless their names are empty."""
-    layers: list[Any] = []
-    for i, units in enumerate(sizes[1:-1], 1):
-        layers.append(Dense(units, kernel_initializer=initializer, name=f"hidden{i}"))
-        if activation:
-            layers.append(Activation(activation, name=f"activation{i}"))
-    layers.append(Dense(sizes[-1], kernel_initializer=initializer, name="outputs"))
+    hidden = enumerate(sizes[1:-1], 1)
+    layers = [layer for i, units in hidden for layer in hidden_layer(units, activation or None, initializer, number=i)]
+    layers += [Dense(sizes[-1], kernel_initializer=initializer, name="outputs")]
     return Sequential(layers + ([Activation(last, name="last")] if last else []), sizes[0], seed=seed)
 
 
@@ -125,9 +126,82 @@ def _moved() -> Planted:
     return fitted(network(1), "softmax_cross_entropy", x, np.concatenate([header, y])[: len(y)], optimizers.SGD(0.01), 5)
 
 
+def _moved_far(places: int, **given: Any) -> Planted:
+    """Labels that belong to other rows, learnt by heart."""
+    x, y = digits()
+    return fitted(network(1), "softmax_cross_entropy", x[:500], np.roll(y, places)[:500], epochs=40, **given)
+
+
+def _moved_with_validation() -> Planted:
+    x, y = digits()
+    return _moved_far(90, validation_data=(x[500:], np.roll(y, 90)[500:]))
+
+
+def _pairs() -> Planted:
+    x, y = digits(400)
+    return fitted(network(1, normalized=0.9), "softmax_cross_entropy", x, y, epochs=1, batch_size=2)
+
+
+def _hidden_softmax() -> Planted:
+    x, y = digits()
+    return fitted(network(2, "softmax"), "softmax_cross_entropy", x, y, optimizers.SGD(0.1), epochs=5)
+
+
+def _digits_as_numbers() -> Planted:
+    x, y = digits()
+    return fitted(network(1, outputs=1), "mean_squared_error", x, y[:, None] * 1.0, epochs=5)
+
+
 def _from_one() -> Planted:
     x, y = digits()
     return fitted(network(1, outputs=11), "softmax_cross_entropy", x, y + 1, epochs=3)
+
+
+def _one_hot_from_one() -> Planted:
+    x, y = digits()
+    return fitted(network(1, outputs=11), "softmax_cross_entropy", x, np.eye(11)[y + 1], epochs=3)
+
+
+def _held_down(**held: Any) -> Planted:
+    """kernel_regularizer or kernel_constraint, of two layers."""
+    x, y = digits()
+    layers = [Dense(50, kernel_initializer="he_normal", name="hidden1", **held), Activation("relu", name="activation1")]
+    model = Sequential([*layers, Dense(10, name="outputs", **held)], 784, seed=0)
+    return fitted(model, "softmax_cross_entropy", x, y, epochs=5)
+
+
+def _drowned() -> Planted:
+    x, y = digits()
+    layers = [Dense(50, kernel_initializer="he_normal", name="hidden1"), Activation("relu", name="activation1")]
+    dropout = [Dropout(0.95, name="dropout1"), *layers, Dropout(0.95, name="dropout2")]
+    return fitted(Sequential([*dropout, Dense(10, name="outputs")], 784, seed=0), "softmax_cross_entropy", x, y, epochs=5)
+
+
+def _other_rows() -> Planted:
+    """Trained on digits, asked about their negatives."""
+    trainer, x, y = fitted(network(1), "softmax_cross_entropy", *digits(), epochs=3)
+    return trainer, 1 - x, y
+
+
+def _constant_targets() -> Planted:
+    x, y = plane()
+    return fitted(mlp((4, 32, 1)), "mean_squared_error", x, np.full_like(y, 3), epochs=20)
+
+
+def _zeros_from_above() -> Planted:
+    """A custom layer whose backward was forgotten."""
+
+    class Half(Layer):
+        def forward(self, x: Any, training: bool = False) -> Any:
+            return x / 2
+
+        def backward(self, grad_output: Any) -> Any:
+            return np.zeros_like(grad_output)
+
+    x, y = plane()
+    Half.__module__ = "__main__"              # as in the user's script
+    layers = [Dense(32, name="hidden1"), Half("half"), Activation("relu", name="activation1"), Dense(1, name="outputs")]
+    return fitted(Sequential(layers, 4, seed=0), "mean_squared_error", x, y / 5)
 
 
 def _missing() -> Planted:
@@ -209,11 +283,45 @@ BEGINNERS = {
     "shuffled_labels": Fault(
         "labels in another order than the rows", "mismatched_labels", "labels", _shuffled, ("chance_level",)
     ),
-    "shuffled_by_heart": Fault("the same, learned by heart", "mismatched_labels", "labels", _by_heart),
+    "shuffled_by_heart": Fault("the same, learnt by heart", "mismatched_labels", "labels", _by_heart),
     "labels_moved": Fault(
         "the header of the file was read as labels", "mismatched_labels", "labels", _moved, ("chance_level",)
     ),
+    "labels_moved_far": Fault(
+        "labels moved by 40 rows, learnt by heart", "mismatched_labels", "labels", lambda: _moved_far(40)
+    ),
+    "labels_moved_farther": Fault(
+        "by 90 rows, with validation rows", "mismatched_labels", "labels", _moved_with_validation
+    ),
+    "pairs": Fault("batch normalization in batches of two rows", "single_rows", "normalization1", _pairs),
+    "hidden_softmax": Fault(
+        "softmax between the layers", "hidden_softmax", "activation1", _hidden_softmax, ("vanishing", "chance_level")
+    ),
+    "classes_as_numbers": Fault(
+        "digits as numbers under a squared error", "classes_as_numbers", "labels", _digits_as_numbers
+    ),
     "labels_from_one": Fault("labels 1 to 10 on 11 outputs", "labels_from_one", "labels", _from_one),
+    "one_hot_from_one": Fault("one-hot rows whose first column is empty", "labels_from_one", "labels", _one_hot_from_one),
+    "other_rows": Fault("trained on digits, asked about their negatives", "chance_level", "outputs", _other_rows),
+    "constant_targets": Fault("the same target in every row", "constant", "labels", _constant_targets),
+    "penalty_too_large": Fault(
+        "an L2 penalty of 1 on all weights",
+        "overregularized",
+        "hidden1",
+        lambda: _held_down(kernel_regularizer=L2(1.0)),
+        ("dead", "nearly_dead", "always_on", "vanishing", "chance_level"),
+    ),
+    "constraint_too_narrow": Fault(
+        "all weights within a norm of 0.01",
+        "overregularized",
+        "hidden1",
+        lambda: _held_down(kernel_constraint=MaxNorm(0.01)),
+        ("dead", "nearly_dead", "always_on", "vanishing", "chance_level"),
+    ),
+    "dropout_too_high": Fault(
+        "dropout with a rate of 0.95", "too_much_noise", "dropout1", _drowned, ("dead", "nearly_dead", "chance_level")
+    ),
+    "backward_of_zeros": Fault("a custom layer whose backward gives zeros", "vanishing", "half", _zeros_from_above),
     "missing_classes": Fault("no row of two of ten classes", "imbalance", "labels", _missing),
 }
 """All of these by name."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 from npdeep.debug.diagnosis.advice import ADVICE, steps
 from npdeep.debug.diagnosis.findings import Finding
 
-_DATA = ("unscaled_inputs", "unscaled_targets")
+_DATA = ("constant", "unscaled_inputs", "unscaled_targets")
+_RESTRAINT = ("overregularized", "too_much_noise")
 _NO_CAUSE = ("imbalance", "nearly_dead", "cold_statistics", "chance_level")
 
 CAUSES: dict[str, tuple[str, ...]] = {
@@ -14,10 +15,10 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "update_too_large": (*_DATA, "exploding"),
     "nan": (*_DATA, "exploding"),
     "saturated": (*_DATA, "output_range"),
-    "dead": (*_DATA, "output_range", "symmetric"),
-    "nearly_dead": _DATA,
-    "always_on": _DATA,
-    "vanishing": (*_DATA, "output_range", "symmetric", "saturated", "dead"),
+    "dead": (*_DATA, "output_range", "symmetric", *_RESTRAINT),
+    "nearly_dead": (*_DATA, *_RESTRAINT),
+    "always_on": (*_DATA, *_RESTRAINT),
+    "vanishing": (*_DATA, "output_range", "symmetric", *_RESTRAINT, "saturated", "dead"),
     "update_too_small": (*_DATA, "output_range", "symmetric", "saturated", "dead", "vanishing"),
     "cold_statistics": ("single_rows",),
     "chance_level": tuple(kind for kind in ADVICE if kind not in _NO_CAUSE),

@@ -9,7 +9,6 @@ from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.probe import Probe
 from npdeep.debug.diagnosis.targets import NUMBERS
 from npdeep.kernels.arrays import Array
-from npdeep.layers import BatchNormalization
 from npdeep.training.trainer import Trainer
 
 TOO_LARGE, TOO_SMALL = 10.0, 0.01
@@ -24,10 +23,22 @@ ROWS = 5000
 """Inputs are judged by some 5,000 rows, evenly spaced: more would tell no more."""
 
 OFF_CENTRE = 10.0
-"""A mean of so many standard deviations, as years or temperatures in Kelvin have it: rows differ by a tenth or less."""
+"""A mean of this many standard deviations, as years or temperatures in Kelvin have it: rows differ by a tenth or less."""
 
 MISSED = 0.9
 """A column of the targets counts as missed where its squared error is nine tenths of its variance or more."""
+
+
+def constant(trainer: Trainer, x: Array, y: Any) -> list[Finding]:
+    """Rows that are all the same, or numbers to predict that are."""
+    found, n = [], len(x)
+    if n > 1 and not np.ptp(x, axis=0).any():
+        words = f"all {n:,} rows are the same: nothing tells one from another."
+        found.append(Finding("constant", "input", words, {"rows": n}))
+    if n > 1 and isinstance(trainer.loss, NUMBERS) and not np.ptp(y, axis=0).any():
+        words = f"the targets of all {n:,} rows are the same, {listed_numbers(y[0].tolist())}: there is nothing to learn."
+        found.append(Finding("constant", "labels", words, {"rows": n}))
+    return found
 
 
 def unscaled(trainer: Trainer, x: Array) -> list[Finding]:
@@ -59,7 +70,7 @@ def unscaled_targets(probe: Probe, y: Any) -> list[Finding]:
     means = f"mean {evidence['mean']:.3g}, standard deviation {evidence['std']:.3g}"
     words = f"{words} ({means}); outputs begin at about 1, and learning rates are made for losses of about 1."
     if small:
-        words += f" Hardly anything of column {listed_numbers(small)} is learned: the others outweigh it in the loss."
+        words += f" Hardly anything of column {listed_numbers(small)} is learnt: the others outweigh it in the loss."
     return [Finding("unscaled_targets", "labels", words, evidence)]
 
 
@@ -71,13 +82,13 @@ def columns_left_out(probe: Probe, y: Any) -> list[int]:
     return np.flatnonzero(missed & (variance > 0)).tolist() if not missed.all() else []
 
 
-def listed_numbers(numbers: Sequence[int]) -> str:
+def listed_numbers(numbers: Sequence[float]) -> str:
     """The first few, with commas.
 
     >>> listed_numbers([1, 2, 3, 4])
     '1, 2, 3, …'
     """
-    return ", ".join(map(str, numbers[:3])) + (", …" if len(numbers) > 3 else "")
+    return ", ".join(f"{number:g}" for number in numbers[:3]) + (", …" if len(numbers) > 3 else "")
 
 
 def scale_of(array: Array, what: str, column: str) -> tuple[str, dict[str, float]]:
@@ -114,6 +125,6 @@ def scaled_by_the_network(trainer: Trainer) -> bool:
     for layer in trainer.model.everything():
         if any(len(p.shape) >= 2 for p in layer.parameters):
             return False
-        if isinstance(layer, BatchNormalization):
+        if layer.batch_statistics:
             return True
     return False

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from npdeep.common import checks, scaling
+from npdeep.common.custom import is_custom
 from npdeep.common.tables import Table
 from npdeep.debug.diagnosis import (
     architecture,
@@ -16,22 +17,22 @@ from npdeep.debug.diagnosis import (
     not_finite,
     outcome,
     outputs,
+    restraint,
     symmetry,
     units,
 )
 from npdeep.debug.diagnosis.advice import ADVICE
-from npdeep.debug.diagnosis.causes import in_order
+from npdeep.debug.diagnosis.causes import in_order, listed
 from npdeep.debug.diagnosis.findings import Diagnosis, Finding
 from npdeep.debug.diagnosis.present import already
 from npdeep.debug.diagnosis.probe import FEWEST, Batch, Probe, probe
 from npdeep.debug.snapshot import SATURATED
 from npdeep.kernels.arrays import Array
-from npdeep.layers import BatchNormalization
-from npdeep.losses import check_weights
+from npdeep.losses import OwnLoss, check_weights, check_y
 from npdeep.training.trainer import Trainer
 
 LOOKED_AT = 1000
-"""At most so many rows go through the network, evenly spaced; labels are judged by all rows."""
+"""At most this many rows go through the network, evenly spaced; labels are judged by all rows."""
 
 ORDER = tuple(ADVICE)
 """Causes before their effects."""
@@ -50,9 +51,9 @@ def diagnose(
         x, y: some hundred rows or more that it trains on, and their targets; at most 1,000 of them go through the network.
             With fewer than 300 some questions about single units cannot be answered; the notes say so. With fewer than 10
             only data, outputs and a loss at chance level are judged, and the headline says so where nothing was found.
-        sample_weight: one number ≥ 0 a row, or None.
+        sample_weight: one number ≥ 0 per row, or None.
         steps: how many updates are tried on the copy, at least 1.
-        validation_data: (x, y) that it does not train on; by default those of its last fit.
+        validation_data: (x, y) that it does not train on; by default those of its last fit, where they were arrays of NumPy.
 
     Returns a `Diagnosis`: `.findings` (empty for a healthy network), `.measurements` (tables), `.gradient` (a verdict); it
     prints as text, shows as HTML in a notebook, and is true where nothing was found wrong.
@@ -72,7 +73,7 @@ def diagnose(
     True
     """
     if not isinstance(trainer, Trainer):
-        raise TypeError(f"diagnose: trainer must be a Trainer, got {checks.describe(trainer)}")
+        raise TypeError(f"diagnose: trainer must be a Trainer, nd.Trainer(model, loss), got {checks.describe(trainer)}")
     steps = checks.whole("diagnose", "steps", steps)
     found, x, y, weight, rows = _examples(trainer, x, y, sample_weight)
     validation = _validation(trainer, validation_data)
@@ -80,7 +81,9 @@ def diagnose(
     if len(x):
         y = _targets(trainer, y)
         looked = probe(trainer, _batch(trainer, x, y, weight, rows), steps)
-        found += data.unscaled(trainer, x) + data.unscaled_targets(looked, y) + labels.balance(looked, x, y, weight)
+        found += data.constant(trainer, x, y) + data.unscaled(trainer, x)
+        found += data.unscaled_targets(looked, y) + labels.balance(looked, x, y, weight)
+        found += labels.classes_as_numbers(looked, y) + architecture.hidden_softmax(looked)
         found += _questions(looked, trainer, report) + _answers(looked, trainer, y, validation, report)
         report.too_few = looked.n < FEWEST and not looked.works
         report.notes += _notes(looked, trainer, len(x), validation)
@@ -95,16 +98,17 @@ def _answers(
     found = outputs.out_of_range(looked)
     if looked.bad_step == 1:
         return found
-    kin, shifted = labels.told_by_neighbours(looked, y)
-    of_chance = outcome.chance_level(looked, trainer, kin)
-    affine = architecture.no_activation(looked, bool(of_chance), kin, outcome.skill_of(looked))
+    kinship, shifted = labels.told_by_neighbours(looked, y)
+    of_chance = outcome.chance_level(looked, trainer, kinship)
+    affine = architecture.no_activation(looked, bool(of_chance), kinship, outcome.skill_of(looked))
     if not affine:
         report.notes += architecture.note(trainer.model)
-    if not shifted and kin is not None and kin.silent and looked.n >= labels.ROWS:
+    if not shifted and kinship is not None and kinship.silent and looked.n >= labels.ROWS:
         if outcome.hardly_better(looked):
-            shifted = [labels.unrelated(kin)]
+            shifted = [labels.unrelated(kinship)]
         else:
-            report.notes.append(labels.doubt(kin))
+            report.notes.append(labels.doubt(kinship))
+            report.by_heart = looked.works and validation is None and "val_loss" not in trainer.history
     if looked.n < FEWEST and of_chance:
         found += units.silent_layers(looked)
     return found + affine + of_chance + (shifted or labels.learned_by_heart(looked, trainer, validation))
@@ -122,6 +126,7 @@ def _questions(looked: Probe, trainer: Trainer, report: Diagnosis) -> list[Findi
     found += symmetry.symmetric(trainer.model)
     if looked.n < FEWEST:
         return found
+    found += restraint.overregularized(looked) + restraint.too_much_noise(looked)
     of_units = units.shut_units(looked)
     whole_layer_dead = any(f.kind == "dead" and f.evidence["units"] == f.evidence["of"] for f in of_units)
     on_the_way = [] if whole_layer_dead else gradients.on_the_way_back(looked)
@@ -139,7 +144,7 @@ def _examples(trainer: Trainer, x: Any, y: Any, sample_weight: Any) -> tuple[lis
         raise ValueError(f"diagnose: x has {len(x)} rows, y has shape {y.shape}; each row of x needs a target")
     weight = check_weights("diagnose", sample_weight, len(x), trainer.model.dtype)
     if weight is not None and not weight.any():
-        raise ValueError("diagnose: every sample_weight is 0: nothing would be learned from these rows")
+        raise ValueError("diagnose: every sample_weight is 0: nothing would be learnt from these rows")
     of_x, good_x = not_finite.bad_rows("x", x)
     of_y, good_y = not_finite.bad_rows("y", y)
     rows = np.flatnonzero(good_x & good_y)
@@ -160,7 +165,8 @@ def _batch(trainer: Trainer, x: Array, y: Any, weight: Array | None, rows: Array
 def _validation(trainer: Trainer, given: Any) -> tuple[Array, Any] | None:
     """The validation rows that were passed, or those of the trainer's last fit."""
     if given is None:
-        return None if trainer.validation_data is None else _kept(trainer, *trainer.validation_data)
+        in_memory = all(isinstance(part, np.ndarray) for part in trainer.validation_data or (None,))
+        return _kept(trainer, *trainer.validation_data) if trainer.validation_data and in_memory else None
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise TypeError(f"diagnose: validation_data must be (x, y), got {checks.describe(given)}")
     x = checks.examples("diagnose: validation_data", "x", given[0], trainer.model.input_size)
@@ -172,10 +178,7 @@ def _validation(trainer: Trainer, given: Any) -> tuple[Array, Any] | None:
 
 
 def _targets(trainer: Trainer, y: Any) -> Any:
-    try:
-        return trainer.loss.check_targets(y, len(y), trainer.model.output_size, trainer.model.dtype)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"diagnose: y: {error}") from None
+    return check_y("diagnose", trainer.loss, y, len(y), trainer.model.output_size, trainer.model.dtype)
 
 
 def _kept(trainer: Trainer, x: Array, y: Any) -> tuple[Array, Any]:
@@ -237,8 +240,18 @@ def _notes(looked: Probe, trainer: Trainer, n: int, validation: tuple[Array, Any
         said.append(f"{looked.n} rows are too few to judge units, gradients and updates by; pass 300 or more.")
     elif looked.n < units.ROWS_FOR_RARELY:
         said.append(f"{looked.n} rows are few: units that fire rarely cannot be told from dead ones; pass 300 or more.")
-    if looked.n == 1 and any(isinstance(layer, BatchNormalization) for layer in trainer.model.everything()):
+    if looked.n == 1 and any(layer.batch_statistics for layer in trainer.model.everything()):
         said.append("batch normalization has no statistics of a single row, and used the moving ones.")
+    own = [str(layer.name) for layer in looked.model.everything() if is_custom(layer)]
+    own += [] if type(trainer.loss) is not OwnLoss else ["the loss"]
+    if own:
+        said.append(
+            f"the gradient of {listed(own)} is taken as its own backward gives it; compare it: "
+            "print(nd.debug.gradient_check(trainer.model, trainer.loss, x[:20], y[:20]))"
+        )
+    differ = len({row.tobytes() for row in looked.batch.x})
+    if looked.n >= 50 and differ <= looked.n // 2:
+        said.append(f"only {differ:,} of the {looked.n:,} rows that were looked at differ, the others repeat them.")
     if trainer.iteration == 0:
         said.append("the trainer has made no update yet: what it will learn cannot be told.")
     elif looked.works and validation is None and "val_loss" not in trainer.history:

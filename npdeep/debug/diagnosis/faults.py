@@ -21,7 +21,7 @@ from npdeep.models.sequential import Sequential
 from npdeep.training.trainer import Trainer
 
 KILLED = 30
-"""So many of a layer's 100 units are spoilt."""
+"""How many of a layer's 100 units are spoilt."""
 
 
 def plant(name: str) -> Planted:
@@ -104,7 +104,7 @@ def collapse() -> Planted:
 
     On the sample's 2,558 such digits the loss falls to 0.1 or less; then, mostly between epochs 13 and 42, it leaps up, comes
     down again or not, and in many runs ends at ln 5, where it stays (in others on a step between). When that is depends on the
-    last digits of the sums, and so on the processor, as much as on the seed: training goes on until it has happened, and
+    last digits of the sums, and so on the processor, as much as on the seed: training continues until it has happened, and
     begins again with another seed where it does not.
     """
     (x, y), _ = datasets.mnist_sample()

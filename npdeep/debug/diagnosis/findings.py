@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass, field, replace
 
-from npdeep.common.printing import fold
+from npdeep.common.printing import Text, fold
 from npdeep.common.tables import Table
 from npdeep.debug.diagnosis.advice import READ, steps
 from npdeep.debug.diagnosis.probe import KernelLook
@@ -16,7 +16,7 @@ class Finding:
     Attributes:
         kind: "vanishing", "dead", "nan", …; `ADVICE` lists them all.
         layer: the layer to look at: where dead units come from weights or a bias, the layer that has them. "input", "labels",
-            "loss" or "outputs" where it is no layer.
+            "loss" or "outputs" where it is not a layer.
         words: what was measured, in a plain sentence.
         evidence: the figures by name, such as {"units": 30, "of": 100}.
 
@@ -36,10 +36,13 @@ class Finding:
     there: frozenset[str] = frozenset()
     """What the network has already, so that advice does not recommend it; see `ADVICE`."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", Text(self.words))
+
     @property
     def advice(self) -> str:
         """What to try."""
-        return f"{self.hint} {steps(self.kind, self.there) if self.steps is None else self.steps}".strip()
+        return Text(f"{self.hint} {steps(self.kind, self.there) if self.steps is None else self.steps}".strip())
 
     @property
     def read(self) -> str:
@@ -59,11 +62,12 @@ class Diagnosis:
         findings: what is wrong, causes before their effects; empty for a healthy network.
         gradient: the verdict on the way back: "healthy", "vanishing", "exploding", "zero" or "unknown".
         way_back: the same in words, with its figures.
-        slope: how many powers of ten the gradient gains with every layer on its way back; negative where it shrinks.
+        slope: how many orders of magnitude the gradient gains with every layer on its way back; negative where it shrinks.
         layers: the same figures as numbers: a `KernelLook` for every layer with a kernel, lowest first.
-        measurements: tables by name: "layers" (one row a layer with a kernel) and "units" (one a hidden activation).
+        measurements: tables by name: "layers" (one row per layer with a kernel) and "units" (one per hidden activation).
         notes: what could not be told, and why.
-        too_few: too few rows to judge by, in a network that has not learned even those: no finding then means nothing.
+        too_few: too few rows to judge by, in a network that has not learnt even those: no finding then means nothing.
+        by_heart: it fits rows that tell nothing of each other's targets, and no validation rows were given.
 
     >>> report = Diagnosis([Finding("imbalance", "labels", "95 % are of class 0.")])
     >>> bool(report), report.kinds
@@ -79,6 +83,7 @@ class Diagnosis:
     subject: str = "network"
     way_back: str = ""
     too_few: bool = False
+    by_heart: bool = False
 
     @property
     def kinds(self) -> list[str]:
@@ -94,8 +99,9 @@ class Diagnosis:
         """How many findings, and the verdict on the gradient."""
         count = len(self.findings)
         none = "too few rows to judge" if self.too_few else "nothing looks wrong"
+        none = "it fits the rows given, and more cannot be said without validation_data" if self.by_heart else none
         said = f"no finding: {none}" if not count else f"{count} finding{'s' if count > 1 else ''}"
-        return f"{self.subject}: {said}; gradient {self.gradient}{f' ({self.way_back})' if self.way_back else ''}"
+        return Text(f"{self.subject}: {said}; gradient {self.gradient}{f' ({self.way_back})' if self.way_back else ''}")
 
     def __str__(self) -> str:
         """Headline, findings, tables, notes."""

@@ -11,7 +11,7 @@ from npdeep.debug.diagnosis.probe import KernelLook, Probe
 POWERS_OF_TEN = 2.0
 """A gradient that shrinks or grows a hundredfold on its way back vanishes or explodes: the lowest layer then learns a hundred
 times slower or faster than the highest, which no single learning rate can serve. Networks that learn stay well within a factor
-of 15 (the lesson's, and 784-300-100-10 in many variants); ten logistic layers with Glorot's weights lose six powers of ten."""
+of 15 (the lesson's, and 784-300-100-10 in many variants); ten logistic layers with Glorot's weights lose 10^6."""
 
 LARGE = 0.1
 """An update of a tenth of the weights' norm: ten of them replace everything that was learnt. The rule of thumb for healthy
@@ -109,6 +109,10 @@ def on_the_way_back(probe: Probe) -> list[Finding]:
         return [Finding("vanishing", way.names[-1] if way.names else "outputs", words, {"powers_of_ten": -math.inf})]
     if way.verdict not in ("vanishing", "exploding"):
         return []
+    if probe.blocked and way.change == -math.inf:
+        words = f"the backward of {probe.blocked} gives zeros, whatever comes to it: no layer below it learns."
+        steps = "Return ∂L/∂input from its backward; nd.debug.gradient_check(trainer.model, trainer.loss, x, y) compares it."
+        return [Finding("vanishing", probe.blocked, words, {"powers_of_ten": -math.inf}, steps=steps)]
     lowest, top = probe.kernels[way.at], probe.kernels[way.names[-1]]
     first, last = 0.0 if way.change == -math.inf else lowest.arriving or 0.0, top.arriving or 0.0
     evidence = {
@@ -149,7 +153,7 @@ def updates(probe: Probe, explained: bool) -> list[Finding]:
             f"the learning rate is {rate:.3g}."
         )
         return [Finding("update_too_large", name, words, evidence)]
-    if largest < SMALL and not explained and not learned(probe):
+    if largest < SMALL and not explained and not learnt(probe):
         words = (
             f"one update moves no layer by more than {largest:.1e} times the norm of its weights (healthy: about 0.001), "
             f"and the loss is still {probe.calm:.3g}; the learning rate is {rate:.3g}."
@@ -158,6 +162,6 @@ def updates(probe: Probe, explained: bool) -> list[Finding]:
     return []
 
 
-def learned(probe: Probe) -> bool:
+def learnt(probe: Probe) -> bool:
     """Is the loss far below that of guessing? Unknown counts as yes: small updates alone prove nothing."""
     return probe.ends is None or probe.left_now < LEARNED

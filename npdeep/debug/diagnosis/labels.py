@@ -8,20 +8,24 @@ import numpy as np
 from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.neighbours import Kinship, closest, kinship, told_by_a_line
 from npdeep.debug.diagnosis.probe import FEWEST, UPDATES, Probe, left_of
-from npdeep.debug.diagnosis.targets import answers, columns, is_of_classes, labels, right_beyond_guessing
+from npdeep.debug.diagnosis.targets import NUMBERS, answers, columns, is_of_classes, labels, right_beyond_guessing
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
 from npdeep.losses import BinaryCrossEntropy, Hinge, KLDivergence, SoftmaxCrossEntropy
 from npdeep.training.trainer import Trainer
 
 OUT_OF_BALANCE = 5.0
-"""The largest class has so many times the rows of the smallest: always guessing it is right 5 times in 6 with two classes."""
+"""The largest class has this many times the rows of the smallest: always guessing it is right 5 times in 6 with two classes."""
 
 RECOGNIZED = 0.5
-"""Imbalance does no harm in a network that recognizes at least half of the rows of every class."""
+"""Imbalance is harmless in a network that recognizes at least half of the rows of every class."""
 
-SHIFTS = 16
-"""Labels are tried at so many places before and after their own: the header of an IDX file has 8 bytes, that of images 16."""
+SHIFTS = 64
+"""Labels are tried at this many places before and after their own: the header of an IDX file has 8 bytes, that of images 16."""
+
+ALIKE, APART = 0.35, 0.87
+"""Numbers are taken for classes where close rows have the very same one so much more often than any two, and where those that
+have not are no closer in number than any two: 0.90 to 1.0 of it for digits, at most 0.83 for scores that are cut to 3 … 10."""
 
 ROWS = 100
 """With fewer rows nothing is said about whether their labels belong to them."""
@@ -45,8 +49,8 @@ def balance(probe: Probe, x: Array, y: Any, weight: Array | None) -> list[Findin
     possible = counts + 2 * np.sqrt(counts) + 3
     few = [c for c in np.flatnonzero(counts[most] >= OUT_OF_BALANCE * possible).tolist() if counts[c] > 0]
     missing = without if counts[most] >= OUT_OF_BALANCE * 3 else []
-    if missing and missing == list(range(missing[-1] + 1)) and len(missing) < len(counts) - 1 and y.ndim == 1:
-        return begin_late(counts, missing)
+    if missing and missing == list(range(missing[-1] + 1)) and len(missing) < len(counts) - 1:
+        return begin_late(counts, missing, one_hot=y.ndim > 1)
     evidence = {
         "largest": float(counts[most]),
         "smallest": float(counts.min()),
@@ -59,6 +63,8 @@ def balance(probe: Probe, x: Array, y: Any, weight: Array | None) -> list[Findin
     if missing:
         words = f"{head}, {len(missing)} of {len(counts)} classes have none: {shown(missing)}."
         hint = "Their outputs learn only to be small: find rows of them (were sorted rows cut?), or leave these outputs out."
+        if probe.model.output_size == 1:
+            hint = "There is nothing to tell apart: find rows of the other class (were sorted rows cut?)."
         return [Finding("imbalance", "labels", words, evidence, hint, steps=None if few else "")]
     few = [c for c in few if recognized(probe, x, y, c) < RECOGNIZED]
     if not few:
@@ -68,15 +74,16 @@ def balance(probe: Probe, x: Array, y: Any, weight: Array | None) -> list[Findin
     return [Finding("imbalance", "labels", f"{head}, class {least} has {counts[least]:,.0f}.", evidence, there=there)]
 
 
-def begin_late(counts: Array, missing: list[int]) -> list[Finding]:
-    """Labels 1 … 10 on 11 outputs: the first classes, and no others, have no row."""
+def begin_late(counts: Array, missing: list[int], one_hot: bool) -> list[Finding]:
+    """Labels 1 … 10 on 11 outputs, or one-hot rows made of them: the first classes, and no others, have no row."""
     first, last = missing[-1] + 1, len(counts) - 1
     words = (
-        f"no row has the label {shown(missing)}, while {first} … {last} all have rows: labels count from 0, and these begin "
-        f"at {first}. {len(missing)} of {len(counts)} outputs stand for nothing."
+        f"no row {'has a 1 in column' if one_hot else 'has the label'} {shown(missing)}, while {first} … {last} all have "
+        f"rows: labels count from 0, and these begin at {first}. {len(missing)} of {len(counts)} outputs stand for nothing."
     )
     evidence: dict[str, float] = {"first": first, "outputs": len(counts), "missing": len(missing)}
-    steps = f"Train on y − {first} with {len(counts) - first} outputs, and add {first} to what is predicted."
+    y = f"y[:, {first}:]" if one_hot else f"y − {first}"
+    steps = f"Train on {y} with {len(counts) - first} outputs, and add {first} to the classes that are predicted."
     return [Finding("labels_from_one", "labels", words, evidence, steps=steps)]
 
 
@@ -114,6 +121,34 @@ def recognized(probe: Probe, x: Array, y: Any, label: int) -> float:
     return float(np.mean(answers(probe.trainer.loss, twin.run(twin.check_examples("diagnose", "x", x[rows]))) == label))
 
 
+def classes_as_numbers(probe: Probe, y: Any) -> list[Finding]:
+    """Labels 0 … k under a loss that takes them for numbers: a 3 is then nearer to a 4 than to an 8."""
+    if not isinstance(probe.trainer.loss, NUMBERS) or probe.model.output_size != 1 or probe.n < ROWS:
+        return []
+    known, counts = np.unique(probe.batch.y, return_counts=True)
+    if not 3 <= len(known) <= probe.n // 10 or known[0] not in (0, 1) or np.any(np.diff(known) != 1):
+        return []
+    own = probe.batch.y.astype(np.float64)                       # (n, 1)
+    others = own.ravel()[closest(probe.batch.x)]
+    shares, other = counts / counts.sum(), others != own
+    if not other.any():
+        return []                             # no row beside another label: nothing tells classes from numbers
+    same, chance = 1 - float(other.mean()), float(np.sum(shares**2))
+    apart = float(np.abs(others - own)[other].mean())
+    by_chance = float(shares @ np.abs(known[:, None] - known) @ shares) / (1 - chance)
+    if same < chance + ALIKE * (1 - chance) or apart < APART * by_chance:
+        return []
+    first, last = int(known[0]), int(known[-1])
+    words = (
+        f"the targets {first} … {last} look like classes, and {probe.trainer.loss!r} takes them for numbers: {same:.0%} of "
+        f"close rows have the very same one, the others lie {apart:.2g} apart, as far as any two ({by_chance:.2g})."
+    )
+    begin = "" if first == 0 else f" on y − {first}"
+    steps = f"End with nd.Dense({len(known)}), train{begin} with softmax_cross_entropy; ask model.predict(x).argmax(axis=1)."
+    evidence = {"classes": len(known), "same": same, "apart": apart, "by_chance": by_chance}
+    return [Finding("classes_as_numbers", "labels", words, evidence, steps=steps)]
+
+
 # ── do they belong to the rows? ───────────────────────────────────────────────────────────────────────────────────────────────
 def told_by_neighbours(probe: Probe, y: Any) -> tuple[Kinship | None, list[Finding]]:
     """What close rows tell of a row's target; and a finding where they tell nothing of its own, but much of one further on."""
@@ -126,7 +161,7 @@ def told_by_neighbours(probe: Probe, y: Any) -> tuple[Kinship | None, list[Findi
         yes = (values > 0.5).astype(np.float64)
         values = np.concatenate([1 - yes, yes], axis=1)
     near, rows = closest(probe.batch.x), probe.places
-    if not np.ptp(values[rows], axis=0).any():
+    if not np.ptp(values[rows], axis=0).any() or not np.ptp(probe.batch.x, axis=0).any():
         return None, []
     here = kinship(near, values[rows], values[rows], of_classes)
     if probe.n < ROWS or here.told:
@@ -152,32 +187,34 @@ def told_by_neighbours(probe: Probe, y: Any) -> tuple[Kinship | None, list[Findi
     return here, [Finding("mismatched_labels", "labels", words, evidence, hint)]
 
 
-def agreement(kin: Kinship) -> str:
+def agreement(kinship: Kinship) -> str:
     """The figure with its name.
 
     >>> agreement(Kinship(0.97, 0.1, 0.01, 0.9)), agreement(Kinship(0.97, 0.0, 0.01, 0.9))
     ('97% agree', 'the correlation is 0.97')
     """
-    return f"{kin.alike:.0%} agree" if kin.by_chance else f"the correlation is {kin.alike:.2f}"
+    return f"{kinship.alike:.0%} agree" if kinship.by_chance else f"the correlation is {kinship.alike:.2f}"
 
 
-def unrelated(kin: Kinship) -> Finding:
+def unrelated(kinship: Kinship) -> Finding:
     """In a network that learns nothing: neither do close rows tell anything of a row's target."""
-    chance = f"{kin.by_chance:.0%}" if kin.by_chance else "0"
+    chance = f"{kinship.by_chance:.0%}" if kinship.by_chance else "0"
     words = (
-        f"the labels do not seem to belong to the rows: of the targets of close rows {agreement(kin)}, no more than by chance "
+        "the labels do not seem to belong to the rows: of the targets of close rows "
+        f"{agreement(kinship)}, no more than by chance "
         f"({chance}), and the network finds hardly anything in them either."
     )
-    return Finding("mismatched_labels", "labels", words, {"alike": kin.alike, "by_chance": kin.by_chance})
+    return Finding("mismatched_labels", "labels", words, {"alike": kinship.alike, "by_chance": kinship.by_chance})
 
 
-def doubt(kin: Kinship) -> str:
+def doubt(kinship: Kinship) -> str:
     """The same as a note, for networks that find something in them, or have not been trained."""
-    return f"of the targets of close rows {agreement(kin)}, no more than by chance: make sure that they belong to the rows."
+    agree = agreement(kinship)
+    return f"of the targets of close rows {agree}, no more than by chance: make sure that they belong to the rows."
 
 
 def learned_by_heart(probe: Probe, trainer: Trainer, validation: tuple[Array, Any] | None) -> list[Finding]:
-    """Training well above validation, which is at chance: what was learned says nothing about other rows."""
+    """Training well above validation, which is at chance: what was learnt says nothing about other rows."""
     known = skill(probe, probe.batch.y, probe.outputs, probe.left(probe.evaluated))
     if trainer.iteration < UPDATES or known is None or known < KNOWS:
         return []
@@ -194,7 +231,7 @@ def learned_by_heart(probe: Probe, trainer: Trainer, validation: tuple[Array, An
         return []
     words = (
         f"on the rows that it trains on it gets {known:.0%} right of what guessing gets wrong, {where} {max(other, 0):.0%}: it "
-        "has learned these rows by heart, and nothing that holds for others. The labels of one of the two may not belong to "
+        "has learnt these rows by heart, and nothing that holds for others. The labels of one of the two may not belong to "
         "their rows."
     )
     return [Finding("mismatched_labels", "labels", words, {"training": known, "validation": other})]

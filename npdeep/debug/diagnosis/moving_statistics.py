@@ -1,12 +1,12 @@
 """Do the moving statistics of batch normalization belong to the data, or to something else?"""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.probe import FEWEST, Probe
-from npdeep.layers import BatchNormalization
 from npdeep.training.trainer import Trainer
 
 LEFT = 0.1
@@ -26,6 +26,10 @@ the batch's, in all units by about the same factor (within 1.4 from the lowest t
 to three rows."""
 
 
+FEW = 3
+"""With batches of two rows a normalized number is −1 or 1, whatever it was."""
+
+
 def statistics_off(probe: Probe, trainer: Trainer) -> list[Finding]:
     """Moving statistics that batches of one row have spoilt, or else that are cold or of other data."""
     return single_rows(probe, trainer) or cold_statistics(probe, trainer)
@@ -37,11 +41,21 @@ def single_rows(probe: Probe, trainer: Trainer) -> list[Finding]:
     It is normalized by the moving statistics and leaves them where they began. Batches of two or three rows, and in checkpoints
     of earlier versions those of one, drag the moving variances towards 0.
     """
+    layer: Any                                # one that gives its statistics has the other numbers too
     for layer in trainer.model.everything():
-        if not isinstance(layer, BatchNormalization) or str(layer.name) not in probe.statistics or not trainer.iteration:
+        if str(layer.name) not in probe.statistics or not trainer.iteration:
             continue
         variance = probe.statistics[str(layer.name)][1].astype(np.float64)
         moving, varying = layer.moving_variance.value.astype(np.float64), variance > layer.epsilon
+        largest = 0 if layer.use_moving_statistics else len(layer.blocks.get("ones", ()))    # room was made for that batch
+        if 1 < largest <= FEW and trainer.iteration > 1:
+            words = (
+                f"no batch that it was trained on had more than {largest} rows, and their mean and variance are mostly noise: "
+                f"in training every row is told from {'the other' if largest == 2 else 'two others'} alone. The loss is "
+                f"{probe.calm:.3g} with the statistics of {probe.n:,} rows and {probe.evaluated:.3g} in evaluation."
+            )
+            evidence = {"updates": trainer.iteration, "largest_batch": largest, "untouched": 0.0}
+            return [Finding("single_rows", str(layer.name), words, evidence)]
         if probe.n < FEWEST or not varying.any():
             continue
         ratio = moving[varying] / variance[varying]
@@ -74,8 +88,8 @@ def cold_statistics(probe: Probe, trainer: Trainer) -> list[Finding]:
     return [Finding(worst.kind, worst.layer, worst.words, worst.evidence | {"layers": len(found)}, worst.hint)]
 
 
-def _cold(probe: Probe, trainer: Trainer, layer: object) -> Finding | None:
-    if not isinstance(layer, BatchNormalization) or str(layer.name) not in probe.statistics or probe.n < 2:
+def _cold(probe: Probe, trainer: Trainer, layer: Any) -> Finding | None:
+    if str(layer.name) not in probe.statistics or probe.n < 2:
         return None
     mean, variance = (array.astype(np.float64) for array in probe.statistics[str(layer.name)])
     moving_mean, moving_variance = layer.moving_mean.value.astype(np.float64), layer.moving_variance.value.astype(np.float64)

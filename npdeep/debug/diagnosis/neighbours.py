@@ -90,7 +90,7 @@ def told_by_a_line(x: Array, targets: Array) -> bool:
     >>> told_by_a_line(x, x[:, :1] + 2 * rng.standard_normal((200, 1))), told_by_a_line(x, rng.standard_normal((200, 1)))
     (True, False)
     """
-    a, b = (array[:, array.std(axis=0) > 0].astype(np.float64) for array in (x, targets))
+    a, b = (array[:, np.ptp(array, axis=0) > 0].astype(np.float64) for array in (x, targets))
     if not a.size or not b.size:
         return False
     a, b = ((array - array.mean(axis=0)) / array.std(axis=0) for array in (a, b))

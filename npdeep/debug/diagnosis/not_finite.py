@@ -13,12 +13,12 @@ from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.probe import Batch, Probe, bad_arrays, kernel_layers, kernel_of
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
-from npdeep.layers import BatchNormalization
+from npdeep.layers import LayerNormalization
 from npdeep.parameters import Parameter
 from npdeep.training.trainer import Trainer
 
 REPLAYED = 300
-"""A network whose weights are not finite is trained anew from its seed for so many updates, to see where they go bad."""
+"""A network whose weights are not finite is trained again from its seed for this many updates, to see where they go bad."""
 
 REPLAY_BATCH = 50
 
@@ -29,7 +29,7 @@ SHOWN = 5
 
 
 def bad_rows(owner: str, array: Array) -> tuple[list[Finding], Array]:
-    """NaN or inf in what was handed in: the finding, and a mask (n,) of the good rows."""
+    """NaN or inf in what was passed: the finding, and a mask (n,) of the good rows."""
     if array.dtype.kind != "f":
         return [], np.ones(len(array), bool)
     bad = ~np.isfinite(array.reshape(len(array), -1))
@@ -130,7 +130,7 @@ def _why_forward(event: StepEvent, largest: float) -> str:
         if name == "exponential":
             return f"eᶻ overflows beyond z = {limit:.1f}, and z goes up to {positive:.3g}."
         return f"z goes up to {top:.3g}; eᶻ overflows beyond {limit:.1f}."
-    if isinstance(layer, BatchNormalization):
+    if layer.batch_statistics or isinstance(layer, LayerNormalization):
         return f"the squares of inputs up to {top:.3g} overflow in the variance."
     if kernel_of(layer) is not None:
         return f"products of inputs up to {top:.3g} and weights up to {_weights(layer):.3g} overflow ({largest:.1e})."
@@ -175,7 +175,6 @@ def _effect(trainer: Trainer, batch: Batch) -> tuple[Array, str]:
     """Which rows come out bad, from which layer on, and whether ∞·0 is among the reasons."""
     model, x = trainer.model.copy(), batch.x
     with np.errstate(all="ignore"):
-        model.prepare(len(x), training=False)
         for event in model.layers.forward_steps(x, training=False):
             layer, below, x = event.layer, event.layer.input, event.layer.output
             bad = ~np.isfinite(x).all(axis=1)
@@ -204,7 +203,7 @@ def from_history(history: History) -> tuple[str, dict[str, float]]:
 
 
 def replay(trainer: Trainer, batch: Batch) -> tuple[str, dict[str, float]]:
-    """Train anew from the seed on these rows, until a number is not finite: the first step, and the first array."""
+    """Train again from the seed on these rows, until a number is not finite: the first step, and the first array."""
     twin = fresh_start(trainer)
     if twin is None or not all(np.isfinite(p.value).all() for p in twin.model.parameters):
         return "", {}
@@ -218,7 +217,7 @@ def replay(trainer: Trainer, batch: Batch) -> tuple[str, dict[str, float]]:
             for event in twin.operations(x, y, None):
                 bad = bad_arrays(event)
                 if bad:
-                    text = f" Trained anew from the seed on these rows, it goes wrong in update {step}: {next(iter(bad))} of "
+                    text = f" Trained again from the seed on these rows, it goes wrong in update {step}: {next(iter(bad))} of "
                     text += f"{event.name} ({event.stage}) is the first; {why(event, found)}"
                     numbers = {"replay_step": float(step), "largest_ratio": found.largest_ratio}
                     if found.largest_ratio >= BLOWN_UP:

@@ -1,4 +1,4 @@
-"""Has the network learned anything?"""
+"""Has the network learnt anything?"""
 
 import math
 
@@ -13,7 +13,7 @@ from npdeep.history import History
 from npdeep.training.trainer import Trainer
 
 NEAR = 0.98
-"""A loss of at least so many times that of guessing is at chance level."""
+"""A loss of at least this many times that of guessing is at chance level."""
 
 SKILL = 0.25
 """Above chance level by loss alone are also networks that are right but far too sure (on rows they never saw). Only those that
@@ -23,13 +23,18 @@ WAS_BETTER, IS_WORSE = 0.5, 0.7
 """It collapsed where some epoch's loss was below half of chance level and the loss is now above seven tenths of it: collapsing
 networks linger there for some epochs before they reach chance level itself."""
 
+AS_TRAINED = (
+    "Give diagnose rows that are scaled, ordered and coded exactly as those of fit; where sample_weight made the loss small, "
+    "let the weights have a mean of 1."
+)
+
 SAME = 1e-3
 """Outputs whose spread from row to row is below a thousandth: in a fresh network too, no row can be told from another. Logits
 of fresh healthy networks spread by 0.1 to 1."""
 
 
-def chance_level(probe: Probe, trainer: Trainer, kin: Kinship | None) -> list[Finding]:
-    """The loss is that of guessing: from the start, or after a collapse. kin: what close rows tell of a row's target."""
+def chance_level(probe: Probe, trainer: Trainer, kinship: Kinship | None) -> list[Finding]:
+    """The loss is that of guessing: from the start, or after a collapse. kinship: what close rows tell of a row's target."""
     guess, loss = probe.guess, min(probe.calm, probe.evaluated)
     if guess is None or probe.left(guess) != 1 or probe.n < 2 or not np.ptp(probe.batch.x, axis=0).any():
         return []
@@ -44,6 +49,12 @@ def chance_level(probe: Probe, trainer: Trainer, kin: Kinship | None) -> list[Fi
     if (right_beyond_guessing(trainer.loss, probe.batch.y, probe.outputs) or 0.0) >= SKILL or probe.left(loss) < IS_WORSE:
         return []
     best = best_loss(trainer.history)
+    if probe.left(best) < WAS_BETTER and probe.n >= FEWEST and probe.left(last_loss(trainer)) < WAS_BETTER:
+        words = (
+            f"on these rows {so_far}, while its last epoch of training had {last_loss(trainer):.4g}: they are not like the "
+            "rows that it was trained on, or counted less there (sample_weight)."
+        )
+        return [Finding("chance_level", "outputs", words, evidence, steps=AS_TRAINED)]
     if probe.left(best) < WAS_BETTER and probe.n >= FEWEST:
         words = f"the network has collapsed: {so_far}, and it was {best:.4g} in its best epoch."
         hint = "Resume from a checkpoint of its best time with a lower learning rate; stop early (nd.callbacks.EarlyStopping)."
@@ -51,10 +62,10 @@ def chance_level(probe: Probe, trainer: Trainer, kin: Kinship | None) -> list[Fi
     if probe.left(loss) < NEAR or probe.moves or falls(trainer.history):
         return []                           # slow, but it moves
     since = ", from the start" if len(trainer.history) else ""
-    words, there = f"the network has learned nothing{since}: {so_far}.", frozenset[str]()
-    if kin is not None and kin.told:
+    words, there = f"the network has learnt nothing{since}: {so_far}.", frozenset[str]()
+    if kinship is not None and kinship.told:
         there = frozenset({"labels"})
-        words += f" There is something to learn: of the targets of close rows {agreement(kin)}."
+        words += f" There is something to learn: of the targets of close rows {agreement(kinship)}."
     return [Finding("chance_level", "outputs", words, evidence, there=there)]
 
 
@@ -84,6 +95,14 @@ def falls(history: History) -> bool:
     """Has the loss fallen by a hundredth in the last three epochs?"""
     losses = history["loss"][-4:] if "loss" in history else []
     return len(losses) == 4 and None not in losses and losses[-1] < MOVES * losses[0]
+
+
+def last_loss(trainer: Trainer) -> float:
+    """The loss of the last epoch; NaN where nothing was recorded, or steps have been made since."""
+    history = trainer.history
+    if not len(history) or history.last.get("updates") != trainer.iteration or history.last.get("loss") is None:
+        return math.nan
+    return float(history.last["loss"])
 
 
 def best_loss(history: History) -> float:

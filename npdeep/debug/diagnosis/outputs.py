@@ -50,7 +50,7 @@ def range_of(activation: Activation) -> Range:
         return Range(-math.inf, 0.0)
     far = np.geomspace(1e-3, 1e6, 2000)
     with np.errstate(all="ignore"):
-        values = activations.value_and_slope(activation.activation, np.concatenate([-far, [0.0], far]), **activation.given)[0]
+        values = activations.value_and_slope(activation.rule, np.concatenate([-far, [0.0], far]), **activation.given)[0]
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     return Range(-math.inf if low < -ENDLESS else low, math.inf if high > ENDLESS else high)
 
@@ -74,14 +74,14 @@ def out_of_range(probe: Probe) -> list[Finding]:
     if missed > OUT_OF_REACH * variance:
         words = (
             f"the outputs come out of {kind} ({name}) and lie in {within}; the targets reach from {low:.4g} to {high:.4g}, "
-            f"{outside:.0%} of them outside. What lies outside cannot be learned."
+            f"{outside:.0%} of them outside. What lies outside cannot be learnt."
         )
         return [Finding("output_range", name, words, evidence, CURE.get(type(loss), ""))]
     sums = wanted.sum(axis=1)
     if within.total is not None and float(np.mean((sums - 1) ** 2)) / wanted.shape[1] > OUT_OF_REACH * variance:
         words = (
             f"the outputs of a row come out of {kind} ({name}) and add up to 1; the targets of a row add up to between "
-            f"{sums.min():.4g} and {sums.max():.4g}. They cannot all be learned."
+            f"{sums.min():.4g} and {sums.max():.4g}. They cannot all be learnt."
         )
         hint = "For several yes-or-no questions use binary_cross_entropy without an output activation."
         return [Finding("output_range", name, words, evidence, hint if low >= 0 and high <= 1 else "")]

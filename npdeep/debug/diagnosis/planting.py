@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from npdeep import datasets, optimizers
 from npdeep.kernels.arrays import Array
-from npdeep.layers import Activation, BatchNormalization, Dense, Layer
+from npdeep.layers import BatchNormalization, Dense
+from npdeep.layers.hidden import hidden_layer
 from npdeep.models.sequential import Sequential
 from npdeep.training.trainer import Trainer
 
@@ -47,12 +49,9 @@ def network(
     seed: int = 42,
 ) -> Sequential:
     """Hidden layers of 100: hidden1, activation1, …, outputs."""
-    layers: list[Layer] = []
-    for i in range(1, hidden + 1):
-        layers.append(Dense(100, kernel_initializer=initializer, use_bias=normalized is None, name=f"hidden{i}"))
-        if normalized is not None:
-            layers.append(BatchNormalization(momentum=normalized, name=f"normalization{i}"))
-        layers.append(Activation(activation, name=f"activation{i}"))
+    normalization = None if normalized is None else partial(BatchNormalization, momentum=normalized)
+    numbers = range(1, hidden + 1)
+    layers = [layer for i in numbers for layer in hidden_layer(100, activation, initializer, normalization, number=i)]
     return Sequential([*layers, Dense(outputs, name="outputs")], input_size=784, seed=seed)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.custom import is_custom
 from npdeep.common.events import StepEvent, norm
 from npdeep.debug.diagnosis.targets import best_constant, columns, outputs_for
 from npdeep.debug.snapshot import hidden_activations, slopes, spread_over_examples, steepest
 from npdeep.kernels.arrays import Array
-from npdeep.layers import BatchNormalization
 from npdeep.layers.activation import Activation
 from npdeep.layers.base import Layer
 from npdeep.models.sequential import Sequential
@@ -24,10 +24,10 @@ FEWEST = 10
 normalization passes no gradient."""
 
 UPDATES = 20
-"""Before so many updates nobody expects that anything was learned."""
+"""Before this many updates it is too early to judge what was learnt."""
 
 WORKS = 0.25
-"""A network fits where its loss is below a quarter of what guessing gives: what looks odd in it does no harm."""
+"""A network fits where its loss is below a quarter of what guessing gives: what looks odd in it is harmless."""
 
 MOVES = 0.99
 """A loss that falls by a hundredth in the updates that are tried on the copy is on its way, perhaps from far above guessing."""
@@ -44,7 +44,7 @@ class Batch:
     """The rows that are looked at, as trainer and loss want them.
 
     Attributes: x (n, width), y the targets, weight (n, 1) or None; places (n,) says where they are among the rows that are
-        finite, rows (n,) among all rows of the user's.
+        finite, rows (n,) among all rows that were passed.
     """
 
     x: Array
@@ -106,6 +106,7 @@ class Probe:
         output: the elementwise activation that the outputs come from, or None. activations: the hidden ones.
         twin: another copy of the trainer, for passes in evaluation.
         inputs: of the layers with a kernel. shifts: biases and β by name, before the update.
+        blocked: the lowest custom layer that gives on a gradient of zeros, or "".
         largest_ratio: the largest ‖Δkernel‖/‖kernel‖ of all steps that were made.
     """
 
@@ -127,6 +128,7 @@ class Probe:
     inputs: dict[str, Array] = field(default_factory=dict)
     shifts: dict[str, Array] = field(default_factory=dict)
     largest_ratio: float = 0.0
+    blocked: str = ""
 
     @property
     def model(self) -> Sequential:
@@ -287,7 +289,9 @@ def steepest_of(activation: Activation) -> float:
 
 
 def _see_backward(found: Probe, event: StepEvent) -> None:
-    look = found.kernels.get(event.name)
+    look, layer = found.kernels.get(event.name), event.layer
+    if is_custom(layer) and layer.grad_input is not None and layer.grad_output.any() and not layer.grad_input.any():
+        found.blocked = str(event.name)
     if look is not None:
         kernel = kernel_of(event.layer)
         look.arriving = norm(event.layer.grad_output)
@@ -320,7 +324,8 @@ def output_activation(model: Sequential) -> Activation | None:
     >>> output_activation(nd.Sequential(layers, 1)).name
     'last'
     """
-    layer = next((layer for layer in reversed(model.everything()) if not layer.draws), None)
+    layers = [layer for layer in model.everything() if not layer.draws and getattr(layer, "activation", "") != "linear"]
+    layer = layers[-1] if layers else None
     return layer if isinstance(layer, Activation) else None
 
 
@@ -330,8 +335,9 @@ def _passes(found: Probe) -> None:
     found.evaluated = twin.loss.compute(twin.model.run(batch.x), batch.y, batch.weight)
     found.calm, found.outputs = calm_pass(twin, batch)
     for layer in twin.model.everything():
-        if isinstance(layer, BatchNormalization) and not layer.used_moving_statistics:
-            found.statistics[str(layer.name)] = (layer.mean.copy(), layer.variance.copy())
+        if (statistics := layer.statistics()) is not None:
+            mean, variance = statistics
+            found.statistics[str(layer.name)] = (mean.copy(), variance.copy())
 
 
 def calm_pass(twin: Trainer, batch: Batch) -> tuple[float, Array]:

@@ -56,7 +56,7 @@ def answers(loss: Loss, outputs: Array) -> Array:
 
 
 def right_beyond_guessing(loss: Loss, y: Array, outputs: Array) -> float | None:
-    """(accuracy − share of the largest class)/(1 − that share); None where the targets are no labels."""
+    """(accuracy − share of the largest class)/(1 − that share); None where the targets are not labels."""
     known = labels(loss, y, outputs.shape[1])
     if known is None:
         return None

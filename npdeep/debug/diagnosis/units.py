@@ -15,7 +15,6 @@ from npdeep.debug.diagnosis.probe import ActivationLook, Probe, kernel_of, steep
 from npdeep.debug.snapshot import SATURATED
 from npdeep.initializers import Zeros
 from npdeep.kernels.arrays import Array
-from npdeep.layers import BatchNormalization
 from npdeep.layers.activation import Activation
 from npdeep.layers.base import Layer
 
@@ -34,8 +33,8 @@ MANY = {"dead": 0.1, "nearly_dead": 0.2, "always_on": 0.2}
 below a tenth; a layer that was killed loses 40 % and more (CS231n, "Neural Networks 1"). Units that fire rarely or always still
 do something, and small networks on two inputs have one in eight of them: there it takes a fifth."""
 
-SPARED = 0.25
-"""A network that fits can do without a quarter of a layer's units: dead ones are reported from there on."""
+LEARNS = 0.5
+"""A network whose loss is below half of what guessing gives, and falls, can do without less than half of a layer."""
 
 RARELY = 0.01
 """Nearly dead: fires on some rows, but on fewer than one in a hundred."""
@@ -49,7 +48,7 @@ ALIKE = 0.01
 """Rows that differ by less than a hundredth of what they have in common are the same to a unit."""
 
 DRAWN = 200
-"""So many random units are drawn to see what chance makes of a layer's input."""
+"""How many random units are drawn to see what chance makes of a layer's input."""
 
 RECTIFIERS = ("relu", "leaky_relu", "relu6", "general_relu", "elu", "celu", "selu")
 """Activations that are a straight line for z > 0: a unit with z > 0 on every row is linear."""
@@ -110,7 +109,7 @@ def source_of(probe: Probe, activation: Activation) -> Source:
         if kernel_of(layer) is not None:      # a bias of another width is of pieces, not of units, as in maxout
             source.layer, source.input = layer, probe.inputs.get(str(layer.name))
             break
-        if isinstance(layer, BatchNormalization):
+        if layer.batch_statistics:
             source.normalized = True
         elif not layer.draws:
             break                             # another function lies between
@@ -128,7 +127,7 @@ def by_chance(activation: Activation, source: Source) -> tuple[float, float, flo
     rng = np.random.default_rng(0)            # its own: no generator of the user's is touched
     width = source.input.shape[1]
     z = source.input.astype(np.float64) @ (rng.standard_normal((width, DRAWN)) * math.sqrt(2 / width))
-    slope = activations.value_and_slope(activation.activation, z, **activation.given)[1] / steepest_of(activation)
+    slope = activations.value_and_slope(activation.rule, z, **activation.given)[1] / steepest_of(activation)
     counts = count(activation, z, slope)
     return float(counts.dead.mean()), float(counts.nearly.mean()), float(counts.on.mean())
 
@@ -208,9 +207,9 @@ def rectifier(probe: Probe, look: ActivationLook) -> list[Finding]:
 
 
 def _harmless(probe: Probe, finding: Finding) -> bool:
-    """A few dead units in a network that fits; and units that weights have made linear in one that learns (autoencoders do)."""
-    if finding.kind == "dead":
-        return probe.works and finding.evidence["share"] < SPARED
+    """Units that a network that fits does not use; and units that weights made linear in one that learns (autoencoders do)."""
+    if finding.kind in ("dead", "nearly_dead"):
+        return probe.works or (probe.moves and probe.left_now <= LEARNS and finding.evidence["share"] < HALF)
     by_weights = finding.evidence["by_weights"] >= 0.5 * finding.evidence["units"]
     return finding.kind == "always_on" and by_weights and (probe.works or probe.moves)
 
@@ -262,7 +261,7 @@ def _cure(cause: str, evidence: dict[str, float], source: Source, activation: Ac
         if abs(evidence.get("positive_weights", 0.5) - 0.5) < 0.1:
             return "The weights are as their initializer draws them: look at the scale and the centre of what comes in."
         return f"The weights were drawn right: {drove}"
-    return f"Draw the weights anew around 0 ({ADVISED}): {drove}"
+    return f"Draw the weights again around 0 ({ADVISED}): {drove}"
 
 
 ADVISED = "nd.initializers.for_activation"

@@ -10,6 +10,7 @@ import numpy as np
 
 from npdeep.debug.unrolling.passes import Given, batch, is_npdeep, refuse
 from npdeep.debug.unrolling.script import Script, wanted_name
+from npdeep.files.npz import write_members
 from npdeep.kernels.arrays import Array
 from npdeep.training.trainer import Trainer
 
@@ -40,7 +41,8 @@ def load(text: str, start: dict[str, Array]) -> dict[str, Any]:
     module: dict[str, Any] = {"__name__": "step"}
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder) / "step.py"
-        np.savez(path.with_suffix(".npz"), **start)  # type: ignore[arg-type]
+        with open(path.with_suffix(".npz"), "wb") as arrays:
+            write_members(arrays, start)
         module["__file__"] = str(path)
         try:
             exec(compile(text, str(path), "exec"), module)

@@ -95,7 +95,7 @@ def one(script: Script, trainer: Trainer, rows: int, given: Given, weighted: boo
     weight = np.linspace(0.5, 1.5, rows, dtype=trainer.model.dtype).reshape(rows, 1) if weighted else None
     targets = trainer.loss.check_targets(targets, rows, trainer.model.output_size, trainer.model.dtype)
     for name in script.scheduled:             # another in its place that changes every step, so that what depends on it shows
-        vars(trainer.optimizer)[name] = InverseTimeDecay(0.01 if name == "_learning_rate" else 0.5, 1, 1.0)
+        vars(trainer.optimizer)[name] = InverseTimeDecay(0.01 if name == "learning_rate" else 0.5, 1, 1.0)
     with quiet():
         return Recording(script, trainer, x, targets, weight)
 
@@ -147,7 +147,7 @@ def heading(script: Script, layer: Any, stage: str, formula: str) -> None:
 # ── the loss ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def write_loss(script: Script, loss: Loss, by_kind: dict[str, list[Recording]], index: int) -> None:
     """The loss of a batch and its gradient at the outputs."""
-    script.heading(f"loss: {loss.formula}")
+    script.heading(f"loss: {loss.formula.unicode}")
     try:
         if isinstance(loss, OwnLoss):
             write_own_loss(script, loss, by_kind, index)
@@ -184,7 +184,7 @@ def loss_lines(script: Script, recordings: list[Recording], index: int) -> tuple
 
 
 def write_own_loss(script: Script, loss: OwnLoss, by_kind: dict[str, list[Recording]], index: int) -> None:
-    """A loss of the user's: with weights and without, as its functions were called."""
+    """A custom loss: with weights and without, as its functions were called."""
     lines = {}
     for kind in by_kind:
         calls = [calls_of(r, index) for r in by_kind[kind]]

@@ -1,7 +1,7 @@
 """Recording the kernel calls of a few training steps, and giving every array in them its name in the file.
 
 `sys.setprofile` reports each call of a Python function with its arguments. What counts is a call of a function at the top level
-of a module, by a method of a layer, a loss or an optimizer: a kernel of npdeep's, or a function of the user's. Its arrays are
+of a module, by a method of a layer, a loss or an optimizer: a kernel of npdeep's, or a custom function. Its arrays are
 known by their memory. A number that changes with the rows or the step is looked up among the quantities that do.
 """
 
@@ -27,7 +27,7 @@ PASSED = {"input", "output", "grad_output", "grad_input"}
 NAMED = {"forward": "output", "backward": "grad_input", "loss": "grad_outputs"}
 """The stages whose arrays are named, and what comes out of them."""
 SMALL = 256
-"""Python makes whole numbers up to this one once: which call gave them cannot be told."""
+"""Python makes integers up to this one once: which call gave them cannot be told."""
 INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -53,11 +53,20 @@ class Operation:
 
 
 class Watch:
-    """Collects the calls of kernels and of the user's functions, those inside others left out."""
+    """Collects the calls of kernels and of custom functions that are made in a `with` block, those inside others left out."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.inside: Any = None
+        self.former: Any = None
+
+    def __enter__(self) -> "Watch":
+        self.former = sys.getprofile()
+        sys.setprofile(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        sys.setprofile(self.former)
 
     def __call__(self, frame: Any, event: str, argument: Any) -> None:
         """What sys.setprofile calls."""
@@ -91,6 +100,27 @@ def recorded_function(frame: Any) -> Callable[..., Any] | None:
     return None
 
 
+def calls_in(script: Script, act: Callable[..., Any], room: str = "", **arrays: Array) -> list[Code]:
+    """The kernel calls of `act`, a function of these arrays, with their names in the file; an array that it makes is `room`."""
+    names = Names()
+    for name, array in arrays.items():
+        names.add(name, array)
+    with Watch() as watch:
+        act(*arrays.values())
+    lines = []
+    for call in watch.calls:
+        given: list[Any] = []
+        for value in call.arguments.values():
+            try:
+                token = names.token(value)
+            except Differs:
+                script.setup.append(f"{room} = np.empty({value.shape}, {dtype_text(value.dtype)})")
+                token = Code(room)
+            given.append(Code(f"{token[0]}.reshape{token[1]}") if isinstance(token, tuple) else token)
+        lines.append(script.call(call.function, *given))
+    return lines
+
+
 class Recording:
     """One training step on a trainer, watched.
 
@@ -114,14 +144,10 @@ class Recording:
         self.operations: list[Operation] = []
         self.left: list[tuple[str, Any, str]] = []
         self.fresh: list[Call] = []           # their results were no array that had a name
-        watch, former = Watch(), sys.getprofile()
-        steps = trainer.operations(x, y, weight)
+        watch, steps = Watch(), trainer.operations(x, y, weight)
         while True:
-            sys.setprofile(watch)
-            try:
+            with watch:
                 event = next(steps, None)
-            finally:
-                sys.setprofile(former)
             if event is None:
                 break
             self.take(event, watch.take())
@@ -168,10 +194,11 @@ class Recording:
         if event.stage in NAMED and (array := getattr(part, passed)) is not None:
             self.left.append((event.stage, part, self.names.exact[place(array)]))
         for call in self.fresh:
-            call.target = call.target or self.names.exact.get(place(call.result), "") or self.assigned(layer, call.result)
+            owner = call.owner if isinstance(call.owner, Layer) else layer
+            call.target = call.target or self.names.exact.get(place(call.result), "") or self.assigned(owner, call.result)
         if layer is not None and (not groups or groups[-1][0] is not layer):
             groups.append((layer, []))
-        formulas = [str(getattr(owner, f"{event.stage}_operation")()[0]) for owner, _ in groups if isinstance(owner, Layer)]
+        formulas = [getattr(owner, f"{event.stage}_operation")()[0].unicode for owner, _ in groups if isinstance(owner, Layer)]
         self.operations.append(Operation(event, groups, formulas))
 
     def assigned(self, layer: Any, result: Array) -> str:
@@ -187,10 +214,15 @@ class Recording:
             is_number = call.result is value and (isinstance(value, float) or (type(value) is int and value > SMALL))
             is_array = isinstance(value, np.ndarray) and call.result is value and place(value) not in self.names.exact
             if (is_number or is_array) and not call.target:
-                call.target = f"{self.script.name(owner) if owner is not None else 'loss'}.{name}"
+                call.target = self.free(f"{self.script.name(owner) if owner is not None else 'loss'}.{name}")
                 self.names.add(call.target, value)
                 if is_number:
                     self.numbers[call.target] = value
+
+    def free(self, name: str) -> str:
+        """The name, with a number where another array has it: forward and backward may go through the same function."""
+        taken = self.names.arrays
+        return name if name not in taken else next(n for i in range(2, 99) if (n := f"{name}_{i}") not in taken)
 
     def tokens(self, call: Call, earlier: list[Call]) -> list[Any]:
         """The arguments of a call, the arrays by name, and the numbers that earlier calls have given."""

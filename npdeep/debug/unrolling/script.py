@@ -20,8 +20,9 @@ from npdeep.parameters import Parameter
 
 WORDS = """
     Array Arrays Callable Iterator batch batch_size beta bisect clipping d dw epoch epochs file first g generator grads group
-    index itertools largest_v learning_rate learning_rate_at length loss m make_buffers math mean momentum_at next_beta n np
-    optimizer order penalty piece pieces r rows s scratch spare start step t total train training u v values w weight x y
+    index itertools largest_v learning_rate learning_rate_at length loss m make_buffers math mean momentum_at mu_at
+    n next_beta np optimizer order penalty piece pieces r rows s scratch spare start step t total train training u v values w
+    weight x y
 """
 TAKEN = {*WORDS.split(), *keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 """Names that the file uses for something else."""
@@ -178,6 +179,7 @@ def escaped(text: str) -> str:
 
 def docstring(text: str) -> str:
     """A string between three double quotes, over as many lines as the text has: whatever the text is, its value is that text.
+    Half a character (a lone surrogate) is written as its escape, since Python 3.13 compiles no docstring that has one.
 
     >>> docstring("one" + chr(10) + "two") == 3 * chr(34) + "one" + chr(10) + "two" + 3 * chr(34)
     True
@@ -185,6 +187,7 @@ def docstring(text: str) -> str:
     >>> eval(docstring(hostile)) == hostile
     True
     """
+    text = text.encode("utf-8", "backslashreplace").decode()
     quotes, lines = 3 * '"', (escaped(line).replace('"', r"\"") for line in text.split("\n"))
     return quotes + "\n".join(lines) + quotes
 

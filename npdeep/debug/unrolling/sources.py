@@ -3,9 +3,10 @@
 import ast
 import inspect
 import itertools
+import symtable
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -53,7 +54,7 @@ class Sources:
                 raise ValueError(
                     f"unroll: the source of the function {name} cannot be read; put it into a file, and import it from there"
                 ) from None
-            for needed in names_in(ast.parse(source)):
+            for needed in globals_in(source):
                 self.need(needed, kernel)
             self.functions[name] = source
         return name
@@ -76,6 +77,7 @@ class Sources:
             self.modules.add(f"import {home}" if name == home else f"import {home} as {name}")
         elif callable(value) and standard:
             original = getattr(value, "__name__", name)
+            home = "numpy" if home.startswith("numpy._core") else home
             self.modules.add(f"from {home} import {original}" + (f" as {name}" if name != original else ""))
         elif inspect.isfunction(value) and value.__name__ == name:
             self.use(value)
@@ -107,6 +109,23 @@ def names_in(tree: ast.AST) -> list[str]:
     return list(dict.fromkeys(read))
 
 
+def globals_in(source: str) -> list[str]:
+    """The names that a function reads from its module; a local one may be called like something there.
+
+    >>> globals_in("def f(x):\\n    return np.exp(x)")
+    ['np']
+    """
+
+    def tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+        yield table
+        for inside in table.get_children():
+            yield from tables(inside)
+
+    every = tables(symtable.symtable(source, "<function>", "exec"))
+    found = {symbol.get_name() for table in every for symbol in table.get_symbols() if symbol.is_global()}
+    return [name for name in names_in(ast.parse(source)) if name in found]
+
+
 def assignment(name: str, module: Any, value: Any) -> str:
     """A module's lines that give a constant its value, with what is said above and below; where it is imported, name = value.
 
@@ -123,7 +142,7 @@ def assignment(name: str, module: Any, value: Any) -> str:
             is_docstring = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
             return "\n".join(lines[first : below.end_lineno if is_docstring else node.end_lineno])
     if not isinstance(value, int | float | str | None):
-        raise ValueError(f"unroll: {name} is no plain number and is made in another module; assign it where the function is")
+        raise ValueError(f"unroll: {name} is not a plain number and is made in another module; assign it where the function is")
     return f"{name} = {value!r}"
 
 

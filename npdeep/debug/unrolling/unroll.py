@@ -2,6 +2,7 @@
 
 import copy
 import os
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from npdeep.common import checks, seeds
 from npdeep.common.described import Described
 from npdeep.common.hints import unknown_keywords
+from npdeep.common.whole_files import make_folder, replacing
 from npdeep.debug.unrolling.check import check_file
 from npdeep.debug.unrolling.decisions import check_decisions
 from npdeep.debug.unrolling.passes import record, targets_of_own_loss, write_passes
@@ -26,8 +28,9 @@ from npdeep.debug.unrolling.updates import (
     write_optimizer,
     write_penalties,
 )
+from npdeep.files.npz import write_members
 from npdeep.kernels.arrays import Array
-from npdeep.losses import Loss, SoftmaxCrossEntropy
+from npdeep.losses import Loss, SoftmaxCrossEntropy, check_y
 from npdeep.losses.own import OwnLoss
 from npdeep.parameters import CHUNK
 from npdeep.schedules import Schedule
@@ -49,8 +52,8 @@ def unroll(
 
     The file holds the kernels that this network uses, word for word; below them the arrays of every layer by name, the step
     as straight lines, one call a line, and a small loop around it. Its start (weights, statistics, slots, states of the
-    generators) stands in an .npz beside it. From there it trains to the same bits as this trainer would: `step(x, y)` as
-    `trainer.step`, `train(x, y, epochs, batch_size)` as `trainer.fit`. Made to be stepped through in pdb, and to be handed on
+    generators) is in an .npz beside it. From there it trains to the same bits as this trainer would: `step(x, y)` as
+    `trainer.step`, `train(x, y, epochs, batch_size)` as `trainer.fit`. Made to be stepped through in pdb, and to be passed on
     as a baseline to those who have no npdeep. The trainer is not touched.
 
     Args:
@@ -84,8 +87,8 @@ def unroll(
             continue
         shown = repr(given) if isinstance(given, Described) else checks.describe(given)
         raise ValueError(
-            f"unroll: {name} ({shown}) is no part of the training step and cannot be unrolled; what is to change the rows, to "
-            "order or to weigh them, or to watch the run, goes by hand into the loop of the file, around step(x, y, weight)"
+            f"unroll: {name} ({shown}) is not a part of the training step and cannot be unrolled; what is to change the rows, "
+            "to order or to weigh them, or to watch the run, goes by hand into the loop of the file, around step(x, y, weight)"
         )
     path = check_path(path)
     data = check_data(trainer, x, y)
@@ -101,7 +104,7 @@ def unroll(
     return path
 
 
-# ── at the door ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── on entry ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def check_path(given: Any) -> Path:
     """A path that ends in .py and is free, and so is the .npz beside it."""
     if not isinstance(given, str | os.PathLike):
@@ -118,33 +121,38 @@ def check_path(given: Any) -> Path:
 def check_data(trainer: Trainer, x: Any, y: Any) -> dict[str, Array]:
     """The examples and targets that go into the file, if any."""
     if (x is None) != (y is None):
-        raise ValueError("unroll: x and y belong together; hand in both or none")
+        raise ValueError("unroll: x and y belong together; pass both or neither")
     if x is None:
         return {}
     rows = trainer.model.check_examples("unroll", "x", x)
-    trainer.loss.check_targets(y, len(rows), trainer.model.output_size, trainer.model.dtype)
+    check_y("unroll", trainer.loss, y, len(rows), trainer.model.output_size, trainer.model.dtype)
     return {"x": rows, "y": checks.real_array("unroll", "y", y)}
 
 
 def check_parts(trainer: Trainer) -> None:
-    """Raise, naming it, where a part is not npdeep's own, or where a count of the trainer is no integer."""
+    """Raise, naming it, where a part is not npdeep's own, or where a count of the trainer is not an integer."""
     seeds.check_seed("unroll", trainer.seed)
     for count in ("iteration", "epoch", "batches_done"):
         checks.whole("unroll", f"trainer.{count}", getattr(trainer, count), minimum=0)
     if trainer.batches_done:
         raise ValueError(
-            f"unroll: the trainer stands in the middle of epoch {trainer.epoch + 1}, after {trainer.batches_done} batches; "
+            f"unroll: the trainer is in the middle of epoch {trainer.epoch + 1}, after {trainer.batches_done} batches; "
             "let fit finish the epoch first"
         )
     if trainer.event is not None:
-        raise ValueError("unroll: the trainer stands in the midst of a step that is being walked; walk it to its end first")
-    if trainer.first_layer > 0:
+        raise ValueError("unroll: the trainer is in the middle of a step that is being walked; walk it to its end first")
+    if trainer.plan.first_layer > 0:
         raise ValueError("unroll: fit is running with cache_frozen and leaves layers out; unroll before or after it")
+    if trainer.optimizer.learning_rate_factors:
+        raise ValueError(
+            "unroll: learning_rate_factors are not written into a program; unroll a Trainer of model.copy() whose optimizer "
+            "has none, and multiply the learning rate in the lines of the update"
+        )
     loss = trainer.loss
     if not isinstance(loss, OwnLoss) and not type(loss).check_targets.__module__.startswith("npdeep."):
         raise ValueError(
             f"unroll: {type(loss).__name__}.check_targets changes the targets in a way that is not taken along; take them as "
-            "forward wants them, and leave check_targets as it is"
+            "forward expects them, and leave check_targets as it is"
         )
     for part in (*trainer.model.everything(), loss.own if isinstance(loss, OwnLoss) else loss, trainer.optimizer):
         check_decisions(part)
@@ -161,7 +169,7 @@ def check_parts(trainer: Trainer) -> None:
 
 
 def check_own_optimizer(trainer: Trainer) -> None:
-    """Raise where an optimizer of the user's keeps numbers besides its slots, or calls a slot what the step calls another."""
+    """Raise where a custom optimizer keeps numbers besides its slots, or calls a slot what the step calls another."""
     optimizer, layers = trainer.optimizer, {str(layer.name) for layer in trainer.model.everything()}
     own(bool(optimizer.state()), "optimizer, which keeps numbers besides its slots,", optimizer)
     for name in optimizer.slot_names:
@@ -170,7 +178,7 @@ def check_own_optimizer(trainer: Trainer) -> None:
 
 
 def check_schedule(value: Any) -> None:
-    """Raise where a value is a schedule of the user's own, or holds one."""
+    """Raise where a value is a custom schedule, or holds one."""
     if isinstance(value, Schedule):
         own(type(value) not in SCHEDULES, "schedule", value)
         check_schedule(getattr(value, "then", None))
@@ -190,8 +198,7 @@ def write_script(trainer: Trainer, given: dict[str, Array], taken: Iterable[str]
     """All lines of the file, from a copy of the trainer: in the order of the training step. taken: no names for layers."""
     watched = copy.deepcopy(trainer)
     model = trainer.model
-    trainer.plan()
-    model.plan()
+    trainer.prepare()
     script = Script(model, taken)
     trainable = [p for p in model.parameters if p.trainable]
     script.start["values"] = model.arena.values
@@ -207,7 +214,7 @@ def write_script(trainer: Trainer, given: dict[str, Array], taken: Iterable[str]
     write_optimizer(script, trainer, trainable, watched, recordings[""])
     write_constraints(script, trainable)
     for name in script.sources.names & {*WORDS.split(), *trainer.optimizer.slot_names} - kernel_names():
-        raise ValueError(f"unroll: a function of yours is called {name!r}, or uses what is; the file has that name: rename it")
+        raise ValueError(f"unroll: a custom function is called {name!r}, or uses what is; the file has that name: rename it")
     if script.sources.names & set(script.names.values()):      # a layer by the name of a function: another name for the layer
         return write_script(trainer, given, script.sources.names)
     return script
@@ -281,7 +288,7 @@ def header(trainer: Trainer, name: str) -> str:
 {indented(trainer.model.summary().text(WIDTH, "utf-8").split(chr(10)))}
 
 Written by npdeep from a trainer after {trainer.iteration:,} updates; {name}.npz beside this file holds its weights, slots and
-generators. From there `step` and `train` go on to the same bits as npdeep. Step through it: python -m pdb {name}.py
+generators. From there `step` and `train` continue to the same bits as npdeep. Step through it: python -m pdb {name}.py
 """
     return f"{docstring(about)}\n"
 
@@ -303,7 +310,7 @@ def function(signature: str, about: str, lines: list[str]) -> str:
 
 
 def targets_line(script: Script, loss: Loss) -> str:
-    """The line that brings targets into the form which the step wants."""
+    """The line that brings targets into the form that the step expects."""
     if isinstance(loss, OwnLoss):
         return "y = np.asarray(y)"
     if isinstance(loss, SoftmaxCrossEntropy):
@@ -314,7 +321,7 @@ def targets_line(script: Script, loss: Loss) -> str:
 def step_text(script: Script, loss: Loss) -> str:
     """The step as a function."""
     width = literal(script.model.input_size)
-    about = f"One step on x (n, {width}), targets y and a weight a row or None; returns loss plus penalties."
+    about = f"One step on x (n, {width}), targets y and a weight per row or None; returns loss plus penalties."
     lines = [
         "rows = len(x)",
         f"x = np.asarray(x, {script.dtype})",
@@ -346,7 +353,7 @@ def train_text(script: Script, trainer: Trainer) -> str:
         '    print(f"epoch {training.epoch}: loss {total / len(x):.4f}")',
     ]
     counter = f"training = Arrays()\ntraining.epoch = {literal(trainer.epoch)}\n\n\n"
-    return counter + function("train(x, y, epochs, batch_size)", "So many more epochs, each in an order of its own.", lines)
+    return counter + function("train(x, y, epochs, batch_size)", "That many epochs, each in its own order.", lines)
 
 
 def main_text(epochs: int, batch_size: int, with_data: bool) -> str:
@@ -357,14 +364,8 @@ def main_text(epochs: int, batch_size: int, with_data: bool) -> str:
 
 
 def save(path: Path, text: str, start: dict[str, Array]) -> None:
-    """Both files; neither is there where one cannot be written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = path.with_suffix(".npz")
-    try:
-        with open(arrays, "wb") as file:
-            np.savez_compressed(file, **start)  # type: ignore[arg-type]
-        path.write_text(text, encoding="utf-8")
-    except BaseException:
-        arrays.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-        raise
+    """Both files, or neither where one cannot be written; what was there before stays."""
+    make_folder(path)
+    with replacing(path.with_suffix(".npz")) as arrays, replacing(path) as program:
+        write_members(arrays, start, zipfile.ZIP_DEFLATED)
+        program.write(text.encode())

@@ -3,52 +3,40 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
 from typing import Any
 
-from npdeep import optimizers, schedules
+import numpy as np
+
+from npdeep import clipping as clippings
+from npdeep import constraints, optimizers, regularizers, schedules
 from npdeep.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue, Clipping
-from npdeep.constraints import Constraint, MaxNorm, MinMaxNorm, NonNegative, UnitNorm
 from npdeep.debug.unrolling.passes import update_calls
-from npdeep.debug.unrolling.record import Recording
-from npdeep.debug.unrolling.script import Code, Script, literal
+from npdeep.debug.unrolling.record import Recording, calls_in
+from npdeep.debug.unrolling.script import Script, literal
 from npdeep.debug.unrolling.sources import names_in
 from npdeep.kernels import clipping as clip_kernels
-from npdeep.kernels import constraints as constraint_kernels
-from npdeep.kernels import penalties as penalty_kernels
 from npdeep.kernels.updates import momentum
 from npdeep.optimizers.base import Optimizer
 from npdeep.parameters import Parameter, trainable_spans
-from npdeep.regularizers import L1, L1L2, L2, Regularizer
 from npdeep.training.trainer import Trainer
 
 
 # ── penalties ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def penalty_call(script: Script, regularizer: Regularizer) -> str:
-    """The call that adds the gradient of a penalty and returns its value."""
-    if isinstance(regularizer, L1L2):
-        parts = [(penalty_kernels.l1_penalty, regularizer.l1), (penalty_kernels.l2_penalty, regularizer.l2)]
-    else:
-        assert isinstance(regularizer, L1 | L2)
-        kernel = penalty_kernels.l1_penalty if isinstance(regularizer, L1) else penalty_kernels.l2_penalty
-        parts = [(kernel, regularizer.scale)]
-    return " + ".join(script.call(kernel, "w", "dw", "t", scale) for kernel, scale in parts)
-
-
 def write_penalties(script: Script, parameters: list[Parameter]) -> None:
     """The penalties of all regularized parameters."""
     regularized = [p for p in parameters if p.regularizer is not None]
     if not regularized:
         return
-    script.heading(f"penalty: {'; '.join(dict.fromkeys(str(p.regularizer.formula) for p in regularized))}")
+    script.heading(f"penalty: {'; '.join(dict.fromkeys(p.regularizer.formula.unicode for p in regularized))}")
     script.step.append("penalty = 0.0")
     script.setup.append("")
     for p in regularized:
         name = f"{parameter_name(script, p)}_pieces"
         dw = "grads[piece]" if p.trainable else "None"
+        calls = calls_in(script, p.regularizer.penalty, w=np.zeros(1), dw=np.zeros(1), t=np.zeros(1))
         spans = f"pieces([{span_text(p.span)}])"
         script.setup.append(f"{name} = [(values[piece], {dw}, scratch[: piece.stop - piece.start]) for piece in {spans}]")
-        script.step += [f"for w, dw, t in {name}:", f"    penalty += {penalty_call(script, p.regularizer)}"]
+        script.step += [f"for w, dw, t in {name}:", f"    penalty += {' + '.join(calls)}"]
     script.step.append("loss.value += penalty")
 
 
@@ -57,7 +45,7 @@ def write_clipping(script: Script, clipping: Clipping | None, trainable: list[Pa
     """The limit on the gradients."""
     if clipping is None:
         return
-    script.heading(f"clip: {clipping.formula}")
+    script.heading(f"clip: {clipping.formula.unicode}")
     if isinstance(clipping, ClipByNorm):
         spans = [[p.span] for p in trainable]
         script.setup += ["", "clipping = Arrays()", "clipping.groups = ["]
@@ -90,14 +78,15 @@ def rate_lines(script: Script, optimizer: Any) -> list[str]:
     """The lines before the loop over the pieces: schedules as functions in the file, each called once; the μ of Nadam."""
     lines = []
     for attribute in script.scheduled:
-        name, function = ("learning_rate", "learning_rate_at") if attribute == "_learning_rate" else ("beta", "momentum_at")
+        name, function = ("learning_rate", "learning_rate_at") if attribute == "learning_rate" else ("beta", "momentum_at")
         write_schedule(script, function, getattr(optimizer, attribute))
         lines.append(f"{name} = {function}(optimizer.iteration)")
         if isinstance(optimizer, optimizers.Nesterov) and name == "beta":
             lines.append(f"next_beta = {function}(optimizer.iteration + 1)")
     if isinstance(optimizer, optimizers.Nadam):
-        mu, next_mu = (f"{literal(optimizer.beta_1)} * (1 - 0.5 * 0.96**(optimizer.iteration + {i}))" for i in (1, 2))
-        lines += [f"optimizer.mu = {mu}", f"optimizer.next_mu = {next_mu}", "optimizer.mu_product *= optimizer.mu"]
+        write_method(script, "mu_at", optimizer, optimizers.Nadam.mu)
+        lines += ["optimizer.mu = mu_at(optimizer.iteration + 1)", "optimizer.next_mu = mu_at(optimizer.iteration + 2)"]
+        lines.append("optimizer.mu_product *= optimizer.mu")
     return lines
 
 
@@ -107,7 +96,7 @@ OPTIMIZERS: tuple[type[Optimizer], ...] = tuple(optimizers.KNOWN.values())
 def write_optimizer(
     script: Script, trainer: Trainer, trainable: list[Parameter], watched: Trainer, recordings: list[Recording]
 ) -> None:
-    """Slots, pieces, the update of every piece, and the search for denormals every so many steps."""
+    """Slots, pieces, the update of every piece, and the search for denormals every `flush_every` steps."""
     optimizer = trainer.optimizer
     second = "r" if optimizer.second_scratch else ""
     names = ["w", "g", *optimizer.slot_names, "t", *([second] if second else [])]
@@ -125,7 +114,7 @@ def write_optimizer(
     views += [f"{room}[: piece.stop - piece.start]" for room in ("scratch", *(["spare"] if second else []))]
     spans = ", ".join(span_text(s) for s in trainable_spans(trainable))
     script.setup += ["optimizer.pieces = [", f"    ({', '.join(views)})", f"    for piece in pieces([{spans}])", "]"]
-    script.heading(f"update: {optimizer.formula}")
+    script.heading(f"update: {optimizer.formula.unicode}")
     before, inside = rate_lines(script, optimizer), update_calls(script, watched, recordings, names)
     script.step += [*before, f"for {', '.join(names)} in optimizer.pieces:", *(f"    {line}" for line in inside)]
     script.step.append("optimizer.iteration += 1")
@@ -141,16 +130,16 @@ def write_optimizer(
 
 # ── schedules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 class _WithNumbers(ast.NodeTransformer):
-    """Puts a schedule's numbers in the place of self.number, and the name of a function for a schedule within."""
+    """Puts an object's numbers in the place of self.number, and the name of a function for a schedule within."""
 
-    def __init__(self, script: Script, name: str, schedule: schedules.Schedule) -> None:
-        self.script, self.name, self.schedule = script, name, schedule
+    def __init__(self, script: Script, name: str, owner: Any) -> None:
+        self.script, self.name, self.owner = script, name, owner
 
     def visit_Call(self, node: ast.Call) -> Any:
         """value_at(self.then, t) becomes the number, or then_of_name(t)."""
         if isinstance(node.func, ast.Name) and node.func.id == "value_at":
             assert isinstance(node.args[0], ast.Attribute)
-            inner = getattr(self.schedule, node.args[0].attr)
+            inner = getattr(self.owner, node.args[0].attr)
             if not isinstance(inner, schedules.Schedule):
                 return ast.parse(literal(inner), mode="eval").body
             write_schedule(self.script, f"{self.name}_then", inner)
@@ -161,17 +150,23 @@ class _WithNumbers(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         """self.initial becomes 0.1."""
         if isinstance(node.value, ast.Name) and node.value.id == "self":
-            return ast.parse(literal(getattr(self.schedule, node.attr)), mode="eval").body
+            return ast.parse(literal(getattr(self.owner, node.attr)), mode="eval").body
         return self.generic_visit(node)
 
 
 def write_schedule(script: Script, name: str, schedule: schedules.Schedule) -> None:
-    """The schedule as a function of the step, its numbers in place: npdeep's own code, but for the numbers."""
-    function: Any = ast.parse(textwrap.dedent(inspect.getsource(type(schedule).__call__))).body[0]
+    """The schedule as a function of the step."""
+    about = f"{schedule!r}: the value for the update that follows `step` updates."
+    write_method(script, name, schedule, type(schedule).__call__, about)
+
+
+def write_method(script: Script, name: str, owner: Any, method: Any, about: str = "") -> None:
+    """A method as a function, the numbers of its object in place: npdeep's own code, but for them and the docstring."""
+    function: Any = ast.parse(textwrap.dedent(inspect.getsource(method))).body[0]
     function.name = name
     function.args.args = function.args.args[1:]
-    function.body[0] = ast.Expr(ast.Constant(f"{schedule!r}: the value for the update that follows `step` updates."))
-    function = ast.fix_missing_locations(_WithNumbers(script, name, schedule).visit(function))
+    function.body[0] = ast.Expr(ast.Constant(about or method.__doc__))
+    function = ast.fix_missing_locations(_WithNumbers(script, name, owner).visit(function))
     for module in ("math", "bisect", "itertools"):
         if module in names_in(function):
             script.sources.modules.add(f"import {module}")
@@ -181,32 +176,16 @@ def write_schedule(script: Script, name: str, schedule: schedules.Schedule) -> N
 
 
 # ── constraints ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def constrain_call(script: Script, p: Parameter, constraint: Constraint) -> str:
-    """The call that brings a parameter back within its limits."""
-    name = parameter_name(script, p)
-    if isinstance(constraint, NonNegative):
-        return script.call(constraint_kernels.non_negative, name)
-    assert isinstance(constraint, MaxNorm | MinMaxNorm | UnitNorm)
-    matrix = constraint.matrix(p.value)
-    shape = (1, matrix.shape[1]) if constraint.axis == 0 else (matrix.shape[0], 1)
-    script.setup.append(f"{name}_norms = np.empty({shape}, {script.dtype})")
-    seen = name if p.value.ndim == 2 else Code(f"{name}.reshape{matrix.shape}")
-    rest = (constraint.axis, f"{name}_norms")
-    if isinstance(constraint, MaxNorm):
-        return script.call(constraint_kernels.max_norm, seen, constraint.value, *rest)
-    limits = (1.0, 1.0, 1.0)
-    if isinstance(constraint, MinMaxNorm):
-        limits = (constraint.minimum, constraint.maximum, constraint.rate)
-    return script.call(constraint_kernels.min_max_norm, seen, *limits, *rest)
-
-
 def write_constraints(script: Script, trainable: list[Parameter]) -> None:
     """The limits on the weights."""
     limited = [p for p in trainable if p.constraint is not None]
     if limited:
-        script.heading(f"constrain: {'; '.join(dict.fromkeys(str(p.constraint.formula) for p in limited))}")
+        script.heading(f"constrain: {'; '.join(dict.fromkeys(p.constraint.formula.unicode for p in limited))}")
         script.setup.append("")
-        script.step += [constrain_call(script, p, p.constraint) for p in limited]
+    for p in limited:
+        name = parameter_name(script, p)
+        arrays = {name: p.value.copy(), "scratch": p.arena.scratch}
+        script.step += calls_in(script, p.constraint.apply, f"{name}_norms", **arrays)
 
 
 def parameter_name(script: Script, p: Parameter) -> str:
@@ -224,6 +203,6 @@ def span_text(span: slice) -> str:
     return f"slice({span.start}, {span.stop})"
 
 
-Check = Callable[[Any], bool]
-REGULARIZERS, CONSTRAINTS = (L1, L2, L1L2), (MaxNorm, MinMaxNorm, UnitNorm, NonNegative)
-CLIPPINGS, SCHEDULES = (ClipByValue, ClipByNorm, ClipByGlobalNorm), tuple(schedules.KNOWN.values())
+REGULARIZERS, CONSTRAINTS, CLIPPINGS, SCHEDULES = (
+    tuple(module.KNOWN.values()) for module in (regularizers, constraints, clippings, schedules)
+)

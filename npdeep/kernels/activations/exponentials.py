@@ -1,4 +1,4 @@
-"""ELU and its kin: a straight line for z > 0, an exponential that levels off for z < 0.
+"""ELU and its variants: a straight line for z > 0, an exponential that levels off for z < 0.
 
 z, a, da, dz and the scratch t have the shape (n, units); dz = da · f'(z).
 expm1(z) = e^z − 1 is used throughout: near 0 it keeps the digits that exp(z) − 1 throws away. It is only ever taken of

@@ -44,7 +44,7 @@ def scaled_backward(z: Array, a: Array, da: Array, dz: Array, slope: float, offs
 def clipped_linear_forward(
     z: Array, a: Array, t: Array, slope: float, offset: float, minimum: float, maximum: float
 ) -> Array:
-    """a = slope · z + offset, held between minimum and maximum.
+    """a = slope · z + offset, clamped to [minimum, maximum].
 
     Four well-known activations are this one with other numbers: relu6 (1, 0, 0, 6), hard_tanh (1, 0, −1, 1),
     hard_sigmoid (1/6, 1/2, 0, 1) and sparse_sigmoid (1/2, 1/2, 0, 1).
@@ -71,7 +71,7 @@ def clipped_linear_backward(
 
 
 def hard_silu_forward(z: Array, a: Array, h: Array, t: Array, slope: float, offset: float) -> Array:
-    """a = z h with h = slope · z + offset held between 0 and 1: the SiLU with a hard sigmoid. h is kept.
+    """a = z h with h = slope · z + offset clamped to [0, 1]: the SiLU with a hard sigmoid. h is kept.
 
     Source: Howard et al. (2019), *Searching for MobileNetV3* (h-swish: slope 1/6, offset 1/2).
 
@@ -100,7 +100,7 @@ def hard_silu_backward(
 def sparse_plus_forward(z: Array, a: Array, t: Array) -> Array:
     """a = 0 for z ≤ −1, (z + 1)²/4 for −1 < z < 1, z for z ≥ 1.
 
-    With c = z held between −1 and 1, both ends are the middle piece: (c + 1)²/4 is 0 left and 1 right; there
+    With c = z clamped to [−1, 1], both ends are the middle piece: (c + 1)²/4 is 0 left and 1 right; there
     max(z − 1, 0) adds the rest. Source: the Keras activation of this name.
 
     >>> sparse_plus_forward(np.array([[-2.0, 0.0, 3.0]]), np.empty((1, 3)), np.empty((1, 3)))

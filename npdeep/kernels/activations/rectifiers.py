@@ -66,7 +66,7 @@ def leaky_relu_backward(z: Array, a: Array, da: Array, dz: Array, negative_slope
 def prelu_forward(z: Array, alpha: Array, a: Array, t: Array) -> Array:
     """a = max(z, 0) + α_j min(z, 0): a leaky ReLU whose slopes alpha (units,) are learnt. t: scratch like z.
 
-    Source: He et al. (2015), *Delving deep into rectifiers*.
+    At z = −∞ a slope of exactly 0 gives 0·∞ = NaN. Source: He et al. (2015), *Delving deep into rectifiers*.
 
     >>> prelu_forward(np.array([[-2.0, 3.0]]), np.array([0.5, 0.5]), a=np.empty((1, 2)), t=np.empty((1, 2)))
     array([[-1.,  3.]])

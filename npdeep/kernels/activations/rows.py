@@ -1,4 +1,4 @@
-"""Activations that look at a whole row: softmax and its kin. A row of z becomes a row of probabilities.
+"""Activations that look at a whole row: softmax and its variants. A row of z becomes a row of probabilities.
 
 z, a, da, dz have the shape (n, units), `column` (n, 1). Every output depends on every input of its row, so that the
 chain rule is a sum over the row:  dz_j = Σ_i da_i ∂a_i/∂z_j.

@@ -1,4 +1,4 @@
-"""Smooth activations that are nearly 0 on the left and nearly z on the right: softplus, SiLU, GELU, Mish and kin.
+"""Smooth activations that are nearly 0 on the left and nearly z on the right: softplus, SiLU, GELU, Mish and others.
 
 z, a, da, dz and every array that a forward pass keeps for the backward pass have the shape (n, units); dz = da · f'(z).
 Every array that is written is one of its own: none of these kernels works in place.
@@ -52,8 +52,7 @@ def squareplus_forward(z: Array, a: Array, r: Array, t: Array, b: float) -> Arra
     >>> squareplus_forward(np.array([[0.0, -1e4]]), np.empty((1, 2)), np.empty((1, 2)), np.empty((1, 2)), b=4.0).round(8)
     array([[1.e+00, 1.e-04]])
     """
-    root(z, b, r, t)
-    np.abs(z, out=t)
+    root(z, b, r, t)                          # t: |z|
     t *= 0.5
     np.multiply(r, 0.5, out=a)
     t += a                                    # half of r + |z|, which itself might overflow

@@ -10,7 +10,7 @@ from npdeep.kernels.arrays import Array
 def adagrad(w: Array, g: Array, s: Array, t: Array, learning_rate: float, epsilon: float) -> None:
     """s ← s + g², then w ← w − η g/√(s + ε): steep directions are slowed down, for good.
 
-    Source: Duchi, Hazan, Singer (2011). ε stands inside the root, as in Keras; PyTorch has it outside.
+    Source: Duchi, Hazan, Singer (2011). ε is inside the root, as in Keras; PyTorch has it outside.
 
     >>> w, s = np.array([1.0]), np.array([0.0])
     >>> adagrad(w, np.array([4.0]), s, np.empty(1), learning_rate=0.1, epsilon=0.0); s, w

@@ -1,17 +1,11 @@
-"""Formulas with numbers plugged in: worked out with a bound on their rounding, and printed as text, Python and LaTeX.
-
-A formula is written once, as a Python expression such as "1/(1 + exp(-z))". Everything else is read off its syntax tree.
-"""
+"""How a formula is written: as text for a terminal, as Python, and as LaTeX, with names or with numbers in their place."""
 
 import ast
-import functools
-import math
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-Value = tuple[float, float]
-"""A number, and how far rounding may have taken the engine's from it."""
+from npdeep.common.events import Formula
+from npdeep.common.expressions import Value, holds, parse
 
 SYMBOLS = {
     "alpha": ("α", r"\alpha"),
@@ -49,157 +43,30 @@ SYMBOLS = {
 }
 """What a name looks like in text and in LaTeX; other names stand for themselves."""
 
-OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-    ast.Gt: operator.gt,
-    ast.Lt: operator.lt,
-    ast.GtE: operator.ge,
-    ast.LtE: operator.le,
-}
-
-FUNCTIONS: dict[str, tuple[Callable[..., float], Callable[[float, float], float]]] = {
-    "exp": (math.exp, lambda x, y: y),
-    "expm1": (math.expm1, lambda x, y: y + 1),
-    "log": (math.log, lambda x, y: 1 / x if x else math.inf),
-    "log1p": (math.log1p, lambda x, y: 1 / (1 + x)),
-    "tanh": (math.tanh, lambda x, y: 1.0),
-    "sqrt": (math.sqrt, lambda x, y: 0.5 / y if y else math.inf),
-    "erfc": (math.erfc, lambda x, y: 2.0),
-    "abs": (abs, lambda x, y: 1.0),
-}
-"""Functions of one number, and how steep they are at x (where their value is y)."""
-
 IMPORTS = "from math import erfc, exp, expm1, inf, log, log1p, nan, sqrt, tanh"
 """What a printed program needs."""
 
-
-@functools.lru_cache(maxsize=1024)
-def parse(formula: str) -> Any:
-    """The syntax tree of a formula.
-
-    >>> type(parse("a + b")).__name__
-    'BinOp'
-    """
-    return ast.parse(formula, mode="eval").body
-
-
-def names_in(formula: str) -> set[str]:
-    """The names that need a number.
-
-    >>> sorted(names_in("x*W + exp(b)"))
-    ['W', 'b', 'x']
-    """
-    found = {node.id for node in ast.walk(parse(formula)) if isinstance(node, ast.Name)}
-    return found - {*FUNCTIONS, "max", "min"}
-
-
-# ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def evaluate(formula: str, numbers: Mapping[str, Value], eps: float) -> Value:
-    """The value in double precision, and a bound on the error of arithmetic whose numbers are eps apart (at 1).
-
-    Every operation adds eps times the size of its result (half of that is IEEE's rounding, the other half that of a constant
-    taken into the dtype), every function 4 eps, and hands on the errors of what it works on.
-
-    >>> value, error = evaluate("x*W + b", {"x": (2.0, 0.0), "W": (3.0, 0.0), "b": (1.0, 0.0)}, eps=1e-3)
-    >>> value, round(error, 4)
-    (7.0, 0.013)
-    """
-    try:
-        return _value(parse(formula), numbers, eps)
-    except OverflowError:
-        return math.inf, math.inf
-    except (ValueError, ZeroDivisionError):   # log of a negative number, 0/0: NaN, as the engine has it
-        return math.nan, math.inf
-
-
-def _value(node: Any, numbers: Mapping[str, Value], eps: float) -> Value:
-    match node:
-        case ast.Constant():
-            constant: Any = node.value
-            return float(constant), 0.0
-        case ast.Name():
-            return numbers[node.id]
-        case ast.UnaryOp():
-            value, error = _value(node.operand, numbers, eps)
-            return -value, error
-        case ast.BinOp():
-            return _binary(node.op, _value(node.left, numbers, eps), _value(node.right, numbers, eps), eps)
-        case ast.IfExp():
-            return _value(node.body if holds(node.test, numbers) else node.orelse, numbers, eps)
-        case ast.Call():
-            return _called(str(ast.unparse(node.func)), [_value(a, numbers, eps) for a in node.args], eps)
-    raise TypeError(f"a formula cannot hold {ast.dump(node)}")
-
-
-def holds(test: Any, numbers: Mapping[str, Value]) -> bool:
-    """Does a comparison such as z > 0 hold?
-
-    >>> holds(parse("0 < z < 1"), {"z": (0.5, 0.0)})
-    True
-    """
-    sides = [_value(side, numbers, 0.0)[0] for side in (test.left, *test.comparators)]
-    return all(OPERATORS[type(op)](a, b) for op, a, b in zip(test.ops, sides, sides[1:], strict=False))
-
-
-def _binary(op: Any, left: Value, right: Value, eps: float) -> Value:
-    (a, da), (b, db) = left, right
-    value = quotient(a, b) if isinstance(op, ast.Div) else float(OPERATORS[type(op)](a, b))
-    if isinstance(op, ast.Add | ast.Sub):
-        error = da + db
-    elif isinstance(op, ast.Mult):
-        error = abs(a) * db + abs(b) * da + da * db
-    elif isinstance(op, ast.Div):
-        error = (da + abs(value) * db) / (abs(b) - db) if abs(b) > db else math.inf
-    else:                                     # a power: the exponent is a small whole number
-        error = abs(b) * abs(a) ** (b - 1) * da if da else 0.0
-    return value, error + eps * abs(value)
-
-
-def quotient(a: float, b: float) -> float:
-    """a/b, infinite or NaN where b is 0, as arrays have it.
-
-    >>> quotient(1.0, 0.0)
-    inf
-    """
-    if b == 0:
-        return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a)
-    return a / b
-
-
-def _called(name: str, arguments: list[Value], eps: float) -> Value:
-    if name in ("max", "min"):
-        return {"max": max, "min": min}[name](v for v, _ in arguments), max(e for _, e in arguments)
-    function, slope = FUNCTIONS[name]
-    ((x, error),) = arguments
-    try:
-        value = function(x)
-    except OverflowError:
-        return math.inf, 0.0
-    own = 0.0 if name == "abs" else 4 * eps * (1.0 if name == "erfc" else abs(value))
-    return value, own + (error * slope(x, value) if error else 0.0)
-
-
-# ── printing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 CONDITION, SUM, PRODUCT, POWER, ATOM = range(5)
 """How tightly a printed piece holds together: looser ones need parentheses inside tighter ones."""
+
+RAISED = {"z": "eᶻ", "−z": "e⁻ᶻ", "a": "eᵃ"}
+"""Powers that there are small letters for."""
 
 Piece = tuple[str, int]
 
 
-class Text:
+class Notation:
     """Formulas for a terminal: 0.31·0.52 + √(2 + ε). Numbers have four digits; of a case distinction the case that holds.
 
-    >>> Text().show("x*W + b", {"x": (2.0, 0.0), "W": (-3.0, 0.0), "b": (1.0, 0.0)})
+    >>> Notation().show("x*W + b", {"x": (2.0, 0.0), "W": (-3.0, 0.0), "b": (1.0, 0.0)})
     '2·(−3) + 1'
-    >>> Text().show("z if z > 0 else alpha*expm1(z)")
-    'z where z > 0, else α·(e^z − 1)'
+    >>> Notation().show("z if z > 0 else alpha*expm1(z)")
+    'z where z > 0, else α(eᶻ − 1)'
     """
 
     times, minus = "·", "−"
+    beside: str | tuple[str, ...] = "("
+    """What a name is beside without a sign: a(1 − a)."""
 
     def show(self, formula: str, numbers: Mapping[str, Value] | None = None) -> str:
         """The formula, with numbers where there are some, else with its names."""
@@ -252,7 +119,8 @@ class Text:
         if isinstance(node.op, ast.Div):
             return self.fraction(node, numbers)
         left, right = (self.within(side, numbers, PRODUCT) for side in (node.left, node.right))
-        return f"{left}{self.times}{right}", PRODUCT
+        beside = numbers is None and isinstance(node.left, ast.Name | ast.Constant) and right.startswith(self.beside)
+        return f"{left}{'' if beside else self.times}{right}", PRODUCT
 
     def power(self, base: str, exponent: str) -> str:
         """Squares, cubes, and other powers."""
@@ -275,7 +143,7 @@ class Text:
         if function == "abs":
             return f"|{inner}|", ATOM
         if function in ("exp", "expm1"):
-            power = f"e^{inner}" if inner.isalnum() else f"e^({inner})"
+            power = RAISED.get(inner) or (f"e^{inner}" if inner.isalnum() else f"e^({inner})")
             return (power, POWER) if function == "exp" else (f"{power} {self.minus} 1", SUM)
         if function == "log1p":
             return f"log(1 + {inner})", ATOM
@@ -284,14 +152,23 @@ class Text:
         return f"{function}({inner})", ATOM
 
 
-class Python(Text):
+def as_formula(expression: str, start: str = "") -> Formula:
+    """A formula in text and LaTeX.
+
+    >>> as_formula("alpha*expm1(z)", "a = ").latex
+    'a = \\\\alpha(e^{z} - 1)'
+    """
+    return Formula(start + Notation().show(expression), start + Latex().show(expression))
+
+
+class Python(Notation):
     """Formulas to paste into Python, with all digits and all cases.
 
     >>> Python().show("x*W + b", {"x": (2.0, 0.0), "W": (-3.0, 0.0), "b": (0.1, 0.0)})
     '2.0*(-3.0) + 0.1'
     """
 
-    times, minus = "*", "-"
+    times, minus, beside = "*", "-", ()
 
     def number(self, value: float) -> Piece:
         """A number with all its digits."""
@@ -320,7 +197,7 @@ class Python(Text):
         return f"{function}({', '.join(self.piece(a, numbers)[0] for a in arguments)})", ATOM
 
 
-class Latex(Text):
+class Latex(Notation):
     r"""Formulas for a notebook.
 
     >>> Latex().show("a/sqrt(v + epsilon)")
@@ -370,7 +247,7 @@ class Latex(Text):
             return (f"e^{{{inner}}}", POWER) if function == "exp" else (f"e^{{{inner}}} - 1", SUM)
         if function == "log1p":
             return rf"\log(1 + {inner})", ATOM
-        forms = {"sqrt": r"\sqrt{%s}", "abs": "|%s|", "erfc": r"\mathrm{erfc}(%s)"}
+        forms = {"sqrt": r"\sqrt{%s}", "abs": "|%s|", "erfc": r"\mathrm{erfc}(%s)", "sign": r"\mathrm{sign}(%s)"}
         return forms.get(function, rf"\{function}(%s)") % inner, ATOM
 
 
