@@ -89,7 +89,7 @@ def test_it_draws_into_given_axes_and_returns_them(rng):
     [
         (np.zeros((3, 784)), {}, ValueError, r"contact_sheet: images has the shape \(3, 784\); .* say shape=\(height, width\)"),
         (np.zeros((3, 784)), {"shape": (28, 27)}, ValueError, "have 756 numbers"),
-        (np.zeros((3, 4, 4)), {"columns": 0}, ValueError, "contact_sheet: columns must be a whole number of at least 1, got 0"),
+        (np.zeros((3, 4, 4)), {"columns": 0}, ValueError, "contact_sheet: columns must be an integer of at least 1, got 0"),
         (np.zeros((3, 4, 4)), {"titles": "ab"}, ValueError, "titles must be one for each of the 3 images, got 2"),
         (np.zeros((3, 4, 4, 2)), {}, ValueError, "contact_sheet: images must have 1, 3 or 4 channels, got 2"),
         (np.full((3, 4, 4), np.nan), {}, ValueError, "contact_sheet: images holds nan"),

@@ -72,7 +72,7 @@ def test_wider_layers_have_wider_boxes_and_stand_in_order():
     ("scope", "hatched"),
     [
         ("hidden1/", ["hidden1"]),
-        ("hidden", ["hidden1", "hidden2"]),
+        ("hidden.*", ["hidden1", "hidden2"]),
         ("hidden1/kernel", []),               # its bias still learns
         ("bn", ["bn"]),
     ],

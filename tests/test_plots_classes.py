@@ -1,4 +1,4 @@
-"""Pictures of classifiers: boundaries, confusions, mistakes, and the predictions behind them."""
+"""Pictures of classifiers: boundaries, confusions, mistakes, and the predictions after them."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -98,7 +98,7 @@ def test_grounds_of_neighbouring_classes_differ_in_grey():
 def test_decision_boundary_refuses():
     with pytest.raises(ValueError, match="only a network with two inputs can be drawn on a plane; this one has 3"):
         nd.plots.decision_boundary(identity(3), np.eye(3), [0, 1, 2])
-    with pytest.raises(ValueError, match=r"decision_boundary: y: labels must lie in 0 … 1"):
+    with pytest.raises(ValueError, match=r"decision_boundary: y: labels must lie in 0 to 1"):
         nd.plots.decision_boundary(line(), POINTS, [0, 1, 2, 1])
     with pytest.raises(ValueError, match="x holds nan at row 0"):
         nd.plots.decision_boundary(line(), POINTS * np.nan, LABELS)
@@ -127,7 +127,7 @@ def test_a_class_without_examples_and_a_yes_or_no():
 def test_confusion_matrix_refuses():
     with pytest.raises(ValueError, match="names must be one for each of the 3 classes, got 2"):
         nd.plots.confusion_matrix(identity(3), np.eye(3), [0, 1, 2], names=["a", "b"])
-    with pytest.raises(ValueError, match="confusion_matrix: y: labels must lie in 0 … 2"):
+    with pytest.raises(ValueError, match="confusion_matrix: y: labels must lie in 0 to 2"):
         nd.plots.confusion_matrix(identity(3), np.eye(3), [1, 2, 3])
     with pytest.raises(ValueError, match=r"confusion_matrix: x must have the shape \(n, 3\)"):
         nd.plots.confusion_matrix(identity(3), np.zeros((0, 3)), [])
@@ -182,7 +182,7 @@ def test_nothing_wrong_is_said():
 def test_misclassified_refuses():
     with pytest.raises(ValueError, match=r"3 inputs make no square image; give its shape=\(height, width\)"):
         nd.plots.misclassified(identity(3), np.eye(3), [0, 1, 1])
-    with pytest.raises(ValueError, match="count must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="count must be an integer of at least 1, got 0"):
         nd.plots.misclassified(identity(4), np.eye(4), [0, 1, 1, 1], count=0)
     ax = nd.plots.misclassified(identity(3), np.eye(3), [0, 1, 1], shape=(1, 3))
     assert len(ax.images) == 1

@@ -168,11 +168,11 @@ def test_weights_of_zeros_and_weights_that_are_nan():
 def test_weight_images_refuse():
     model = nd.Sequential([nd.Dense(3), nd.Activation("relu")], input_size=6)
     for wrong in (model, model.layers[1], nd.Dense(3), X):
-        with pytest.raises(TypeError, match=r"hand in a layer of a model that has a kernel, for example model\.layer"):
+        with pytest.raises(TypeError, match=r"pass a layer of a model that has a kernel, for example model\.layer"):
             nd.plots.weight_images(wrong)
     with pytest.raises(ValueError, match=r"6 inputs make no square image; give its shape, for example shape=\(1, 6\)"):
         nd.plots.weight_images(model.layers[0])
-    with pytest.raises(ValueError, match=r"shape must be \(height, width\) with height·width = 6"):
+    with pytest.raises(ValueError, match=r"shape must be \(height, width\) with height\*width = 6"):
         nd.plots.weight_images(model.layers[0], (2, 2))
     with pytest.raises(ValueError, match="units must be positions from 0 to 2"):
         nd.plots.weight_images(model.layers[0], (2, 3), units=[3])
@@ -242,11 +242,11 @@ def test_a_second_trainer_begins_anew_and_a_second_fit_goes_on():
 def test_recording_refuses_before_the_first_step():
     with pytest.raises(ValueError, match=r"x and y must have the same number of rows, got shapes \(50, 6\) and \(3,\)"):
         RecordLayers(X, Y[:3])
-    with pytest.raises(ValueError, match="every must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="every must be an integer of at least 1"):
         RecordLayers(X, Y, every=0)
     for wrong, error, message in (
         (RecordLayers(X[:, :2], Y), ValueError, r"RecordLayers: x must have the shape \(n, 6\)"),
-        (RecordLayers(X, Y + 5), ValueError, "RecordLayers: y: SoftmaxCrossEntropy: labels must lie in 0 … 2"),
+        (RecordLayers(X, Y + 5), ValueError, "RecordLayers: y: SoftmaxCrossEntropy: labels must lie in 0 to 2"),
     ):
         trainer = plain_trainer()
         with pytest.raises(error, match=message):
@@ -340,6 +340,6 @@ def test_animate_training_refuses(tmp_path):
         nd.plots.animate_training(record, "film.mp4")
     with pytest.raises(TypeError, match="path must be a string or a Path, got 5"):
         nd.plots.animate_training(record, 5)
-    with pytest.raises(ValueError, match="fps must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="fps must be an integer of at least 1"):
         nd.plots.animate_training(record, tmp_path / "a.gif", fps=0)
     assert plt.get_fignums() == []

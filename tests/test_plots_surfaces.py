@@ -64,7 +64,7 @@ def test_a_path_ends_where_it_leaves_the_finite_numbers():
         (("sgd", "w", [1.0]), TypeError, "gradient must be a function of the place, got the string 'w'"),
         (("sgd", lambda w: w[:1], [1.0, 2.0]), ValueError, r"must have the shape of w, \(2,\), got \(1,\)"),
         (("sdg", lambda w: w, [1.0]), ValueError, "descend: unknown optimizer 'sdg'; did you mean 'sgd'"),
-        (("sgd", lambda w: w, [1.0], -1), ValueError, "steps must be a whole number of at least 0"),
+        (("sgd", lambda w: w, [1.0], -1), ValueError, "steps must be an integer of at least 0"),
     ],
 )
 def test_descend_refuses(arguments, error, message):

@@ -16,17 +16,15 @@ MAKERS = {RecordUpdates: lambda: RecordUpdates(3), RecordGradients: lambda: Reco
 
 def gradients(norms, updates=None):
     record = RecordGradients()
-    record.norms = norms
-    record.updates = updates or list(range(1, len(norms) + 1))
-    record.layers = [f"dense_{i}" for i in range(len(norms[0]))]
+    layers = [f"dense_{i}" for i in range(len(norms[0]))]
+    vars(record).update(norms=norms, updates=updates or list(range(1, len(norms) + 1)), layers=layers)
     return record
 
 
 def ratios(rows, updates=None):
     record = RecordUpdates()
-    record.ratios = rows
-    record.updates = updates or list(range(1, len(rows) + 1))
-    record.layers = [f"dense_{i}" for i in range(len(rows[0]))]
+    layers = [f"dense_{i}" for i in range(len(rows[0]))]
+    vars(record).update(ratios=rows, updates=updates or list(range(1, len(rows) + 1)), layers=layers)
     return record
 
 
@@ -57,7 +55,7 @@ def test_what_another_callback_does_between_epochs_is_no_update():
 
 def test_frozen_kernels_do_not_move_and_kernels_of_zeros_move_infinitely():
     trainer, record = plain_trainer(), RecordUpdates(1)
-    trainer.model.freeze("hidden")
+    trainer.model.freeze("hidden.*")
     trainer.model.layer("outputs").kernel.value = 0
     trainer.fit(X, Y, callbacks=[record], **RUN)
     assert record.ratios[0] == [0.0, float("inf")]
@@ -108,9 +106,9 @@ def test_update_ratios_are_drawn_as_recorded_between_two_guides():
 
 def test_of_twenty_layers_seven_are_named_and_all_are_drawn():
     ax = nd.plots.update_ratios(ratios(np.full((5, 20), 1e-3).tolist()))
-    assert len(ax.get_legend().get_texts()) == 7
+    assert len(ax.texts) == 7 + 2              # two name the guides
     assert sum(len(line.get_xdata()) == 5 for line in ax.get_lines()) == 20
-    assert ax.get_legend().get_texts()[-1].get_text() == "dense_19"
+    assert "dense_19" in {text.get_text() for text in ax.texts}
 
 
 @pytest.mark.parametrize("rows", [[[np.nan, 1e-3]], [[np.inf, 0.0], [np.nan, 0.0]], [[0.0]], [[1e-9], [1e3]]])
@@ -182,7 +180,7 @@ def test_runs_of_several_seeds_become_their_mean_in_a_band():
     assert ax.get_lines()[1].get_ydata().tolist() == [3.0, 2.0, 1.0]
     places, (low, high) = edges(ax)
     assert (places, low, high) == ([1, 2, 3], [1, 2, 1], [5, 2, 3])
-    assert ax.get_legend().get_title().get_text() == "mean of 3 runs, lowest to highest"
+    assert ax.get_title() == "mean of 3 runs, lowest to highest"
 
 
 def test_a_band_of_one_standard_deviation():
@@ -251,6 +249,6 @@ def test_what_is_no_schedule():
         nd.plots.schedules({"a": lambda t: 0.1}, 10)
     with pytest.raises(ValueError, match="rates are empty"):
         nd.plots.schedules({}, 10)
-    with pytest.raises(ValueError, match="steps must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="steps must be an integer of at least 1, got 0"):
         nd.plots.schedules(0.1, 0)
     assert plt.get_fignums() == []

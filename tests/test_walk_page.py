@@ -14,6 +14,7 @@ from helpers_browser import CHROMIUM, WHY_SKIPPED, drive
 from helpers_training import bits, every_trainer, examples, plain_trainer
 
 import npdeep as nd
+from npdeep.command_line.main import main
 from npdeep.debug.recorded import recorded
 from npdeep.debug.symbols import symbol
 
@@ -105,13 +106,13 @@ def test_large_arrays_are_cut_and_the_statistics_are_of_the_whole(tmp_path):
     assert path.stat().st_size < 2_000_000
     entry = next(e for e in data["operations"][0]["arrays"] if e["name"] == "kernel")
     kept, kernel = data["arrays"][entry["array"]], trainer.model.layers[0].kernel.value
-    assert kept["shape"] == [784, 300]
-    assert kept["every"] == [16, 1]
-    assert kept["shown"] == [49, 300]
-    assert np.array_equal(values(kept), kernel[::16])
+    assert kept["shape"] == [300, 784]          # one picture per unit
+    assert kept["every"] == [6, 1]
+    assert kept["shown"] == [50, 784]
+    assert np.array_equal(values(kept), kernel.T[::6])
     assert kept["stats"]["norm"] == f"{np.linalg.norm(kernel.astype(float)):.4g}"
     assert kept["largest"] == np.abs(kernel).max()
-    assert np.abs(kernel[::16]).max() < kept["largest"]
+    assert np.abs(kernel.T[::6]).max() < kept["largest"]
     _, fewer = written(tmp_path, trainer, digits(20), rows=5)
     assert max(kept["shown"][0] for kept in fewer["arrays"]) <= 5
 
@@ -243,7 +244,7 @@ def test_the_letters_of_the_arrays_stand_in_the_formula():
     ("change", "error", "message"),
     [
         ({"trainer": 1}, TypeError, "walk_page: trainer must be a Trainer, got 1"),
-        ({"rows": 0}, ValueError, "walk_page: rows must be a whole number of at least 1, got 0"),
+        ({"rows": 0}, ValueError, "walk_page: rows must be an integer of at least 1, got 0"),
         ({"x": np.ones((4, 5))}, ValueError, r"walk: x must have the shape \(n, 6\)"),
         ({"y": [7, 7, 7, 7]}, ValueError, "walk: y: .*labels"),
         ({"sample_weight": [1]}, ValueError, "sample_weight"),
@@ -307,10 +308,87 @@ def test_a_large_page_says_what_it_leaves_out(tmp_path):
     trainer.model.layers[0].kernel.value[:16] = 0.0
     seen = drive(written(tmp_path, trainer, batch)[0], DRIVER, tmp_path)
     assert seen["errors"] == seen["problems"] == []
-    assert seen["steps"][0]["cuts"] == ["Shown: every 16th of 784 rows. Statistics and colours: of all."]
+    assert seen["steps"][0]["cuts"] == ["Shown: every 6th of 300 units. Statistics and colours: of all."]
     assert compare_hovers(seen, trainer, batch) > 1000
     assert any("(pixel " in text for _, text in seen["hovers"])
     assert not any(step["wider"] for step in seen["steps"])
+
+
+def vanishing(depth=10):
+    hidden = [layer for _ in range(depth) for layer in (nd.Dense(20), nd.Activation("sigmoid"))]
+    model = nd.Sequential([*hidden, nd.Dense(10, name="outputs")], input_size=784, seed=42)
+    return nd.Trainer(model, "softmax_cross_entropy", "sgd")
+
+
+@in_a_browser
+def test_a_gradient_that_vanishes_is_seen_to(tmp_path):
+    trainer, batch = vanishing(), digits(4)
+    path, data = written(tmp_path, trainer, batch)
+    seen = drive(path, DRIVER, tmp_path)
+    assert seen["errors"] == seen["problems"] == []
+    bottom, *_, top = seen["strengths"]["kind"]
+    assert bottom < 0.02                        # on one scale the lowest layer is white
+    assert top > 0.5
+    assert min(seen["strengths"]["own"]) > 0.5  # by itself every array is as vivid as the next
+    norms = {e.name: np.linalg.norm(e.arrays["grad_output"]) for e in recorded(trainer, *batch) if e.stage == "backward"}
+    for name, norm in norms.items():
+        title, bar = seen["sizes"][f"backward {name}"]
+        assert float(title.split("gradient ")[1].replace("−", "-")) == pytest.approx(norm, rel=0.06)
+        assert bar == pytest.approx(max(0, 1 + np.log10(norm / max(norms.values())) / 8), abs=0.01)
+    assert [layer["number"] for layer in data["layers"] if layer["kind"] == "Dense"] == list(range(1, 12))
+    assert data["title"] == "One training step of 784-10×20-10, 4 examples"
+
+
+@in_a_browser
+def test_two_steps_can_be_compared_and_the_page_plays_by_itself(tmp_path):
+    trainer, batch = digit_trainer(5, optimizer="momentum"), digits(4)
+    path, data = written(tmp_path, trainer, batch, steps=2)
+    seen = drive(path, DRIVER, tmp_path)
+    assert seen["errors"] == seen["problems"] == []
+    assert data["starts"] == [0, len(data["operations"]) // 2]
+    assert data["title"].startswith("2 training steps of")
+    assert {heading.partition("of ")[0] for heading in seen["compared"]} == {"change "}
+    assert (seen["playing"], seen["paused"]) == ("Pause", "Play")
+    twin = copy.deepcopy(trainer)
+    twin.step(*batch)
+    steps = [list(recorded(t, *batch)) for t in (trainer, twin)]
+    where, shown = seen["change"].split("\n")
+    name, place = where.split(", ", 1)
+    index = tuple(int(i) for i in re.findall(r"\d+", place))
+    before, after = (events[-1].arrays[name] for events in steps)
+    assert np.float32(number(shown)) == after[index] - before[index] != 0
+
+
+def test_the_first_layers_weights_are_pictures_and_an_update_shows_before_and_after(tmp_path):
+    trainer = digit_trainer(5)
+    _, data = written(tmp_path, trainer, digits(3))
+    kernel = next(entry for entry in data["operations"][0]["arrays"] if entry["name"] == "kernel")
+    assert (kernel["picture"], kernel["transposed"]) == (28, True)
+    assert np.array_equal(values(data["arrays"][kernel["array"]]), trainer.model.layers[0].kernel.value.T)
+    update = {entry["name"]: values(data["arrays"][entry["array"]]) for entry in data["operations"][-1]["arrays"]}
+    assert np.array_equal(update["before of outputs/bias"][0], trainer.model.layer("outputs").bias.value)
+    moved = update["before of outputs/bias"] + update["change of outputs/bias"]
+    assert np.allclose(moved, update["outputs/bias"], rtol=0, atol=1e-7)
+
+
+def test_the_command_takes_depth_and_initializer(tmp_path, capsys):
+    page = tmp_path / "deep.html"
+    arguments = ["--depth", "3", "--layers", "5", "--activation", "sigmoid", "--initializer", "glorot_uniform", "--steps", "2"]
+    assert main(["walk", *arguments, "--html", str(page)]) == 0
+    data = embedded(page)
+    assert data["title"] == "2 training steps of 784-3×5-10, 8 examples"
+    kernel = values(data["arrays"][data["operations"][0]["arrays"][1]["array"]])
+    assert 0.9 < np.abs(kernel).max() / np.sqrt(6 / (784 + 5)) <= 1
+    assert main(["walk", "--depth", "3", "--layers", "5", "4", "--html", str(page)]) == 2
+    assert "--depth repeats one width, but --layers names 2" in capsys.readouterr().err
+
+
+def test_what_is_not_computed_is_in_no_formula(tmp_path):
+    _, data = written(tmp_path, digit_trainer(5), digits(3))
+    lowest, higher = (o for o in reversed(data["operations"]) if o["stage"] == "backward" and o["kind"] == "Dense")
+    assert lowest["formula"] == ["dW = xᵀdz", "db = Σ dz"]
+    assert "dx" not in lowest["latex"]
+    assert higher["formula"][-1] == "dx = dz Wᵀ"
 
 
 @in_a_browser
@@ -325,13 +403,14 @@ def test_cells_that_are_not_finite_are_shown_and_counted_on_the_page(tmp_path):
 
 
 @in_a_browser
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
         ("drawMap();\nshow(", "show("),
         ("go(here + 1)", "go(here + 2)"),
         ('"use strict";\nconst data', '"use strict";\nconsole.error("x");\nconst data'),
-        ("array.every[0], column", "1, column"),
+        ("r * array.every[0], c", "r, c"),
     ],
 )
 def test_the_test_in_the_browser_sees_a_broken_page(tmp_path, right, wrong):

@@ -3,7 +3,7 @@
 (() => {
   const seen = { errors: window.caughtErrors, steps: [], hovers: [], problems: [] };
   const content = JSON.parse(document.getElementById("data").textContent), n = content.operations.length;
-  const check = (fine, what) => { if (!fine) seen.problems.push(what); };
+  const check = (holds, what) => { if (!holds) seen.problems.push(what); };
   const press = (key, target = document.body) =>
     target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
   const click = (element) => element.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
@@ -17,11 +17,14 @@
     return hint.hidden ? null : hint.innerText;
   };
 
+  const fine = n > 20 ? 3 : 12;                  // deep networks have heat maps enough
   /** Over the whole canvas in steps: each cell that was met, once. */
   const sweep = (canvas, operation, name) => {
     const texts = new Set(), { width, height } = canvas.getBoundingClientRect();
-    for (let i = 0; i <= 12; i += 1) {
-      for (let j = 0; j <= 12; j += 1) texts.add(hover(canvas, ((i + 0.3) / 12.6) * width, ((j + 0.3) / 12.6) * height));
+    for (let i = 0; i <= fine; i += 1) {
+      for (let j = 0; j <= fine; j += 1) {
+        texts.add(hover(canvas, ((i + 0.3) / (fine + 0.6)) * width, ((j + 0.3) / (fine + 0.6)) * height));
+      }
     }
     texts.delete(null);
     check(texts.size > 0, `no value under the mouse: operation ${operation}, ${name}`);
@@ -36,7 +39,8 @@
     check(place() === expected, `expected operation ${expected}, the page is at ${place()}`);
     const operation = content.operations[expected];
     const current = [...document.querySelectorAll("#map [aria-current]")].map((b) => Number(b.dataset.operation));
-    check(current.length === 1 && current[0] === expected, `the map marks ${current}, expected ${expected}`);
+    const within = expected - content.starts.filter((start) => start <= expected).at(-1);
+    check(current.length === 1 && current[0] === within, `the map marks ${current}, expected ${within}`);
     seen.steps.push({
       stage: document.getElementById("where").textContent,
       heading: document.getElementById("heading").textContent,
@@ -47,13 +51,31 @@
       source: document.getElementById("source").hidden ? "" : document.querySelector("#source summary").textContent,
       wider: document.documentElement.scrollWidth > window.innerWidth,
     });
-    const canvases = document.querySelectorAll("#arrays canvas");
-    const expectedMaps = operation.arrays.filter((e) => content.arrays[e.array].shape.length > 0).length;
-    check(canvases.length === expectedMaps, `${canvases.length} heat maps at operation ${expected}, expected ${expectedMaps}`);
-    for (const canvas of canvases) {
-      check(painted(canvas), `an empty heat map at operation ${expected}`);
-      sweep(canvas, expected, canvas.getAttribute("aria-label"));
+    const choice = document.getElementById("parameter");
+    for (const group of choice ? [...choice.options].map((option) => option.value) : [undefined]) {
+      if (group !== undefined) choose("parameter", group);
+      const canvases = document.querySelectorAll("#arrays canvas");
+      const shown = operation.arrays.filter((e) => e.group === group && content.arrays[e.array].shape.length > 0).length;
+      check(canvases.length === shown, `${canvases.length} heat maps at operation ${expected}, expected ${shown}`);
+      for (const canvas of canvases) {
+        check(painted(canvas), `an empty heat map at operation ${expected}`);
+        sweep(canvas, expected, canvas.getAttribute("aria-label"));
+      }
     }
+  };
+
+  const choose = (id, value) => {
+    const select = document.getElementById(id);
+    select.value = value;
+    select.dispatchEvent(new Event("change"));
+  };
+
+  /** How strong the colours of a heat map are, from 0 (white) to 1. */
+  const strength = (canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let strongest = 0;
+    for (let i = 0; i < data.length; i += 4) strongest = Math.max(strongest, (Math.max(...data.slice(i, i + 3)) - Math.min(...data.slice(i, i + 3))) / 255);
+    return strongest;
   };
 
   try {
@@ -74,10 +96,11 @@
     press("Home");
     check(place() === 0, "Home");
     const buttons = [...document.querySelectorAll("#map button")];
-    check(buttons.length === n, `${buttons.length} buttons on the map, ${n} operations`);
+    const inStep = content.starts.length > 1 ? content.starts[1] : n;
+    check(buttons.length === inStep, `${buttons.length} buttons on the map, ${inStep} operations in a step`);
     for (const button of buttons) {
       click(button);
-      check(place() === Number(button.dataset.operation), `the map leads to ${place()}`);
+      check(place() === Number(button.dataset.operation), `the map leads to ${place()}`);    // from the first step: to its own
       for (const box of document.querySelectorAll("details")) {
         box.open = true;
         box.dispatchEvent(new Event("toggle"));
@@ -85,10 +108,33 @@
       check([...document.querySelectorAll("#arrays canvas")].every(painted), "an empty heat map from the way up");
     }
     press("Home");
-    const contrast = document.getElementById("contrast");
-    contrast.value = "10";
-    contrast.dispatchEvent(new Event("change"));
+    choose("contrast", "10");
     check(document.querySelector("#arrays .scale").textContent.includes("≥"), "contrast does not change the scale");
+    choose("contrast", "1");
+    seen.strengths = {};
+    seen.sizes = {};
+    for (const scale of ["own", "kind"]) {       // the colours of ∂L/∂output, layer by layer from the top
+      choose("scale", scale);
+      seen.strengths[scale] = content.layers.filter((layer) => layer.backward !== null).map((layer) => {
+        click(document.querySelector(`#map [data-operation="${layer.backward}"]`));
+        return strength(document.querySelector("#arrays canvas"));
+      });
+    }
+    for (const button of document.querySelectorAll("#map button")) {
+      seen.sizes[button.dataset.label] = [button.title, (button.querySelector("meter") || {}).value];
+    }
+    if (content.starts.length > 1) {             // the change since the step before
+      press("End");
+      choose("compare", "change");
+      seen.compared = [...document.querySelectorAll("#arrays h4")].map((h) => h.textContent);
+      seen.change = hover(document.querySelector("#arrays canvas"), 80, 40);
+      choose("compare", "");
+    }
+    press("Home");
+    press("p");
+    seen.playing = document.getElementById("play").textContent;
+    press("p");
+    seen.paused = document.getElementById("play").textContent;
     seen.fromTheWayUp = document.querySelectorAll(".way-up").length;
     const canvas = document.querySelector("#arrays canvas");
     canvas.focus();

@@ -1,6 +1,7 @@
-"""Draws every figure that the docstrings of nd.plots name: python tutorials/make_figures.py [--folder tutorials/figures].
+"""Draws every figure that nd.plots and the README name: python tutorials/make_figures.py [--folder tutorials/figures].
 
-Each is one call of nd.plots on a small network and the digits that come with the package; the same files come out every time.
+Each is one call of nd.plots on a small network and the digits that come with the package, but for those of the lesson, which
+trains its networks (a minute); the same files come out every time.
 """
 
 import argparse
@@ -63,9 +64,21 @@ def trained():
 def vanishing():
     """The gradients of eight sigmoid layers on the digits, through training."""
     (x, y), _ = digits()
-    trainer, gradients = sigmoids(), nd.callbacks.RecordGradients(every=10)
+    trainer, gradients = sigmoids(), nd.callbacks.RecordGradients(every=50, of="z")
     trainer.fit(x, y, epochs=6, batch_size=50, callbacks=[gradients], verbose=False)
     return gradients
+
+
+@functools.cache
+def lesson():
+    """What became of the networks of `npdeep lesson`; takes as long as the lesson."""
+    return [nd.lesson.train(network, *digits(), epochs=40, seed=42) for network in nd.lesson.NETWORKS]
+
+
+def lesson_figure(name):
+    """A figure of the lesson, by the name of its file."""
+    (picture,) = [picture for picture in nd.lesson.PICTURES if picture.name == f"{name}.png"]
+    return picture.draw(lesson())
 
 
 # ── functions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -83,8 +96,7 @@ def activations():
 
 @figure
 def schedules():
-    """Learning rates, and the momentum that goes with one of them."""
-    _, axes = nd.plots.new_grid(1, 2, (13, 4.8))
+    """Learning rates, each line with its name."""
     s = nd.schedules
     rates = {
         "exponential": s.ExponentialDecay(0.1, 400, 0.1),
@@ -93,11 +105,7 @@ def schedules():
         "warm-up, power": s.Warmup(s.PowerDecay(0.1, 200), 100),
         "one cycle": s.OneCycle(0.1, 1000),
     }
-    nd.plots.schedules(rates, 1000, ax=axes[0])
-    momenta = {"constant": 0.9, "one cycle": s.OneCycle(0.85, 1000, start=0.95, final=0.95)}
-    nd.plots.schedules(momenta, 1000, "momentum", axes[1])
-    axes[1].set_ylim(0.8, 1)
-    return axes[0].figure
+    return nd.plots.schedules(rates, 1000)
 
 
 @figure
@@ -170,7 +178,7 @@ def activation_histograms():
 def layer_histograms():
     """Five tanh layers before training: weights too narrow (above), and after Glorot (below)."""
     (x, y), _ = digits()
-    _, axes = nd.plots.new_grid(2, 2, (13, 8.5))
+    _, axes = nd.plots.new_grid(2, 2, nd.plots.SLIDE)
     for row, initializer, title in ((0, NARROW, "W from U(−1/√n, 1/√n)"), (2, "glorot_uniform", "Glorot")):
         nd.plots.layer_histograms(narrow_tanh(initializer), x[:300], y[:300], axes=axes[row : row + 2])
         for ax in axes[row : row + 2]:
@@ -190,16 +198,9 @@ def narrow_tanh(initializer=NARROW):
 def saturation():
     """Eight sigmoid layers whose weights are too wide."""
     (x, _), _ = digits()
-    _, axes = nd.plots.new_grid(1, 2, (14, 4.6))
-    nd.plots.saturation(digit_network((100,) * 6, "sigmoid", "random_normal"), x[:300], axes[0])
-    relu = digit_network((100,) * 6, "relu")
-    for layer in relu.model.layers[:-1:2]:
-        layer.bias.value = np.where(np.arange(layer.output_size) < 25, -30.0, 0.0)
-    nd.plots.saturation(relu, x[:300], axes[1])
-    axes[0].set_title("sigmoid, weights from N(0, 1)")
-    axes[1].set_title("ReLU, a quarter of the biases at −30")
-    axes[0].get_legend().remove()
-    return axes[0].figure
+    ax = nd.plots.saturation(digit_network((100,) * 8, "sigmoid", "random_normal"), x[:300])
+    ax.set_title("sigmoid, weights from N(0, 1)")
+    return ax
 
 
 @figure
@@ -241,7 +242,7 @@ def learning_rate_range():
 @figure
 def decision_boundary():
     """Three spiral arms by softmax, two moons by one yes-or-no output."""
-    _, axes = nd.plots.new_grid(1, 2, (14, 5.6))
+    _, axes = nd.plots.new_grid(1, 2, nd.plots.SLIDE)
     x, y = nd.datasets.spirals(240, seed=1)
     model = nd.Sequential([nd.Dense(40), nd.Activation("tanh"), nd.Dense(40), nd.Activation("tanh"), nd.Dense(3)], 2, seed=1)
     nd.Trainer(model, "softmax_cross_entropy", nd.optimizers.Adam(0.02)).fit(x, y, epochs=150, verbose=False)
@@ -277,11 +278,26 @@ def contact_sheet():
 @figure
 def network():
     """A small network, unit by unit, and a larger one, layer by layer."""
-    _, axes = nd.plots.new_grid(1, 2, (15, 5))
+    _, axes = nd.plots.new_grid(1, 2, nd.plots.SLIDE)
     small = nd.Sequential([nd.Dense(5, name="hidden"), nd.Activation("tanh"), nd.Dense(2, name="outputs")], 3, seed=0)
     nd.plots.network(small, axes[0])
-    nd.plots.network(digit_network((100,), "elu").model, axes[1])
+    nd.plots.network(nd.Sequential([nd.Dense(30), nd.Activation("elu"), nd.Dense(10)], 64, seed=0), axes[1])
+    axes[0].set_title("dashed: negative")
+    axes[0].figure.get_layout_engine().set(w_pad=0.15)
     return axes[0].figure
+
+
+# ── the lesson, for the README ────────────────────────────────────────────────────────────────────────────────────────
+@figure
+def gradient_norms():
+    """Where the gradient of eight networks arrives before training."""
+    return lesson_figure("gradient_norms")
+
+
+@figure
+def learning_curves():
+    """What they learn, and what of it holds for new digits."""
+    return lesson_figure("learning_curves")
 
 
 def training(folder):

@@ -2,30 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from npdeep import activations, plots
+import npdeep as nd
+from npdeep import activations
 from npdeep.common import checks, seeds
-from npdeep.debug.epsilon_sweep import EpsilonSweep
 from npdeep.debug.gradient_check import gradient_check
 from npdeep.debug.gradient_report import GradientReport
-from npdeep.layers import (
-    GLU,
-    Activation,
-    AlphaDropout,
-    BatchNormalization,
-    Dense,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-    Layer,
-    Maxout,
-    PReLU,
-    RReLU,
-)
 from npdeep.models.sequential import Sequential
 
 
@@ -34,47 +19,50 @@ class CheckedNetwork:
     """A small network for `npdeep check`: what it shows, how to build it, and its loss."""
 
     what: str
-    build: Callable[[], list[Layer]]
+    build: Callable[[], list[nd.layers.Layer]]
     loss: str = "softmax_cross_entropy"
 
 
-def _around(activation: str) -> Callable[[], list[Layer]]:
+def _around(activation: str) -> Callable[[], list[nd.layers.Layer]]:
     required: dict[str, Any] = {"threshold": 0.1, "value": 0.1} if activation == "threshold" else {}
-    return lambda: [Dense(7), Activation(activation, **required), Dense(3)]
+    return lambda: [nd.Dense(7), nd.Activation(activation, **required), nd.Dense(3)]
 
 
 CHECKED = {
-    "dense": CheckedNetwork("affine maps and ReLU", lambda: [Dense(7), Activation("relu"), Dense(3)]),
+    "dense": CheckedNetwork("affine maps and ReLU", lambda: [nd.Dense(7), nd.Activation("relu"), nd.Dense(3)]),
     "batch_normalization": CheckedNetwork(
         "batch normalization before ELU and on the logits; the bias before it has the gradient 0",
-        lambda: [Dense(7), BatchNormalization(), Activation("elu"), Dense(3), BatchNormalization()],
+        lambda: [nd.Dense(7), nd.BatchNormalization(), nd.Activation("elu"), nd.Dense(3), nd.BatchNormalization()],
     ),
     "dropout": CheckedNetwork(
         "four kinds of noise, the same in every evaluation",
         lambda: [
-            Dropout(0.3),
-            Dense(7),
-            GaussianDropout(0.2),
-            Activation("selu"),
-            AlphaDropout(0.1),
-            Dense(6),
-            GaussianNoise(0.1),
-            Dense(3),
+            nd.Dropout(0.3),
+            nd.Dense(7),
+            nd.GaussianDropout(0.2),
+            nd.Activation("selu"),
+            nd.AlphaDropout(0.1),
+            nd.Dense(6),
+            nd.GaussianNoise(0.1),
+            nd.Dense(3),
         ],
     ),
-    "gates": CheckedNetwork("maxout, PReLU, RReLU and GLU", lambda: [Maxout(6), PReLU(), Dense(8), RReLU(), GLU(), Dense(3)]),
+    "gates": CheckedNetwork(
+        "maxout, PReLU, RReLU and GLU",
+        lambda: [nd.Maxout(6), nd.PReLU(), nd.Dense(8), nd.RReLU(), nd.GLU(), nd.Dense(3)],
+    ),
     "regularized": CheckedNetwork(
         "L1, L2 and both, on kernels and on a bias",
         lambda: [
-            Dense(7, kernel_regularizer="l1"),
-            Activation("tanh"),
-            Dense(6, kernel_regularizer="l2", bias_regularizer="l2"),
-            Activation("gelu"),
-            Dense(3, kernel_regularizer="l1_l2"),
+            nd.Dense(7, kernel_regularizer="l1"),
+            nd.Activation("tanh"),
+            nd.Dense(6, kernel_regularizer="l2", bias_regularizer="l2"),
+            nd.Activation("gelu"),
+            nd.Dense(3, kernel_regularizer="l1_l2"),
         ],
     ),
     "regression": CheckedNetwork(
-        "softplus under the squared error", lambda: [Dense(7), Activation("softplus"), Dense(3)], "mean_squared_error"
+        "softplus under the squared error", lambda: [nd.Dense(7), nd.Activation("softplus"), nd.Dense(3)], "mean_squared_error"
     ),
     **{name: CheckedNetwork(f"{name} between two dense layers", _around(name)) for name in activations.RULES},
 }
@@ -103,14 +91,3 @@ def check_network(name: str, seed: int = 0, tolerance: float = 1e-6) -> Gradient
     True
     """
     return gradient_check(*checked_network(name, seed), tolerance=tolerance)
-
-
-@plots.in_house_style
-def draw_check(path: Path, report: GradientReport, sweep: EpsilonSweep | None = None) -> Path:
-    """A picture of a gradient check, and of a sweep beside it where there is one."""
-    panels = 1 if sweep is None else 2
-    figure, axes = plots.new_grid(1, panels, (10 * panels, 6.5))
-    plots.gradient_agreement(report, ax=axes[0])
-    if sweep is not None:
-        plots.epsilon_sweep(sweep, ax=axes[1])
-    return plots.save(figure, path)

@@ -7,21 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from npdeep import datasets, initializers, optimizers, plots, schedules
+from npdeep import datasets, initializers, optimizers, schedules
 from npdeep.callbacks import Callback
 from npdeep.clipping import ClipByGlobalNorm
 from npdeep.common import checks, writing
-from npdeep.datasets.mnist import Split
+from npdeep.common.whole_files import replacing
+from npdeep.datasets.mnist import OTHER_DATA, Split
 from npdeep.debug.diagnosis import Diagnosis, diagnose, plant
 from npdeep.debug.unrolling import unroll
 from npdeep.files import encoding, fields, npz, schema
-from npdeep.layers import (
-    Activation,
-    BatchNormalization,
-    Dense,
-    Dropout,
-    Layer,
-)
+from npdeep.layers import BatchNormalization, Dense
+from npdeep.layers.hidden import hidden_layer
 from npdeep.losses import KLDivergence
 from npdeep.models.last_layer import last_activation
 from npdeep.models.sequential import Sequential
@@ -29,20 +25,27 @@ from npdeep.training import saving
 from npdeep.training.trainer import Trainer
 
 HELD_OUT = 500
-"""So many of the sample's training digits are for validation."""
+"""How many of the sample's training digits are for validation."""
 
 
-def load_data(source: str) -> tuple[Split, Split, Split]:
+def load_data(source: str, check: bool = True) -> tuple[Split, Split, Split]:
     """(training, validation, test): of the packed sample, of MNIST wherever it is found, or of MNIST in a folder.
+
+    check: False takes any images in the folder, as `nd.datasets.mnist` does.
 
     >>> training, validation, test = load_data("sample")
     >>> len(training[0]), len(validation[0]), len(test[0])
     (4500, 500, 1000)
     """
+    if not check and source in ("sample", "mnist"):
+        raise ValueError(f"--no-check is for a folder with other images: name it in place of --data {source}")
     if source == "sample":
         (x, y), test = datasets.mnist_sample()
         return (x[HELD_OUT:], y[HELD_OUT:]), (x[:HELD_OUT], y[:HELD_OUT]), test
-    return datasets.mnist(None if source == "mnist" else source)
+    try:
+        return datasets.mnist(None if source == "mnist" else source, check=check)
+    except ValueError as error:               # the cure of mnist is Python
+        raise ValueError(str(error).replace(OTHER_DATA, "take other images with --no-check")) from None
 
 
 def build_model(
@@ -59,14 +62,8 @@ def build_model(
     <Sequential sequential 784-300-100-10 float32>
     """
     kernel = initializers.for_activation(activation) if initializer == "auto" else initializer
-    stack: list[Layer] = []
-    for units in layers:
-        stack.append(Dense(units, kernel_initializer=kernel, use_bias=not batch_normalization))
-        if batch_normalization:
-            stack.append(BatchNormalization())
-        stack.append(Activation(activation))
-        if dropout:
-            stack.append(Dropout(dropout))
+    normalization = BatchNormalization if batch_normalization else None
+    stack = [layer for units in layers for layer in hidden_layer(units, activation, kernel, normalization, dropout)]
     return Sequential([*stack, Dense(10, name="outputs")], input_size=784, seed=seed)
 
 
@@ -80,7 +77,7 @@ def build_optimizer(
     """
     default = optimizers.get(name)
     rate: Any = default.learning_rate if learning_rate is None else learning_rate
-    arguments = {"learning_rate": rate if schedule is None else parse_schedule(schedule, rate)}
+    arguments: dict[str, Any] = {"learning_rate": rate if schedule is None else parse_schedule(schedule, rate)}
     if momentum is not None:
         if not hasattr(default, "momentum"):
             raise ValueError(f"{type(default).__name__} has no momentum; leave it out, or use momentum, nesterov or rmsprop")
@@ -110,14 +107,14 @@ def parse_schedule(text: str, initial: float) -> schedules.Schedule:
 FOLDER = Path("runs/run")
 CHECKPOINT, ARGUMENTS = "trainer.npz", "run.json"
 LONGEST = 10_000
-"""Bytes of run.json that are read: it says two things."""
-RUN = fields.record({"data": fields.lines, "batch_size": fields.whole(1)})
+"""Bytes of run.json that are read: it says three things."""
+RUN = fields.record({"data": fields.lines, "batch_size": fields.whole(1)}, {"check": fields.flag})
 
 
 def make_folder(wanted: Path, room: int = writing.ROOM) -> Path:
     """The folder itself where it is new or empty, else the first free of folder-2, folder-3, …
 
-    Raises OSError where it cannot be written, or has no room for so many bytes.
+    Raises OSError where it cannot be written, or has no room for this many bytes.
     """
     folder, number = wanted, 1
     while folder.is_dir() and any(folder.iterdir()):
@@ -144,8 +141,8 @@ class SaveRun(Callback):
         trainer.save(self.folder / CHECKPOINT)
 
 
-def begin(given: Any) -> tuple[Path, str, int, Trainer]:
-    """A new run from the arguments of `npdeep train`: its folder, its data, its batch size, its trainer."""
+def begin(given: Any) -> tuple[Path, tuple[str, bool], int, Trainer]:
+    """A new run from the arguments of `npdeep train`: its folder, its data for `load_data`, its batch size, its trainer."""
     model = build_model(
         layers=given.layers,
         activation=given.activation,
@@ -159,25 +156,27 @@ def begin(given: Any) -> tuple[Path, str, int, Trainer]:
     trainer = Trainer(model, "softmax_cross_entropy", optimizer, clipping, ["accuracy"])
     batch_size = checks.whole("train", "batch_size", given.batch_size)
     checks.whole("train", "epochs", given.epochs, minimum=0)
-    load_data(given.data)
+    load_data(given.data, given.check)
     folder = make_folder(given.folder, room_for(trainer))
-    (folder / ARGUMENTS).write_text(json.dumps({"data": given.data, "batch_size": batch_size}), encoding="utf-8")
+    kept = {"data": given.data, "batch_size": batch_size, **({} if given.check else {"check": False})}
+    with replacing(folder / ARGUMENTS) as file:
+        file.write(json.dumps(kept).encode())
     trainer.save(folder / CHECKPOINT)
-    return folder, given.data, batch_size, trainer
+    return folder, (given.data, given.check), batch_size, trainer
 
 
-def reopen(folder: Path) -> tuple[Path, str, int, Trainer]:
-    """A run as it was left: its folder, its data, its batch size, its trainer.
+def reopen(folder: Path) -> tuple[Path, tuple[str, bool], int, Trainer]:
+    """A run as it was left: its folder, its data for `load_data`, its batch size, its trainer.
 
-    Raises ValueError where it is no run, OSError where it cannot be written.
+    Raises ValueError where it is not a run, OSError where it cannot be written.
     """
     for name in (ARGUMENTS, CHECKPOINT):
         if not (folder / name).is_file():
-            raise ValueError(f"{folder} is no run of npdeep train: it has no {name}")
+            raise ValueError(f"{folder} is not a run of npdeep train: it has no {name}")
     with open(folder / ARGUMENTS, "rb") as file, npz.naming(folder / ARGUMENTS, "run"):
         kept = npz.parse_json(file.read(LONGEST))
         RUN("", kept)
-    data, batch_size = kept["data"], kept["batch_size"]
+    data, batch_size = (kept["data"], kept.get("check", True)), kept["batch_size"]
     trainer = Trainer.restore(folder / CHECKPOINT)
     writing.check_folder("train", folder, room_for(trainer))
     return folder, data, batch_size, trainer
@@ -199,9 +198,9 @@ def describe_file(path: Path) -> list[str]:
     return texts
 
 
-def evaluate_file(path: Path, source: str) -> dict[str, float]:
+def evaluate_file(path: Path, source: str, check: bool = True) -> dict[str, float]:
     """Loss and metrics on the test digits; a file without a trainer is judged by cross entropy and accuracy."""
-    x, y = load_data(source)[2]
+    x, y = load_data(source, check)[2]
     trainer, y = judged(opened(path), y)
     return trainer.evaluate(x, y, scale=1)    # the digits are scaled already
 
@@ -216,7 +215,7 @@ def opened(path: Path) -> Trainer | Sequential:
 
 
 def judged(model: Trainer | Sequential, y: Any) -> tuple[Trainer, Any]:
-    """The trainer of a checkpoint file, or a new one for its model with cross entropy; and labels as its loss wants them."""
+    """The trainer of a checkpoint file, or a new one for its model with cross entropy; and labels as its loss expects them."""
     if isinstance(model, Trainer):
         return model, y
     last = last_activation(model)
@@ -225,7 +224,7 @@ def judged(model: Trainer | Sequential, y: Any) -> tuple[Trainer, Any]:
     return Trainer(model, "softmax_cross_entropy", metrics=["accuracy"]), y
 
 
-def diagnose_run(path: Path | None, source: str, fault: str | None) -> Diagnosis:
+def diagnose_run(path: Path | None, source: str, fault: str | None, check: bool = True) -> Diagnosis:
     """The diagnosis of a checkpoint file on training digits, or of a planted fault; ValueError unless one of them is given."""
     if (path is None) == (fault is None):
         raise ValueError("name a checkpoint file or a planted fault: npdeep diagnose FILE, or npdeep diagnose --fault NAME")
@@ -234,41 +233,35 @@ def diagnose_run(path: Path | None, source: str, fault: str | None) -> Diagnosis
     network = opened(path)
     size = (network.model if isinstance(network, Trainer) else network).output_size
     # a network for digits 0 to 4 is asked about those
-    (x, y), (x_other, y_other) = ((x[y < size], y[y < size]) for x, y in load_data(source)[:2])
+    (x, y), (x_other, y_other) = ((x[y < size], y[y < size]) for x, y in load_data(source, check)[:2])
     trainer, targets = judged(network, np.concatenate([y, y_other]))
     return diagnose(trainer, x, targets[: len(y)], validation_data=(x_other, targets[len(y) :]))
 
 
-def unroll_file(path: Path, to: Path, source: str, epochs: int, batch_size: int) -> Path:
+def unroll_file(path: Path, to: Path, source: str, epochs: int, batch_size: int, check: bool = True) -> Path:
     """The training step of a saved trainer as a file of its own, with training digits beside it."""
     trainer = Trainer.restore(path)
-    x, y = (None, None) if source == "none" else load_data(source)[0]
+    x, y = (None, None) if source == "none" else load_data(source, check)[0]
     if x is not None and x.shape[1] != trainer.model.input_size:
         raise ValueError(
-            f"the network in {path} takes {trainer.model.input_size} numbers an example, a digit has {x.shape[1]}; unroll it "
+            f"the network in {path} takes {trainer.model.input_size} numbers per example, a digit has {x.shape[1]}; unroll it "
             "without digits: --data none"
         )
     writing.check_file("unroll", to)
-    return unroll(trainer, to, x, y, epochs=epochs, batch_size=batch_size)
+    try:
+        return unroll(trainer, to, x, y, epochs=epochs, batch_size=batch_size)
+    except ValueError as error:
+        if path.name in str(error):
+            raise
+        raise npz.fault(path, str(error)) from None    # numbers with which no step can be made
 
 
-@plots.in_house_style
 def write(trainer: Trainer, folder: Path) -> list[Path]:
     """history.csv and the learning curves of a run; return the paths of all its files, the checkpoint's too."""
+    from npdeep.command_line import pictures  # with matplotlib, which a command takes long to load
+
     history, paths = trainer.history, [folder / CHECKPOINT]
     if len(history):
         history.to_csv(folder / "history.csv")
         paths.append(folder / "history.csv")
-    for key in ("loss", "accuracy"):
-        if key in history:
-            figure, axes = plots.new_grid(1, 1, (9, 5.5))
-            curves = {"training": _renamed(history, key), "validation": _renamed(history, f"val_{key}")}
-            plots.learning_curves(curves, "value", "updates", axes[0])
-            axes[0].set_ylabel(key)
-            axes[0].set_title(f"{trainer.model!r}".strip("<>").removeprefix("Sequential sequential "))
-            paths.append(plots.save(figure, folder / f"{key}.png"))
-    return paths
-
-
-def _renamed(history: Any, key: str) -> Any:
-    return type(history)([{**record, "value": record[key]} for record in history if key in record])
+    return paths + [pictures.draw_curves(folder / f"{key}.png", trainer, key) for key in ("loss", "accuracy") if key in history]

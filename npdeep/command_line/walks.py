@@ -7,9 +7,12 @@ from npdeep.common import checks
 from npdeep.kernels.arrays import Array
 from npdeep.training.trainer import Trainer
 
-WALKED = {"layers": [30], "activation": "relu", "optimizer": "sgd", "seed": 42}
+WALKED: dict[str, Any] = {
+    **{"layers": [30], "depth": None, "activation": "relu", "initializer": "auto"},
+    **{"optimizer": "sgd", "seed": 42},
+}
 """A network small enough to be read, with the plainest update."""
-TIMED = {
+TIMED: dict[str, Any] = {
     **{"layers": [300, 100], "activation": "relu", "batch_normalization": False, "dropout": 0.0},
     **{"optimizer": "adam", "seed": 42},
 }
@@ -30,25 +33,30 @@ def prepare(given: Any) -> tuple[Trainer, Array, Array]:
         raise ValueError(f"the network in {given.file} is as it was saved: leave out {options}, or the file")
     trainer = build(**{**network, **chosen}) if given.file is None else restored(given.file)
     size = checks.whole(given.name, "batch_size", given.batch_size)
-    (x, y), _, _ = runs.load_data(given.data)
+    (x, y), _, _ = runs.load_data(given.data, given.check)
     if size > len(x):
         raise ValueError(f"{given.name}: batch_size must be no more than the {len(x):,} training digits, got {size}")
     width = trainer.model.input_size
     if width != x.shape[1]:
         raise ValueError(
-            f"the network in {given.file} takes {width} numbers an example, a digit has {x.shape[1]}; {IN_PYTHON[given.name]}"
+            f"the network in {given.file} takes {width} numbers per example, a digit has {x.shape[1]}; {IN_PYTHON[given.name]}"
         )
     return trainer, x[:size], y[:size]
 
 
-def build(layers: list[int], activation: str, optimizer: str, seed: int, **remedies: Any) -> Trainer:
-    """A new network for digits, with its trainer. remedies: batch_normalization and dropout, as `runs.build_model` has them.
+def build(layers: list[int], activation: str, optimizer: str, seed: int, depth: int | None = None, **options: Any) -> Trainer:
+    """A new network for digits, with its trainer. depth: that many hidden layers, all of the one width in `layers`. options:
+    initializer, batch_normalization and dropout, as `runs.build_model` takes them.
 
     >>> build([5], "tanh", "sgd", seed=0)
     <Trainer of <Sequential sequential 784-5-10 float32>: SoftmaxCrossEntropy(label_smoothing=0.0), \
 SGD(learning_rate=0.01), 0 updates>
     """
-    model = runs.build_model(layers, activation, seed=seed, **remedies)
+    if depth is not None:
+        if len(layers) != 1:
+            raise ValueError(f"--depth repeats one width, but --layers names {len(layers)}; give one, or leave --depth out")
+        layers = layers * checks.whole("walk", "depth", depth)
+    model = runs.build_model(layers, activation, seed=seed, **options)
     return Trainer(model, "softmax_cross_entropy", runs.build_optimizer(optimizer))
 
 

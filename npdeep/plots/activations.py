@@ -12,14 +12,17 @@ from npdeep.common import checks
 from npdeep.debug.predictions import model_of
 from npdeep.debug.snapshot import hidden_activations, spread_over_examples
 from npdeep.models.sequential import Sequential
-from npdeep.plots.style import COLORS, given_axes, in_house_style, new_axes, new_grid
+from npdeep.plots.layers import hidden_places
+from npdeep.plots.style import COLORS, SLIDE, given_axes, in_house_style, new_axes, new_grid
 
 
 @in_house_style
 def activation(name: str, ax: Axes | None = None, limit: float = 5.0, **parameters: float) -> Axes:
-    """f(z) and f'(z) of one activation for −limit ≤ z ≤ limit. Raises ValueError for softmax and kin, which need whole rows.
+    """f(z) and f'(z) of one activation for −limit ≤ z ≤ limit. Raises ValueError for softmax and others that need whole rows.
 
     Read the dashed line: where it is near 0 no gradient passes.
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/activation.png
 
@@ -49,6 +52,8 @@ def activations(
 
     Read the dashed line: where it is near 0 no gradient passes, and where it stays below 1 the gradient shrinks in every layer.
 
+    Returns the figure; write it with `figure.savefig("picture.png")`.
+
     Figure: tutorials/figures/activations.png
 
     >>> len(activations(["sigmoid", "relu"]).axes)
@@ -58,13 +63,13 @@ def activations(
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     if axes is None:
-        axes = new_grid(rows, columns, (4.6 * columns, 3.8 * rows), sharex=True)[1]
+        axes = new_grid(rows, columns, (SLIDE[0], max(SLIDE[1], SLIDE[1] / 2 * rows)), sharex=True)[1]
     axes = given_axes("activations", axes, len(names))
     for ax, name in zip(axes, names, strict=False):
         activation(name, ax)
         top = value_and_slope(name, np.linspace(-20, 20, 4001))[1].max()
-        title = "sigmoid (logistic)" if lookup(name).name == "sigmoid" else lookup(name).name
-        ax.set_title(f"{title}: steepest slope {top:.3g}")
+        title = "logistic" if lookup(name).name == "sigmoid" else lookup(name).name
+        ax.set_title(f"{title}: slope ≤ {top:.3g}")
         ax.set_ylim(-2.2, 3.2)
     for ax in axes[len(names) :]:
         ax.set_visible(False)
@@ -74,19 +79,21 @@ def activations(
 
 @in_house_style
 def activation_histograms(model: Sequential, x: Any, layers: Sequence[int | str] | None = None, axes: Any = None) -> Figure:
-    """What comes out of each hidden activation for the examples x: one histogram a layer, lowest layer to the left.
+    """What comes out of each hidden activation for the examples x: one histogram per layer, lowest layer to the left.
 
     Above each stands the spread over the examples: the standard deviation of a unit's output from example to example, as the
     mean over the units. Read it from layer to layer: it should keep its size. Where it is next to 0, the layer says the same
-    whatever it is shown, however wide the histogram is. More than 6 layers stand in rows of 5.
+    whatever it is shown, however wide the histogram is. More than 6 layers are in rows of 5.
 
     Args:
         model: passes run in training mode on a copy; the model is not touched.
         x: examples (n, input_size).
-        layers: which of the activation layers, by position or by name; all by default.
+        layers: which of the activation layers, by position, by name, or by the name of the layer below; all by default.
         axes: as many axes as layers, to draw into.
 
     After figure 6 of Glorot & Bengio (2010). `layer_histograms` draws the gradients beside them.
+
+    Returns the figure; write it with `figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/activation_histograms.png
 
@@ -101,13 +108,12 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int | str]
     hidden = hidden_activations(twin)
     if not hidden:
         raise ValueError("activation_histograms: the model has no elementwise activation layer")
-    names = [str(layer.name) for layer in hidden]
     layers = range(len(hidden)) if layers is None else layers
-    chosen = checks.places("activation_histograms", "layers", layers, len(hidden), names)
+    chosen = hidden_places("activation_histograms", layers, twin, hidden)
     if axes is None:
         columns = len(chosen) if len(chosen) <= 6 else 5
         rows = -(-len(chosen) // columns)
-        figure, axes = new_grid(rows, columns, (3.2 * columns + 0.6, 3.6 * rows), sharey=True)
+        figure, axes = new_grid(rows, columns, (SLIDE[0], max(SLIDE[1], SLIDE[1] / 2 * rows)), sharey=True)
         for i, ax in enumerate(axes):
             ax.set_visible(i < len(chosen))
             ax.set_ylabel("" if i % columns else "share of outputs")
@@ -123,7 +129,7 @@ def activation_histograms(model: Sequential, x: Any, layers: Sequence[int | str]
     for ax, i, values in zip(axes, chosen, outputs, strict=False):
         shares = np.histogram(values[np.isfinite(values)], edges)[0] / values.size
         ax.bar(edges[:-1], shares, np.diff(edges), align="edge", color=COLORS[0])
-        ax.set_title(f"layer {i + 1}\nspread over examples {spread_over_examples(values):.1g}")
+        ax.set_title(f"layer {i + 1}\nspread {spread_over_examples(values):.1g}")
         ax.set_xlabel("output")
         ax.locator_params(axis="x", nbins=4)
     return figure

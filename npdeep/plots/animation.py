@@ -15,7 +15,7 @@ from npdeep.callbacks.layers import Histograms, RecordLayers
 from npdeep.common import checks
 from npdeep.common.whole_files import replacing
 from npdeep.plots.gradients import check_record
-from npdeep.plots.style import COLORS, in_house_style, layer_ticks, new_grid
+from npdeep.plots.style import COLORS, SLIDE, in_house_style, layer_ticks, new_grid
 
 GLYPHS = {
     "minus": "−", "plus": "+", "fast-backward": "|◀", "step-backward": "◂", "play": "▶", "pause": "||", "step-forward": "▸",
@@ -26,17 +26,17 @@ GLYPHS = {
 
 @in_house_style
 def animate_training(record: RecordLayers, path: str | Path | None = None, fps: int = 4) -> Any:
-    """A film with a picture a record: outputs of each hidden activation (left), sizes of the gradients there (right).
+    """A film with one picture per record: outputs of each hidden activation (left), sizes of the gradients there (right).
 
     Args:
-        record: a callback `nd.callbacks.RecordLayers` that was handed to fit.
+        record: a callback `nd.callbacks.RecordLayers` that was passed to fit.
         path: a file that ends in .gif, or in .html for one page with buttons and a slider, which needs no network.
         fps: pictures a second.
 
     Returns the path; where there is none, matplotlib's FuncAnimation, which a notebook shows by its `to_jshtml()`.
 
     Read each row as a histogram of one layer, the lowest layer at the bottom, all rows scaled to the same height. Right, a row
-    further to the left has smaller gradients, a power of ten a step: watch whether the lower layers fall behind the upper
+    further to the left has smaller gradients, a power of ten per step: watch whether the lower layers fall behind the upper
     ones. Left, rows that pile up at their ends saturate. Exact zeros (ReLU's) are left out and counted in words. Raises
     ValueError where nothing was recorded or for another kind of file, OSError where the file cannot be written.
 
@@ -83,8 +83,8 @@ def _check_path(path: Any) -> Path:
 
 def _film(record: RecordLayers, fps: int) -> tuple[Figure, FuncAnimation]:
     n = len(record.layers)
-    figure, axes = new_grid(1, 2, (12, 5.5 if n <= 10 else 8))
-    title = figure.suptitle(" ", fontsize=16)
+    figure, axes = new_grid(1, 2, SLIDE if n <= 10 else (SLIDE[0], 8))
+    title = figure.suptitle(" ", fontsize="medium")
     left = _Ridges(axes[0], record.activations, n, "right")
     right = _Ridges(axes[1], record.gradients, n, "left")
     axes[0].set_xlabel("output a of the activation")
@@ -100,7 +100,7 @@ def _film(record: RecordLayers, fps: int) -> tuple[Figure, FuncAnimation]:
 
 
 class _Ridges:
-    """Histograms one above the other, a row a layer; words stand at one side."""
+    """Histograms one above the other, one row per layer; words are at one side."""
 
     def __init__(self, ax: Axes, records: list[Histograms], n: int, side: str) -> None:
         self.ax, self.n, self.side = ax, n, side
@@ -127,7 +127,7 @@ class _Ridges:
             if shares.sum() < 0.995:
                 text = f"{100 * (1 - shares.sum()):.0f} % are 0 or not finite"
                 place, across = 0.01 if self.side == "left" else 0.99, self.ax.get_yaxis_transform()
-                words = self.ax.text(place, i + 1.1, text, transform=across, fontsize=11, ha=self.side, va="bottom")
+                words = self.ax.text(place, i + 1.1, text, transform=across, fontsize="small", ha=self.side, va="bottom")
                 self.drawn.append(words)
 
 

@@ -12,7 +12,7 @@ from npdeep.common import checks
 from npdeep.debug.predictions import class_labels, model_of, predictions
 from npdeep.kernels.arrays import Array
 from npdeep.plots.images import contact_sheet
-from npdeep.plots.style import COLORS, MARKERS, in_house_style, new_axes
+from npdeep.plots.style import COLORS, MARKERS, SLIDE, in_house_style, new_axes
 
 
 @in_house_style
@@ -28,6 +28,8 @@ def decision_boundary(classifier: Any, x: Any, y: Any, ax: Axes | None = None, *
     Read the thick lines: that is where the network changes its mind. A marker on ground of another shade is a mistake. Lines
     that wind round single markers mean that the network has learnt them by heart. Works for several outputs (the largest wins)
     and for one (yes or no, as logit or probability). Raises ValueError or TypeError where the network has not two inputs.
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/decision_boundary.png
 
@@ -51,7 +53,7 @@ def decision_boundary(classifier: Any, x: Any, y: Any, ax: Axes | None = None, *
     places = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
     chosen = predictions(classifier, places, owner, negative)[0].reshape(resolution, resolution)
 
-    ax = new_axes(ax, (8, 6.5))
+    ax = new_axes(ax)
     ax.grid(False)
     ground = ListedColormap([_pale(k) for k in range(classes)]).with_extremes(under="white")     # where it gives NaN
     ax.pcolormesh(*sides, chosen, cmap=ground, vmin=-0.5, vmax=classes - 0.5, shading="nearest", rasterized=True)
@@ -90,6 +92,8 @@ def confusion_matrix(
     pair that the network confuses; a dark column, a class that it names too often. Raises ValueError or TypeError for unfit
     arguments.
 
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
+
     Figure: tutorials/figures/confusion_matrix.png
 
     >>> import npdeep as nd
@@ -111,21 +115,21 @@ def confusion_matrix(
     np.add.at(counts, (y[named], chosen[named]), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
-    side = max(5.0, 0.95 * classes + 1.5)
-    ax = new_axes(ax, (side + 0.5, side))
+    side = max(SLIDE[1], 0.48 * classes + 0.8)
+    ax = new_axes(ax, (max(SLIDE[0], side), side))
     ax.grid(False)
     ax.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)     # the root, for small shares to be seen
     for (row, column), count in np.ndenumerate(counts):
         share = f"\n{_percent(shares[row, column])}" if count else ""
         color = "white" if shares[row, column] > 0.3 else "black" if count else "0.5"
-        ax.text(column, row, f"{count:,}{share}", ha="center", va="center", fontsize=15, color=color)
+        ax.text(column, row, f"{count:,}{share}", ha="center", va="center", fontsize="small", color=color)
     for k in range(classes):
         ax.add_patch(Rectangle((k - 0.48, k - 0.48), 0.96, 0.96, fill=False, edgecolor="black", linewidth=2))
     ax.set_xticks(range(classes), [str(name) for name in names])
     ax.set_yticks(range(classes), [str(name) for name in names])
-    ax.tick_params(length=0, labelsize=18)    # the figure is large, and is shown smaller
-    ax.set_xlabel("class that the network chose", fontsize=20)
-    ax.set_ylabel("true class", fontsize=20)
+    ax.tick_params(length=0)
+    ax.set_xlabel("class that the network chose")
+    ax.set_ylabel("true class")
     without = f", {len(x) - named.sum():,} are NaN" if not named.all() else ""
     ax.set_title(f"{np.trace(counts):,} of {len(x):,} right ({_percent(np.trace(counts) / len(x))}){without}")
     return ax
@@ -158,12 +162,14 @@ def misclassified(
     Args:
         classifier: a model, or a trainer with its model; nothing in it is touched.
         x, y: images as flat rows (n, input_size), and their classes: labels, or rows of probabilities.
-        count: how many are shown at most. columns: how many stand side by side.
+        count: how many are shown at most. columns: how many are side by side.
         ax: axes to draw into.
         shape: (height, width) of an image, or (height, width, channels); where it is not given, a square.
 
     Read the first rows: if you would have said the same, the label may be wrong; if not, the network has not seen enough of
-    such images. Where nothing is wrong the axes say so. Raises ValueError or TypeError for unfit arguments.
+    such images. Where nothing is wrong the axes say so. Raises ValueError or TypeError for invalid arguments.
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/misclassified.png
 

@@ -1,6 +1,6 @@
 """How training went, and the schedules it followed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,18 @@ from npdeep.common import checks
 from npdeep.debug.learning_rates import LearningRateRange
 from npdeep.history import History
 from npdeep.kernels.arrays import Array
+from npdeep.plots.labels import name_lines
 from npdeep.plots.style import COLORS, in_house_style, look, new_axes
 from npdeep.schedules import Schedule, rate, value_at
 
+USUAL = ("val_accuracy", "val_loss", "accuracy", "loss")
 X_LABELS = {"updates": "updates", "epoch": "epochs", "seconds": "seconds of training"}
 
 
 @in_house_style
 def learning_curves(
     runs: Mapping[str, History | Sequence[History]] | Sequence[History] | History,
-    key: str = "val_accuracy",
+    key: str | None = None,
     x: str = "updates",
     ax: Axes | None = None,
     *,
@@ -30,7 +32,8 @@ def learning_curves(
     Args:
         runs: a history, or histories by the name that the legend is to show. A list of histories under one name, runs of one
             network with several seeds, becomes one line, their mean, in a band.
-        key: what to draw, for example "loss" or "val_accuracy".
+        key: what to draw, for example "loss" or "val_accuracy"; by default the first of val_accuracy, val_loss, accuracy and
+            loss that all runs recorded.
         x: "updates", "epochs" or "seconds". Runs with other batch sizes are compared fairly by updates or seconds only.
         ax: axes to draw into.
         band: "range", from the lowest to the highest run, or "std", one standard deviation (of n − 1) about the mean.
@@ -40,6 +43,8 @@ def learning_curves(
 
     Raises ValueError for an unknown key, x or band, an empty list, or a list whose runs were recorded at different updates.
 
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
+
     Figure: tutorials/figures/learning_curves_bands.png
 
     >>> history = History([{"updates": 10, "loss": 2.0}, {"updates": 20, "loss": 1.0}])
@@ -48,12 +53,14 @@ def learning_curves(
     ('updates', [2.0, 1.0])
     """
     owner = "learning_curves"
-    key, x = checks.text(owner, "key", key), checks.choice(owner, "x", x, [*X_LABELS, "epochs"])
+    x = checks.choice(owner, "x", x, [*X_LABELS, "epochs"])
     x = "epoch" if x == "epochs" else x
     band = checks.choice(owner, "band", band, ("range", "std"))
     named: Mapping[str, Any] = runs if isinstance(runs, Mapping) else {"": runs}
-    curves = {name: _curve(name, run, key, x) for name, run in named.items()}
-    ax = new_axes(ax)
+    grouped = {name: _histories(name, run) for name, run in named.items()}
+    key = _recorded(grouped.values()) if key is None else checks.text(owner, "key", key)
+    curves = {name: _curve(name, histories, key, x) for name, histories in grouped.items()}
+    ax, own = new_axes(ax), ax is None
     for i, (name, (places, values)) in enumerate(curves.items()):
         ax.plot(places, values.mean(axis=0), label=name or None, **look(i, marked=len(places) == 1))    # a line needs two
         if len(values) > 1:
@@ -64,23 +71,33 @@ def learning_curves(
     if named.keys() != {""} or counts:
         what = "lowest to highest" if band == "range" else "± one standard deviation"
         title = f"mean of {' or '.join(map(str, counts))} runs, {what}" if counts else None
-        if len(ax.get_legend_handles_labels()[0]) == 0:
+        if len(ax.get_legend_handles_labels()[0]) == 0 or (own and title):
             ax.set_title(title or "")
-        else:
-            ax.legend(title=title, title_fontsize=12)
+        name_lines(ax, own, title)
     return ax
 
 
-def _curve(name: str, run: Any, key: str, x: str) -> tuple[Array, Array]:
-    """Where the points lie (points,), and the quantity of each run there (runs, points)."""
+def _recorded(groups: Iterable[list[History]]) -> str:
+    """What is drawn where nothing is asked for: the first of the usual quantities that all runs have."""
+    runs = [run for group in groups for run in group if len(run)]
+    return next((key for key in USUAL if all(key in run for run in runs)), "loss")
+
+
+def _histories(name: str, run: Any) -> list[History]:
+    """The runs under one name."""
     histories = [run] if isinstance(run, History) else run
     if not isinstance(histories, Sequence) or not all(isinstance(history, History) for history in histories):
         raise TypeError(
-            "learning_curves: runs must be a History, as fit returns it, a list of them (one a seed), or a dict of such; "
+            "learning_curves: runs must be a History, as fit returns it, a list of them (one per seed), or a dict of such; "
             f"got {checks.describe(run)}"
         )
     if not histories:
         raise ValueError(f"learning_curves: there are no runs under {name!r}" if name else "learning_curves: there are no runs")
+    return list(histories)
+
+
+def _curve(name: str, histories: list[History], key: str, x: str) -> tuple[Array, Array]:
+    """Where the points lie (points,), and the quantity of each run there (runs, points)."""
     for history in histories:
         if len(history) and key not in history:
             there = checks.listed(history.keys)
@@ -123,7 +140,9 @@ def schedules(
         log: True for a logarithmic scale, on which exponential decay is a straight line.
 
     Read the area under a line as how far the weights can travel. To show a momentum beside its learning rate, call this twice
-    with two axes of one figure. Raises ValueError or TypeError for what is no schedule.
+    with two axes of one figure. Raises ValueError or TypeError for what is not a schedule.
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/schedules.png
 
@@ -139,7 +158,7 @@ def schedules(
     checked = {name: rate("schedules", f"rates[{name!r}]" if name else "rates", s, minimum=0) for name, s in named.items()}
     updates = np.unique(np.linspace(0, steps - 1, min(steps, 2000)).round().astype(int))
     lines = {name: [value_at(schedule, int(t)) for t in updates] for name, schedule in checked.items()}
-    ax = new_axes(ax, (9, 5))
+    ax, own = new_axes(ax), ax is None
     for i, (name, values) in enumerate(lines.items()):
         ax.plot(updates, values, label=str(name) or None, **look(i))
     ax.set_xlabel("update")
@@ -149,7 +168,7 @@ def schedules(
     else:
         ax.set_ylim(bottom=0)
     if named.keys() != {""}:
-        ax.legend()
+        name_lines(ax, own)
     return ax
 
 
@@ -158,6 +177,8 @@ def learning_rate_range(test: LearningRateRange, ax: Axes | None = None) -> Axes
     """The loss over the learning rate of a range test, with the turning point and the suggested rate.
 
     Read it from left to right: flat where the rate is too small, then falling, then rising steeply where training breaks.
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/learning_rate_range.png
 

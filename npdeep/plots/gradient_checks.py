@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import SymmetricalLogLocator
 
 from npdeep.common.checks import describe
+from npdeep.common.notation import short
 from npdeep.debug.epsilon_sweep import EpsilonSweep
-from npdeep.debug.expressions import short
 from npdeep.debug.gradient_check import STEP
 from npdeep.debug.gradient_report import Comparison, GradientReport
 from npdeep.kernels.arrays import Array
@@ -26,6 +26,8 @@ def gradient_agreement(report: GradientReport, ax: Axes | None = None) -> Axes:
     that a wrong sign shows. A colour and a marker for each parameter; elements on a kink, which the check leaves out, are
     crosses; a ring marks the worst element, and the title names it. Raises ValueError for a report without elements.
 
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
+
     Figure: tutorials/figures/gradient_agreement.png
 
     >>> import npdeep as nd
@@ -39,7 +41,7 @@ def gradient_agreement(report: GradientReport, ax: Axes | None = None) -> Axes:
         raise TypeError(f"gradient_agreement: report must be what nd.debug.gradient_check returns, got {describe(report)}")
     if not any(c.ours.size for c in report.comparisons):
         raise ValueError("gradient_agreement: the report holds no compared elements")
-    ax = new_axes(ax, (10, 6.5))
+    ax = new_axes(ax)
     sizes = np.abs(np.concatenate([np.append(c.ours, c.central) for c in report.comparisons]))
     largest = float(np.max(sizes[np.isfinite(sizes)], initial=0.0)) or 1.0
     edge = 2 * largest
@@ -83,6 +85,8 @@ def epsilon_sweep(sweep: EpsilonSweep, ax: Axes | None = None) -> Axes:
 
     Read it from right to left: a smaller step is better until rounding takes over. Thick: all compared elements together; thin:
     one parameter each. Dashed: how the two errors would grow, as 1/ε and as ε²; dotted: the step that `gradient_check` takes.
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/epsilon_sweep.png
 

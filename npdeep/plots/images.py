@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from npdeep.augmentation import check_shape, image_shape
+from npdeep.augmentation.base import check_shape, image_shape
 from npdeep.common import checks
 from npdeep.layers.base import Layer
 from npdeep.plots.style import DIVERGING, in_house_style, new_axes
@@ -26,7 +26,7 @@ def contact_sheet(
 
     Args:
         images: (n, height, width), (n, height, width, channels) with 1, 3 or 4 channels, or flat rows with their `shape`.
-        columns: how many stand side by side.
+        columns: how many are side by side.
         titles: one for each image, to be written above it: labels, for example.
         ax: axes to draw into.
         shape: (height, width) or (height, width, channels) of an image, where images are flat rows.
@@ -34,6 +34,8 @@ def contact_sheet(
     Grey is drawn from black (0) to white (1; 255 for uint8), pixel by pixel. Where values lie beyond, the smallest of all is
     black and the largest white. Read it before a network learns from it: are images turned, cut or
     labelled wrongly?
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/contact_sheet.png
 
@@ -65,7 +67,7 @@ def contact_sheet(
             image, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=(left, left + width, top + height, top)
         )
         if titles is not None:
-            ax.text(left + width / 2, top - 0.04 * height, str(titles[k]), ha="center", va="bottom", fontsize=13)
+            ax.text(left + width / 2, top - 0.04 * height, str(titles[k]), ha="center", va="bottom", fontsize="small")
     ax.set_xlim(0, (columns - 1) * across + width)
     ax.set_ylim((rows - 1) * down + height, 0 if titles is None else -0.3 * height)
     ax.axis("off")
@@ -86,13 +88,15 @@ def weight_images(
         layer: a layer with a kernel, as a rule the lowest: model.layer("dense").
         shape: (height, width) of an image; where it is not given, a square.
         units: which units, by number; by default the first 40.
-        columns: how many images stand side by side.
+        columns: how many images are side by side.
         ax: axes to draw into.
 
     Read light (yellow) as weights above 0, dark (blue) as below, grey as 0, on one scale for all units, symmetrical about 0.
     Images that look like noise, as all do before training, have learnt nothing from there. What is not finite is red.
 
     Raises ValueError or TypeError where the kernel does not fit the shape or there is no such unit.
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/weight_images.png
 
@@ -106,7 +110,7 @@ def weight_images(
     kernel = getattr(getattr(layer, "kernel", None), "value", None) if isinstance(layer, Layer) and layer.built else None
     if kernel is None:
         raise TypeError(
-            f'{owner}: hand in a layer of a model that has a kernel, for example model.layer("dense"); '
+            f'{owner}: pass a layer of a model that has a kernel, for example model.layer("dense"); '
             f"got {checks.describe(layer)}"
         )
     height, width = _image_size(owner, kernel.shape[0], shape)
@@ -122,7 +126,7 @@ def weight_images(
         weights = np.ma.masked_invalid(kernel[:, unit].reshape(height, width))
         box = (left, left + width, top + height, top)
         image = ax.imshow(weights, cmap=DIVERGING, vmin=-largest, vmax=largest, interpolation="nearest", extent=box)
-        ax.text(left + width / 2, top - 0.03 * height, str(unit), ha="center", va="bottom", fontsize=12)
+        ax.text(left + width / 2, top - 0.03 * height, str(unit), ha="center", va="bottom", fontsize="small")
     ax.set_xlim(0, (columns - 1) * across + width)
     ax.set_ylim((rows - 1) * down + height, -0.26 * height)
     ax.axis("off")
@@ -139,7 +143,7 @@ def _image_size(owner: str, inputs: int, shape: Sequence[int] | None) -> tuple[i
     checked = check_shape(owner, shape)
     if len(checked) != 2 or math.prod(checked) != inputs:
         raise ValueError(
-            f"{owner}: shape must be (height, width) with height·width = {inputs}, the layer's inputs; got {shape}"
+            f"{owner}: shape must be (height, width) with height*width = {inputs}, the layer's inputs; got {shape}"
         )
     return checked[0], checked[1]
 

@@ -13,12 +13,12 @@ from npdeep.debug.predictions import model_of
 from npdeep.debug.snapshot import flat_share, hidden_activations, snapshot
 from npdeep.kernels.arrays import Array
 from npdeep.layers.activation import Activation
-from npdeep.plots.style import given_axes, in_house_style, layer_ticks, look, new_axes, new_grid, spread_out
+from npdeep.plots.style import SLIDE, given_axes, in_house_style, layer_ticks, look, new_axes, new_grid, spread_out
 from npdeep.training.trainer import Trainer
 
 BINS = 50
 MOST = 5
-"""So many layers are told apart in one histogram."""
+"""How many layers can be told apart in one histogram."""
 
 
 @in_house_style
@@ -30,17 +30,20 @@ def layer_histograms(
     Args:
         trainer: the trainer, which knows the loss; nothing in it is touched.
         x, y: the examples of one step in training mode; a few hundred make smooth lines.
-        layers: which of the hidden activations, by position, 0 nearest the input, or by name; by default 5, evenly spaced.
-        log: True draws the gradients' sizes, log₁₀|∂L/∂z|, which tells layers apart where gradients vanish by powers of ten.
+        layers: which of the hidden activations, by position (0 nearest the input) or name, their own or that of the
+            layer below; by default 5, evenly spaced.
+        log: True draws the gradients' sizes, log₁₀|∂L/∂z|, which tells layers apart where gradients vanish.
         axes: two axes to draw into.
 
-    Read it line by line, the first layer to the last: lines that lie on each other mean that the signal (left) and the gradient
+    Read it line by line, the first layer to the last: lines that overlap mean that the signal (left) and the gradient
     (right) keep their spread from layer to layer. Where gradients vanish, the lines of the lower layers stand up as spikes at
     0; where units saturate, activations pile up at the two ends. After figures 6 and 7 of Glorot & Bengio (2010).
 
     z is what goes into an activation. Bins are common to all lines; each line sums to 1, less exact zeros (of which ReLU makes
     many; the legend counts them) and what is not finite. Raises ValueError or TypeError where x and y do not fit or there is
     no such layer.
+
+    Returns the figure; write it with `figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/layer_histograms.png
 
@@ -55,15 +58,14 @@ def layer_histograms(
     if not isinstance(trainer, Trainer):
         raise TypeError(f"{owner}: the first argument must be a Trainer, which knows the loss; got {describe(trainer)}")
     hidden = _check_hidden(owner, hidden_activations(trainer.model))
-    names = [str(layer.name) for layer in hidden]
-    chosen = spread_out(len(hidden), MOST) if layers is None else places(owner, "layers", layers, len(hidden), names)
+    chosen = spread_out(len(hidden), MOST) if layers is None else hidden_places(owner, layers, trainer.model, hidden)
     log = flag(owner, "log", log)
     hidden = hidden_activations(snapshot(trainer, x, y))
     outputs = [without_zeros(hidden[i].output) for i in chosen]
     slopes = [np.zeros(0) if hidden[i].grad_input is None else np.asarray(hidden[i].grad_input) for i in chosen]
     gradients = [powers_of_ten(slope) if log else without_zeros(slope) for slope in slopes]
     if axes is None:
-        axes = new_grid(1, 2, (12, 4.8))[1]
+        axes = new_grid(1, 2, SLIDE)[1]
     axes = given_axes(owner, axes, 2)
     _lines(axes[0], outputs, chosen)
     _lines(axes[1], gradients, chosen)
@@ -114,6 +116,8 @@ def saturation(network: Any, x: Any, ax: Axes | None = None) -> Axes:
     or tanh it is saturation, and above a third a cause of vanishing gradients. A layer into which NaN or infinity goes has
     words in place of its bar. Raises ValueError or TypeError where x does not fit or the model has no elementwise activation.
 
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
+
     Figure: tutorials/figures/saturation.png
 
     >>> import npdeep as nd
@@ -130,7 +134,7 @@ def saturation(network: Any, x: Any, ax: Axes | None = None) -> Axes:
         twin.forward(x, training=True)
         flat, dead = np.array([flat_share(layer) for layer in hidden_activations(twin)]).T
     wrecked = np.array([not np.isfinite(layer.input).all() for layer in hidden_activations(twin)])
-    ax = new_axes(ax, (9, 5))
+    ax = new_axes(ax)
     positions = np.arange(1, len(flat) + 1)
     parts: Any = (
         ("dead: flat for all examples", dead, {"color": "black"}),
@@ -143,7 +147,7 @@ def saturation(network: Any, x: Any, ax: Axes | None = None) -> Axes:
         ax.bar(positions, heights, bottom=below, width=0.75, linewidth=1, label=label, **style)
         below = below + heights
     for position in positions[wrecked]:
-        ax.text(position, 0.5, "not finite", rotation=90, ha="center", va="center", fontsize=12)
+        ax.text(position, 0.5, "not finite", rotation=90, ha="center", va="center", fontsize="small")
     ax.set_xticks(layer_ticks(len(positions)))
     ax.set_ylim(0, 1)
     ax.set_axisbelow(True)
@@ -152,6 +156,25 @@ def saturation(network: Any, x: Any, ax: Axes | None = None) -> Axes:
     handles, labels = ax.get_legend_handles_labels()
     ax.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5))     # in the order of the bars
     return ax
+
+
+def hidden_places(owner: str, layers: Any, model: Any, hidden: list[Activation]) -> list[int]:
+    """Positions of hidden activations, which may be given by their names or by that of the layer with a kernel below.
+
+    >>> import npdeep as nd
+    >>> model = nd.Sequential([nd.Dense(2, name="hidden"), nd.Activation("tanh", name="a")], input_size=1)
+    >>> hidden_places("layer_histograms", ["hidden", "a", 0], model, model.layers[1:])
+    [0, 0, 0]
+    """
+    names, above, below = [str(layer.name) for layer in hidden], dict[str, int](), ""
+    for layer in model.everything():
+        if hasattr(layer, "kernel"):
+            below = str(layer.name)
+        elif str(layer.name) in names and below not in (*names, ""):
+            above.setdefault(below, names.index(str(layer.name)))
+    if isinstance(layers, list | tuple):
+        layers = [above.get(item, item) if isinstance(item, str) else item for item in layers]
+    return places(owner, "layers", layers, len(hidden), names)
 
 
 def _check_hidden(owner: str, hidden: list[Activation]) -> list[Activation]:

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch
 
+from npdeep.common.checks import describe
 from npdeep.layers.base import Layer
 from npdeep.layers.dense import Dense
 from npdeep.models.sequential import Sequential
@@ -15,11 +16,14 @@ SMALL = 12
 
 @in_house_style
 def network(model: Sequential, ax: Axes | None = None) -> Axes:
-    """The network, input at the bottom: a box a layer, or, where it is small, a circle a unit and a line a weight.
+    """The network, input at the bottom: a box for each layer, or, where it is small, a circle for each unit
+    and a line for each weight.
 
     Boxes say the layer's name, what it computes, how wide it is and how many parameters it has. Lines are blue for positive and
     orange, dashed, for negative weights; their width is the weight's size. What is frozen is hatched. Small networks are drawn
     as boxes too where Dense layers do not hold all the weights between units. Read it upwards, as the examples go.
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/network.png
 
@@ -28,6 +32,8 @@ def network(model: Sequential, ax: Axes | None = None) -> Axes:
     >>> len(network(model).patches)
     7
     """
+    if not isinstance(model, Sequential):
+        raise TypeError(f"network: model must be a Sequential, got {describe(model)}")
     kernels = [layer for layer in model.layers if isinstance(layer, Dense)]
     between = [layer for layer in model.layers if not isinstance(layer, Dense)]
     widths = [model.input_size, *(layer.output_size for layer in model.layers)]
@@ -45,12 +51,11 @@ def _boxes(model: Sequential, ax: Axes) -> Axes:
         box = FancyBboxPatch((-share / 2, i - 0.36), share, 0.72, boxstyle="round,pad=0,rounding_size=0.03")
         box.set(facecolor=color, edgecolor="black", alpha=0.55, hatch="//" if frozen else None)
         ax.add_patch(box)
-        under = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 2} if frozen else None    # hatching would cross it
-        ax.text(0, i, name, ha="center", va="center", fontsize=13 if len(name) < 40 * share else 9, bbox=under)
-        ax.text(0.56, i, f"{width:,} wide{text}", ha="left", va="center", fontsize=12)
+        ax.text(-0.56, i, name, ha="right", va="center", fontsize="medium")
+        ax.text(0.56, i, f"{width:,} wide{text}", ha="left", va="center", fontsize="small")
         if i:
             ax.annotate("", (0, i - 0.36), (0, i - 0.64), arrowprops={"arrowstyle": "->", "linewidth": 1.8})
-    ax.set_xlim(-0.55, 1.6)
+    ax.set_xlim(-0.55, 0.55)                  # names and numbers are beside it
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_title(str(model.name))
     ax.axis("off")
@@ -88,13 +93,13 @@ def _units(model: Sequential, kernels: list[Dense], ax: Axes | None) -> Axes:
                 width = 0.3 + thickest * abs(w) / largest
                 ax.plot([x0, x1], [y0, y1], color=color, linestyle=dashes, linewidth=width, zorder=1)
         label = f"{layer.name}{_activation_above(model, layer)}" + (", frozen" if _is_frozen(layer) else "")
-        ax.text(right + 0.2, gap * (i + 1), label, va="center", fontsize=13)
+        ax.text(right + 0.2, gap * (i + 1), label, va="center", fontsize="medium")
     for row, frozen in zip(places, [False, *map(_is_frozen, kernels)], strict=True):
         for place in row:
             circle = Circle(place, 0.22, facecolor="white", edgecolor="black", linewidth=1.8, zorder=2)
             circle.set_hatch("////" if frozen else "")
             ax.add_patch(circle)
-    ax.text(right + 0.2, 0, "input", va="center", fontsize=13)
+    ax.text(right + 0.2, 0, "input", va="center", fontsize="medium")
     ax.set_xlim(-right - 0.3, right + 0.2)
     ax.set_ylim(-0.6, height + 0.6)
     ax.set_aspect("equal")

@@ -29,9 +29,11 @@ def optimizer_paths(
         start: where they begin; by default the surface's start.
         ax: axes to draw into.
 
-    Read it as a race: every marker is so many updates on, so markers far apart mean fast. Zigzags are steps too large for the
-    steep direction; a path that overshoots the star and comes back has momentum. Neighbouring contours differ by a constant
+    Read it as a race: every marker is this many updates later, so markers far apart mean fast. Zigzags are steps too large for
+    the steep direction; a path that overshoots the star and comes back has momentum. Neighbouring contours differ by a constant
     factor. A path that leaves the picture is cut off there; the numbers are those of `nd.debug.descend`.
+
+    Returns the axes; write the picture with `ax.figure.savefig("picture.png")`.
 
     Figure: tutorials/figures/optimizer_paths.png
 
@@ -54,7 +56,7 @@ def optimizer_paths(
     paths = {name: descend(optimizer, surface.gradient, begin, steps) for name, optimizer in named.items()}
     if next(iter(paths.values())).shape[1] != 2:
         raise ValueError(f"optimizer_paths: start must be two numbers, got {start!r}")
-    ax = new_axes(ax, (9, 5.5))
+    ax = new_axes(ax)
     _contours(ax, surface)
     for i, (name, path) in enumerate(paths.items()):
         style: Any = {**look(i), "marker": MARKERS[i % len(MARKERS)], "markersize": 7, "markevery": max(1, steps // 12)}
@@ -72,7 +74,7 @@ def optimizer_paths(
 
 
 def _contours(ax: Axes, surface: Surface) -> None:
-    """Grey lines, each so many times as high as the one before."""
+    """Grey lines, each this many times as high as the one before."""
     a0, a1, b0, b1 = surface.limits
     a, b = np.meshgrid(np.linspace(a0, a1, 301), np.linspace(b0, b1, 301))
     heights = np.asarray(surface.function(a, b), np.float64) + np.zeros_like(a)

@@ -48,6 +48,12 @@ function brief(value, digits = 3) {
 const NEGATIVE = [8, 82, 156], POSITIVE = [230, 97, 0];    // blue and orange: for all kinds of colour vision; blue prints darker
 const contrast = () => Number(at("contrast").value);
 
+/** The magnitude that gets the full colour: the largest in the array, or in all arrays of its kind. */
+function largestOf(entry, array) {
+  const shared = at("scale").value === "kind" && entry.scale && !array.difference;
+  return shared ? data.scales[entry.scale] : array.largest;
+}
+
 function colour(value, largest) {
   if (!Number.isFinite(value)) return [0, 0, 0];
   const share = largest > 0 ? Math.min(1, (Math.abs(value) / largest) * contrast()) : 0;
@@ -88,7 +94,7 @@ function layoutOf(rows, columns, width, side) {
 }
 
 function paint(canvas, figure) {
-  const { array, values, layout } = figure, [rows, columns] = array.shown, [wide, high] = layout.cell;
+  const { array, values, layout, largest } = figure, [rows, columns] = array.shown, [wide, high] = layout.cell;
   const sharp = window.devicePixelRatio || 1, pen = canvas.getContext("2d");
   canvas.width = layout.width * sharp;
   canvas.height = layout.height * sharp;
@@ -98,7 +104,7 @@ function paint(canvas, figure) {
   const inside = wide >= 3 * layout.rem && high >= 1.2 * layout.rem;
   for (let r = 0; r < rows; r += 1) {
     for (let c = 0; c < columns; c += 1) {
-      const value = values[r * columns + c], tint = colour(value, array.largest), [x, y] = layout.corner(r, c);
+      const value = values[r * columns + c], tint = colour(value, largest), [x, y] = layout.corner(r, c);
       pen.fillStyle = `rgb(${tint})`;
       pen.fillRect(x, y, wide, high);
       if (inside) write(pen, brief(value), x + wide / 2, y + high / 2, 0.82 * layout.rem, "center", isDark(tint) ? "#fff" : "#000");
@@ -122,14 +128,14 @@ function write(pen, text, x, y, size, align, ink) {
   pen.fillText(text, x, y);
 }
 
-function framePictures(pen, { array, layout }) {
+function framePictures(pen, { array, layout, transposed }) {
   const edge = layout.side * layout.cell[0];
   pen.lineWidth = 1;
   pen.strokeStyle = "#666";
   for (let r = 0; r < array.shown[0]; r += 1) {
     const [x, y] = layout.corner(r, 0);
     pen.strokeRect(x + 0.5, y + 0.5, edge - 1, edge - 1);
-    write(pen, `row ${r * array.every[0]}`, x + edge / 2, y + edge + 0.6 * layout.rem, 0.8 * layout.rem, "center", "#333");
+    write(pen, `${transposed ? "unit" : "row"} ${r * array.every[0]}`, x + edge / 2, y + edge + 0.6 * layout.rem, 0.8 * layout.rem, "center", "#333");
   }
 }
 
@@ -150,18 +156,19 @@ function frameGrid(pen, { array, layout }) {
 }
 
 // ── the value under the mouse, the finger or the cursor ─────────────────────────────────────────────────────────────
-function place(array, [r, c], side) {
-  const row = r * array.every[0], column = c * array.every[1];
+function place(array, [r, c], { side }, transposed) {
+  const place = [r * array.every[0], c * array.every[1]], column = place[1];
   if (array.shape.length === 0) return "one number";
   if (array.shape.length === 1) return `element ${column}`;
   const pixel = side ? ` (pixel ${Math.floor(column / side)}, ${column % side})` : "";
-  return `row ${row}, column ${column}${pixel}`;
+  const [down, across] = transposed ? place.reverse() : place;
+  return `row ${down}, column ${across}${pixel}`;
 }
 
 function showValue(figure, cell, x, y) {
   const { array, values } = figure, box = at("value");
   const text = exact(values[cell[0] * array.shown[1] + cell[1]], array.bits);
-  box.replaceChildren(`${figure.name}, ${place(array, cell, figure.layout.side)}`, make("br"), make("b", {}, text));
+  box.replaceChildren(`${figure.name}, ${place(array, cell, figure.layout, figure.transposed)}`, make("br"), make("b", {}, text));
   box.hidden = false;
   const { width, height } = box.getBoundingClientRect();
   box.style.left = `${Math.max(4, Math.min(x + 18, window.innerWidth - width - 8))}px`;
@@ -209,30 +216,50 @@ let figures = [];
 const tuple = (shape) => (shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`);
 
 /** What of a large array is shown, in words; "" where all of it is. */
-function cutInWords({ shape, every }) {
+function cutInWords({ shape, every }, transposed) {
   const [rows, columns] = shape.length < 2 ? [1, shape[0]] : [shape[0], shape.slice(1).reduce((a, b) => a * b, 1)];
-  const parts = [[every[0], rows, "rows"], [every[1], columns, shape.length < 2 ? "elements" : "columns"]];
+  const parts = [[every[0], rows, transposed ? "units" : "rows"], [every[1], columns, shape.length < 2 ? "elements" : "columns"]];
   const cut = parts.filter(([k]) => k > 1).map(([k, n, what]) => `every ${k}${k === 2 ? "nd" : k === 3 ? "rd" : "th"} of ${n} ${what}`);
   return cut.length ? `Shown: ${cut.join(" and ")}. Statistics and colours: of all.` : "";
 }
 
+/** The array of this entry; or, where the page shows changes, what was added to the array of the step before. */
+function shownArray(entry) {
+  const array = data.arrays[entry.array], values = valuesOf(entry.array), earlier = earlierEntry(entry);
+  if (at("compare").value !== "change" || !earlier) return [array, values];
+  const before = valuesOf(earlier.array), change = values.map((value, i) => value - before[i]);
+  const largest = change.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0);
+  return [{ ...array, largest, stats: { ...array.stats, "not finite": "0" }, difference: true }, change];
+}
+
+/** The entry of the same name in the same operation of the step before. */
+function earlierEntry(entry) {
+  const step = stepOf(here);
+  if (step === 0) return undefined;
+  const operation = data.operations[data.starts[step - 1] + here - data.starts[step]];
+  return operation && operation.arrays.find(({ name }) => name === entry.name);
+}
+
+const stepOf = (index) => data.starts.filter((start) => start <= index).length - 1;
+
 function arrayFigure(entry) {
-  const array = data.arrays[entry.array], section = make("section");
+  const [array, values] = shownArray(entry), section = make("section");
   const symbol = entry.symbol && entry.symbol !== entry.name ? [make("span", { class: "symbol" }, entry.symbol), " = "] : [];
-  section.append(make("h4", {}, ...symbol, entry.name, make("span", { class: "shape" }, `  ${tuple(array.shape)} ${array.dtype}`)));
-  const values = valuesOf(entry.array);
+  const shape = entry.transposed ? [...array.shape].reverse() : array.shape, change = array.difference ? "change of " : "";
+  section.append(make("h4", {}, change, ...symbol, entry.name, make("span", { class: "shape" }, `  ${tuple(shape)} ${array.dtype}`)));
   if (array.shape.length === 0) {
     section.append(make("p", { class: "number" }, exact(values[0], array.bits)));
     return section;
   }
-  const cut = cutInWords(array);
+  const cut = cutInWords(array, entry.transposed);
   if (cut) section.append(make("p", { class: "cut small" }, cut));
   const label = `Heat map of ${entry.name}, ${array.shown.join(" by ")} cells. Arrow keys go from cell to cell, Escape leaves.`;
   const canvas = make("canvas", { tabindex: "0", role: "application", "aria-label": label });
-  const figure = { name: entry.name, array, values, side: entry.picture, canvas, cursor: null, scale: make("div", { class: "scale" }) };
+  const scale = make("div", { class: "scale" }), { picture: side, transposed } = entry;
+  const figure = { entry, name: entry.name, array, values, side, transposed, canvas, cursor: null, scale };
   figures.push(figure);
   listen(canvas, figure);
-  section.append(make("div", { class: "map-of-values" }, canvas), figure.scale, statisticsOf(array));
+  section.append(make("div", { class: "map-of-values" }, canvas), scale, ...(array.difference ? [] : [statisticsOf(array)]));
   return section;
 }
 
@@ -244,13 +271,16 @@ function statisticsOf({ stats }) {
 }
 
 function drawFigure(figure) {
-  const { array, canvas, scale } = figure, end = array.largest / contrast(), beyond = contrast() > 1;
-  figure.layout = layoutOf(...array.shown, at("arrays").clientWidth, figure.side);
+  const { entry, array, canvas, scale } = figure, beyond = contrast() > 1;
+  figure.largest = largestOf(entry, array);
+  const end = figure.largest / contrast(), shared = figure.largest !== array.largest;
+  figure.layout = layoutOf(...array.shown, canvas.parentElement.parentElement.clientWidth, figure.side);
   paint(canvas, figure);
   const ends = [`${beyond ? "≤ " : ""}${brief(-end)}`, `${beyond ? "≥ " : ""}${brief(end)}`];
   const bar = make("span", { class: "bar" }, ends[0], make("i"), ends[1]);
   const none = Number(array.stats["not finite"]) === array.shape.reduce((a, b) => a * b, 1);
   scale.replaceChildren(none ? "no finite value" : array.largest > 0 ? bar : "every finite value is 0");
+  if (shared && array.largest > 0) scale.append(make("span", {}, `scale of all ${entry.scale}; the largest here: ${brief(array.largest)}`));
   if (array.stats["not finite"] !== "0") scale.append(make("span", { class: "bad" }, `black: ${array.stats["not finite"]} not finite`));
 }
 
@@ -258,9 +288,9 @@ const redraw = () => figures.forEach(drawFigure);
 
 /** On the way down: what the layer kept from the way up, to look at beside its gradients. */
 function fromTheWayUp() {
-  const layer = data.layers.find(({ backward }) => backward === here);
+  const start = data.starts[stepOf(here)], layer = data.layers.find(({ backward }) => backward !== null && backward + start === here);
   if (!layer || layer.forward === null) return [];
-  const entries = data.operations[layer.forward].arrays, names = entries.map(({ name, symbol }) => symbol || name).join(", ");
+  const entries = data.operations[layer.forward + start].arrays, names = entries.map(({ name, symbol }) => symbol || name).join(", ");
   const box = make("details", { class: "way-up" }, make("summary", {}, `From the way up: ${names}`));
   box.addEventListener("toggle", () => {
     if (!box.open || box.children.length > 1) return;
@@ -285,7 +315,23 @@ function showSource(operation) {
     const rest = cut < 0 ? "" : text.slice(cut);
     return make("span", { class: "line", "data-number": source.line + i }, code, make("span", { class: "remark" }, rest));
   });
-  box.querySelector("pre").replaceChildren(...(source.text ? lines : ["(its source is not at hand)"]));
+  box.querySelector("pre").replaceChildren(...(source.text ? lines : ["(its source is not available)"]));
+}
+
+let chosen = "";
+
+/** What works on all parameters at once is shown for one of them; an update as before, change, after. */
+function oneParameter(operation, groups) {
+  if (!groups.includes(chosen)) [chosen] = groups;
+  const choice = make("select", { id: "parameter" }, ...groups.map((group) => make("option", { value: group }, group)));
+  choice.value = chosen;
+  choice.addEventListener("change", () => { chosen = choice.value; show(here); at("parameter").focus(); });
+  const entries = operation.arrays.filter(({ group }) => group === chosen);
+  const moves = (entry) => entry.name === chosen || /^(before|change) of /.test(entry.name), row = make("div", { class: "row" });
+  const whole = entries.some((entry) => entry.name.startsWith("before of "));
+  row.append(...(whole ? entries.filter(moves) : []).map(arrayFigure));
+  const rest = whole ? entries.filter((entry) => !moves(entry)) : entries;
+  return [make("p", { class: "parameter" }, make("label", {}, "Parameter ", choice)), row, ...rest.map(arrayFigure)];
 }
 
 function titleOf(operation) {
@@ -300,7 +346,8 @@ function show(index) {
   at("count").textContent = `${here + 1} of ${data.operations.length}`;
   at("back").setAttribute("aria-disabled", String(here === 0));
   at("next").setAttribute("aria-disabled", String(here === data.operations.length - 1));
-  at("where").textContent = operation.stage;
+  at("where").textContent = data.starts.length > 1 ? `step ${stepOf(here) + 1}: ${operation.stage}` : operation.stage;
+  at("comparing").hidden = stepOf(here) === 0;
   const kind = operation.kind && operation.kind !== operation.name ? ` (${operation.kind})` : "";
   at("heading").textContent = operation.name + kind;
   at("words").textContent = operation.words;
@@ -309,13 +356,8 @@ function show(index) {
   showSource(operation);
   at("error").hidden = !(data.error && here === data.operations.length - 1);
   figures = [];
-  let group;
-  const sections = operation.arrays.flatMap((entry) => {
-    const heading = entry.group !== undefined && entry.group !== group ? [make("h3", {}, entry.group)] : [];
-    group = entry.group;
-    return [...heading, arrayFigure(entry)];
-  });
-  at("arrays").replaceChildren(...sections, ...fromTheWayUp());
+  const groups = [...new Set(operation.arrays.map(({ group }) => group))].filter((group) => group !== undefined);
+  at("arrays").replaceChildren(...(groups.length ? oneParameter(operation, groups) : operation.arrays.map(arrayFigure)), ...fromTheWayUp());
   redraw();
   markMap();
   at("spoken").textContent = `${here + 1} of ${data.operations.length}: ${titleOf(operation)}. ${operation.formula.join("; ")}`;
@@ -330,31 +372,53 @@ function go(index) {
 }
 
 // ── the map ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+const RANGE = 8;    // orders of magnitude that a bar of the map spans
+
+/** A button that leads to an operation: its number counts within the step. With a size, that as a number and a bar. */
 function mapButton(index, text, label, kind = "") {
   if (index === null || index === undefined) return make("i", { title: `${label}: not in this step` }, "–");
-  const button = make("button", { "data-operation": index, class: kind, "aria-label": label, title: label }, text);
-  button.addEventListener("click", () => go(index));
+  const button = make("button", { "data-operation": index, "data-label": label, class: kind }, make("span", {}, text));
+  button.addEventListener("click", () => go(index + data.starts[stepOf(here)]));
   return button;
+}
+
+/** The sizes of the step that one is in: a bar is full for the largest of its kind and empty RANGE orders of magnitude below. */
+function writeSizes() {
+  const start = data.starts[stepOf(here)], buttons = [...at("map").querySelectorAll("button")];
+  const sizeOf = (button) => (data.operations[start + Number(button.dataset.operation)] || {}).size;
+  const stage = (button) => button.dataset.label.split(" ")[0];
+  for (const button of buttons) {
+    const size = sizeOf(button), like = buttons.filter((other) => stage(other) === stage(button)).map(sizeOf).filter((s) => s > 0);
+    while (button.children.length > 1) button.lastChild.remove();
+    const what = stage(button) === "forward" ? "spread over examples" : "norm of the gradient";
+    const said = typeof size === "number" ? `${button.dataset.label}, ${what} ${brief(size)}` : button.dataset.label;
+    button.setAttribute("aria-label", said);
+    button.title = said;
+    if (typeof size !== "number") continue;
+    const share = size > 0 ? 1 + Math.log10(size / Math.max(...like)) / RANGE : 0;
+    button.append(make("span", { class: "size" }, brief(size)), make("meter", { value: Math.max(0, share), "aria-hidden": "true" }));
+  }
 }
 
 /** From the top down: the loss, the layers with their way up and their way down, the input, and what is done in the end. */
 function drawMap() {
-  const find = (stage) => data.operations.findIndex((operation) => operation.stage === stage);
+  const find = (stage) => data.operations.slice(0, data.starts[1]).findIndex((operation) => operation.stage === stage);
   const layers = [...data.layers].reverse().map((layer) => {
     const size = make("small", {}, layer.kind === layer.name ? layer.width : `${layer.kind} ${layer.width}`);
     return make("div", { class: "layer" },
-      mapButton(layer.forward, "↑", `forward ${layer.name}`), make("span", {}, layer.name, size),
+      mapButton(layer.forward, "↑", `forward ${layer.name}`), make("span", {}, layer.number === null ? layer.name : `${layer.number} · ${layer.name}`, size),
       mapButton(layer.backward, "↓", `backward ${layer.name}`));
   });
   const loss = find("loss") < 0 ? [] : [mapButton(find("loss"), "↱ loss ↴", "loss", "whole")];
   const end = ["penalty", "clip", "update", "constrain"].filter((stage) => find(stage) >= 0);
   const last = end.map((stage) => mapButton(find(stage), stage, stage, "whole"));
-  at("map").replaceChildren(...loss, ...layers, make("p", { class: "ground" }, `x: ${data.inputs} numbers an example`), ...last);
+  at("map").replaceChildren(...loss, ...layers, make("p", { class: "ground" }, `x: ${data.inputs} numbers per example`), ...last);
 }
 
 function markMap() {
+  writeSizes();
   for (const button of at("map").querySelectorAll("button")) {
-    const index = Number(button.dataset.operation);
+    const index = Number(button.dataset.operation) + data.starts[stepOf(here)];
     button.classList.toggle("passed", index < here);
     if (index === here) button.setAttribute("aria-current", "step");
     else button.removeAttribute("aria-current");
@@ -365,16 +429,32 @@ function markMap() {
   }
 }
 
+// ── playing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+const EACH = 1500;    // milliseconds that an operation is shown
+let playing = null;
+
+function play(on) {
+  clearInterval(playing);
+  playing = on && here < data.operations.length - 1 ? setInterval(() => { go(here + 1); play(true); }, EACH) : null;
+  at("play").textContent = playing ? "Pause" : "Play";
+  at("play").setAttribute("aria-pressed", String(playing !== null));
+}
+
 // ── start ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 document.addEventListener("keydown", (event) => {
+  if (event.key === "p" && !event.ctrlKey && !event.altKey && !event.metaKey && event.target.tagName !== "SELECT") play(playing === null);
   const target = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: data.operations.length - 1 }[event.key];
   if (target === undefined || event.ctrlKey || event.altKey || event.metaKey || event.target.tagName === "SELECT") return;
   event.preventDefault();
+  play(false);
   go(target);
 });
-at("back").addEventListener("click", () => go(here - 1));
-at("next").addEventListener("click", () => go(here + 1));
+at("back").addEventListener("click", () => { play(false); go(here - 1); });
+at("next").addEventListener("click", () => { play(false); go(here + 1); });
+at("play").addEventListener("click", () => play(playing === null));
 at("contrast").addEventListener("change", redraw);
+at("scale").addEventListener("change", redraw);
+at("compare").addEventListener("change", () => show(here));
 window.addEventListener("resize", redraw);
 window.addEventListener("hashchange", () => go(fromAddress()));
 const fromAddress = () => (Number.parseInt(window.location.hash.slice(1), 10) || 1) - 1;

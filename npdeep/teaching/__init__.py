@@ -1,1 +1,1 @@
-"""What is made for a class: the lesson."""
+"""What is made for a class: the lesson, the playground, the exercises."""

@@ -1,20 +1,27 @@
 """Training a network of the lesson and measuring what happens in it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from npdeep.callbacks import Callback, RecordGradients, progress
+import numpy as np
+
+from npdeep.callbacks import Callback, progress
+from npdeep.common.printing import fold
 from npdeep.datasets.mnist import Split
-from npdeep.debug.snapshot import flat_share, hidden_activations, kernel_gradient_norms, snapshot, spread_over_examples
+from npdeep.debug.snapshot import flat_share, gradient_norms, hidden_activations, snapshot, spread_over_examples
 from npdeep.history import History
-from npdeep.models.sequential import Sequential
+from npdeep.layers import Activation, Residual
 from npdeep.teaching.lesson.networks import Network
 from npdeep.training.trainer import Trainer
 
 BATCH = 50
 PROBE = 500
-"""So many training digits are looked at before and after training."""
+"""This many training digits are looked at before, during and after training."""
+
+LOOKS = 5
+"""A network is looked at this often while it trains."""
 
 
 @dataclass
@@ -22,74 +29,97 @@ class Look:
     """The network at one moment, on the first 500 training digits.
 
     Attributes:
-        norms: ‖∂L/∂kernel‖ of every layer, lowest first.
+        norms: ‖∂L/∂z‖ of every layer that has a kernel, lowest first; z is what the layer computes.
+        spreads: of what each hidden layer passes on, how far it spreads from digit to digit, lowest first.
         saturated: share of hidden outputs whose slope is below a tenth of the steepest.
         dead: share of hidden units for which that holds on all 500 digits.
-        signal: how far the outputs of a unit of the last hidden layer spread from digit to digit, over the same in the first.
     """
 
     norms: list[float]
-    saturated: float
-    dead: float
-    signal: float = 1.0
+    spreads: list[float] = field(default_factory=lambda: [1.0])
+    saturated: float = 0.0
+    dead: float = 0.0
 
     @property
     def first(self) -> float:
-        """The gradient norm of the lowest layer."""
+        """‖∂L/∂z‖ of the lowest layer."""
         return self.norms[0]
 
     @property
     def last(self) -> float:
-        """The gradient norm of the output layer."""
+        """‖∂L/∂z‖ of the output layer."""
         return self.norms[-1]
 
     @property
     def ratio(self) -> float:
         """First over last: below 1 where the gradient shrinks on its way back."""
-        return self.first / self.last if self.last > 0 else float("nan")
+        return self.first / self.last if self.last > 0 else math.nan
+
+    @property
+    def signal(self) -> float:
+        """What is left in the last hidden layer of the spread in the first."""
+        return self.spreads[-1] / self.spreads[0] if self.spreads[0] > 0 else math.nan
 
 
 @dataclass
 class Result:
-    """What became of one network: before and after training, and the way between."""
+    """What became of one network: before and after training, and the way between.
+
+    Attributes:
+        loss, train_accuracy: of all training digits, after training. accuracy: of the test digits.
+        way: looks by the number of updates, from 0 to the last.
+    """
 
     title: str
     compared: bool
     squashes: bool
     before: Look
     after: Look
+    loss: float
+    train_accuracy: float
     accuracy: float
     updates: int
-    seconds: float
     history: History = field(default_factory=History)
-    gradients: RecordGradients = field(default_factory=RecordGradients)
-    start: Sequential | None = None
+    way: dict[int, Look] = field(default_factory=dict)
+
+    @property
+    def cut(self) -> bool:
+        """Did someone end the training before its time? Numbers that are no longer finite do not count as such."""
+        return bool(self.history.stopped_because) and math.isfinite(self.loss)
 
 
-class StopWhen(Callback):
-    """Ends the training when a function says so."""
+class Watch(Callback):
+    """Looks at the network several times on its way, and ends the training when a function says so, or all is NaN."""
 
-    def __init__(self, stopped: Callable[[], bool]) -> None:
-        self.stopped = stopped
+    def __init__(self, training: Split, every: int, stopped: Callable[[], bool]) -> None:
+        self.training, self.every, self.stopped = training, every, stopped
+        self.way: dict[int, Look] = {}
 
     def on_step_end(self, trainer: Any) -> None:
         """Ask after every update."""
         if self.stopped():
             trainer.stop("interrupted")
 
+    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
+        """Look, where it is time."""
+        if not math.isfinite(record["loss"]):
+            trainer.stop("the loss is no longer a finite number")
+        elif trainer.epoch % self.every == 0:
+            self.way[trainer.iteration] = look(trainer, self.training)
+
 
 def look(trainer: Trainer, training: Split) -> Look:
     """Measure a network as it is, on a copy."""
-    twin = snapshot(trainer, training[0][:PROBE], training[1][:PROBE])
-    hidden = hidden_activations(twin)
-    shares = [flat_share(layer) for layer in hidden]
-    lowest, highest = spread_over_examples(hidden[0].output), spread_over_examples(hidden[-1].output)
-    return Look(
-        list(kernel_gradient_norms(twin).values()),
-        sum(saturated for saturated, _ in shares) / len(shares),
-        sum(dead for _, dead in shares) / len(shares),
-        highest / lowest,
-    )
+    with np.errstate(all="ignore"):           # weights of a run that has diverged
+        twin = snapshot(trainer, training[0][:PROBE], training[1][:PROBE])
+        shares = [flat_share(layer) for layer in hidden_activations(twin)]
+        passed_on = [layer.output for layer in twin.layers if isinstance(layer, Activation | Residual)]
+        return Look(
+            list(gradient_norms(twin).values()),
+            [spread_over_examples(output) for output in passed_on],
+            sum(saturated for saturated, _ in shares) / len(shares),
+            sum(dead for _, dead in shares) / len(shares),
+        )
 
 
 def train(
@@ -102,29 +132,31 @@ def train(
     say: Callable[[str], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Train one network from the seed and measure it before and after. say: takes a line at the end; None keeps silent."""
+    """Train one network from the seed and measure it before and after. say: takes a line now and then; None keeps silent."""
     model = network.model(seed)
     trainer = Trainer(model, "softmax_cross_entropy", network.optimizer(), metrics=["accuracy"])
-    before, start = look(trainer, training), model.copy()
-    gradients = RecordGradients(every=max(1, epochs * (len(training[0]) // BATCH) // 40))
+    epochs = min(epochs, network.most or epochs)
+    before = look(trainer, training)
+    watch = Watch(training, max(1, epochs // LOOKS), stopped)
     shown: list[Callback] = [] if say is None else [LessonProgress(say, progress())]
-    callbacks = [gradients, StopWhen(stopped), *shown]
-    history = trainer.fit(
-        *training, epochs=epochs, batch_size=BATCH, validation_data=test, callbacks=callbacks, verbose=False
-    )
-    hidden = hidden_activations(model)
+    with np.errstate(all="ignore"):
+        history = trainer.fit(
+            *training, epochs=epochs, batch_size=BATCH, validation_data=test, callbacks=[watch, *shown], verbose=False
+        )
+        learnt, tested = trainer.evaluate(*training), trainer.evaluate(*test)
+    after = look(trainer, training)
     return Result(
         network.title,
         network.compared,
-        any(layer.rule.squashes for layer in hidden),
+        any(layer.rule.squashes for layer in hidden_activations(model)),
         before,
-        look(trainer, training),
-        trainer.evaluate(*test)["accuracy"],
+        after,
+        learnt["loss"],
+        learnt["accuracy"],
+        tested["accuracy"],
         trainer.iteration,
-        trainer.seconds,
         history,
-        gradients,
-        start,
+        {0: before, **watch.way, trainer.iteration: after},
     )
 
 
@@ -143,12 +175,14 @@ class LessonProgress(Callback):
 
     def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
         """One epoch further."""
-        text = f"loss {record['loss']:.3f}, right on {record['val_accuracy']:.1%} of the test digits"
+        text = (
+            f"loss {record['loss']:.3f}, right: training {record['accuracy']:.1%}, test {record['val_accuracy']:.1%}"
+        )
         if self.bar is not None:
             self.bar.set_postfix_str(text)
             self.bar.update()
         elif trainer.epoch % max(1, min(10, trainer.last_epoch // 4)) == 0:
-            self.say(f"     epoch {trainer.epoch}/{trainer.last_epoch}: {text}")
+            self.say(fold(f"     epoch {trainer.epoch}/{trainer.last_epoch}: {text}"))
 
     def on_fit_end(self, trainer: Any) -> None:
         """Close the bar."""

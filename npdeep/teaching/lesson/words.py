@@ -1,165 +1,239 @@
-"""From measurements to a table and a few plain sentences. Every number and every verdict is computed from the results."""
+"""From the tables to plain sentences. Every number and every verdict is computed from the results."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 
-from npdeep.common.tables import Table
-from npdeep.teaching.lesson.measure import Result
+from npdeep.teaching.lesson.measure import Look, Result
 from npdeep.teaching.lesson.networks import CLASSES
+from npdeep.teaching.lesson.tables import loss, percent, plain, times
 
 CHANCE = 1 / CLASSES
 NEAR_CHANCE = 0.06
-"""An accuracy within so much of guessing is called near chance."""
+"""An accuracy this close to guessing is called near chance."""
+FITS = 0.9
+"""A network that is right on this share of its training digits fits them."""
+GAP = 0.1
+"""Where so much less of the test digits is right than of the training digits, a network does not generalize."""
 BEHIND = 0.05
-"""A network so far behind the best of its shape is called slow."""
+"""A network this far behind the best of its shape, on the training digits, is called slow."""
+FALLS = 0.98
+"""A training loss falls where it is below this share of what it was after three quarters of the epochs."""
+LEARNT = 0.05
+"""A training loss this small leaves next to nothing to learn."""
+APART = 0.03
+"""Accuracies that differ by less are not put in order: of 1,000 test digits, the standard error of a share is 0.01 to 0.016."""
 MANY_SATURATED = 0.3
 LOST_SIGNAL = 1e-2
-
-
-def gradients(results: Sequence[Result]) -> Table:
-    """What arrives at the first layer: two rows a network, before and after training."""
-    header = ["network", "training", "first layer", "last layer", "first/last", "signal left"]
-    rows = [
-        [title, moment, f"{look.first:.1e}", f"{look.last:.1e}", f"{look.ratio:.1e}", f"{look.signal:.1e}"]
-        for r in results
-        for title, moment, look in ((r.title, "before", r.before), ("", "after", r.after))
-    ]
-    note = (
-        "first layer, last layer: norm of the loss's gradient with respect to that layer's weights, ‖∂L/∂W‖. signal left: of a "
-        "unit's spread from digit to digit in the first hidden layer, the share that is left in the last one. After training "
-        "gradients are small wherever the training digits have been learned."
-    )
-    return Table(header, rows, "The gradient on its way back, on 500 training digits", [note])
-
-
-def table(results: Sequence[Result]) -> Table:
-    """What became of the networks, one row a network: how many hidden units work, and how many test digits are right."""
-    header = ["network", "before → after training", "right on test digits", "updates"]
-    rows = [
-        [r.title, shut(r), f"{r.accuracy:.1%}", f"{r.updates:,}" + (" (cut)" if r.history.stopped_because else "")]
-        for r in results
-    ]
-    note = (
-        "saturated: share of the hidden outputs where the activation's slope is below a tenth of its steepest. dead: share of "
-        "the hidden units for which that holds on all 500 digits. Right: of the 1,000 test digits, after training."
-    )
-    return Table(header, rows, "What became of the networks", [note])
-
-
-def shut(result: Result) -> str:
-    """The saturated share of a network with squashing activations, the dead share of another."""
-    if result.squashes:
-        return f"{result.before.saturated:.0%} → {result.after.saturated:.0%} saturated"
-    return f"{result.before.dead:.0%} → {result.after.dead:.0%} dead"
+EARLY = 5 / 8
+"""The order of the networks is compared after this share of the training: after 2,500 of 4,000 updates."""
 
 
 def sentences(results: Sequence[Result]) -> list[str]:
     """What the numbers show, network by network, and all together."""
-    finished = [r for r in results if r.compared and not r.history.stopped_because]
-    best = max((r.accuracy for r in finished), default=math.nan)
-    said = [f"{r.title}: at the start {saturation(r)}{gradient(r)}{forward(r)}; {outcome(r, best)}." for r in results]
-    return said + together(finished)
+    finished = [r for r in results if r.compared and not r.cut]
+    said = [f"{r.title}: before training {start(r)}. {outcome(r, finished)}.{learnt(r)}" for r in results]
+    return [*said, *together(finished), *order(finished), *turned(finished)]
 
 
-def forward(result: Result) -> str:
-    """Does the signal survive the way up? Nothing is said where it does.
-
-    >>> from npdeep.teaching.lesson.measure import Look
-    >>> forward(Result("a", True, True, Look([1.0], 0, 0, 2e-5), Look([1.0], 0, 0), 0.5, 1, 1.0))
-    ', and on the way up the digits become alike: of the spread in the first hidden layer 2e-05 is left in the last'
-    """
-    if result.before.signal < LOST_SIGNAL:
-        return (
-            f", and on the way up the digits become alike: of the spread in the first hidden layer {result.before.signal:.0e} "
-            "is left in the last"
-        )
-    return ""
+# ── before training ───────────────────────────────────────────────────────────────────────────────────────────────────
+def start(result: Result) -> str:
+    """Units, gradient and signal before training."""
+    return f"{saturation(result)}{gradient(result.before)}{forward(result.before)}"
 
 
 def saturation(result: Result) -> str:
-    """Is the network saturated from the first step? Nothing is said where it is not.
-
-    >>> from npdeep.teaching.lesson.measure import Look
-    >>> saturation(Result("a", True, True, Look([1.0], 0.8, 0.1), Look([1.0], 0.7, 0.1), 0.5, 1, 1.0))
-    '80 % of the hidden outputs are saturated and '
-    """
+    """Is the network saturated from the first step? Nothing is said where it is not."""
     if result.squashes and result.before.saturated >= MANY_SATURATED:
         return f"{100 * result.before.saturated:.0f} % of the hidden outputs are saturated and "
     return ""
 
 
-def gradient(result: Result) -> str:
-    """What becomes of the gradient, before training, on its way from the last layer to the first.
+def gradient(look: Look) -> str:
+    """What becomes of ‖∂L/∂z‖ on its way from the last layer to the first.
 
-    >>> from npdeep.teaching.lesson.measure import Look
-    >>> gradient(Result("a", True, True, Look([1e-6, 1.0], 0, 0), Look([1.0], 0, 0), 0.5, 1, 1.0))
-    'the gradient shrinks by 6.0 orders of magnitude on its way back: it vanishes'
+    >>> gradient(Look([1e-6, 1.0]))
+    '‖∂L/∂z‖ shrinks by a factor of 1,000,000 on its way back: it vanishes'
     """
-    ratio = result.before.ratio
+    ratio = look.ratio
     if not ratio > 0 or math.isinf(ratio):
-        return "the gradient of the first layer is 0 or not a number"
+        return "‖∂L/∂z‖ of the first layer is 0 or not a number"
     orders = -math.log10(ratio)
-    if orders >= 3:
-        return f"the gradient shrinks by {orders:.1f} orders of magnitude on its way back: it vanishes"
     if orders >= 0.5:
-        return f"the gradient shrinks {1 / ratio:.3g}-fold on its way back ({orders:.1f} orders of magnitude)"
+        return f"‖∂L/∂z‖ shrinks by a factor of {plain(1 / ratio)} on its way back" + (": it vanishes" if orders >= 3 else "")
     if orders > -0.5:
-        return f"the first layer's gradient is {ratio:.2g} times the last one's: it keeps its size"
-    if orders > -3:
-        return f"the gradient grows {ratio:.3g}-fold on its way back ({-orders:.1f} orders of magnitude)"
-    return f"the gradient grows by {-orders:.1f} orders of magnitude on its way back: it explodes"
+        return f"‖∂L/∂z‖ keeps its size on its way back ({times(ratio)})"
+    return f"‖∂L/∂z‖ grows by a factor of {plain(ratio)} on its way back" + (": it explodes" if orders <= -3 else "")
 
 
-def outcome(result: Result, best: float) -> str:
-    """What the network has learned.
+def forward(look: Look) -> str:
+    """Does the signal survive the way up? Nothing is said where it does.
 
-    >>> from npdeep.teaching.lesson.measure import Look
-    >>> outcome(Result("a", True, True, Look([1.0], 0, 0), Look([1.0], 0, 0), 0.09, 4000, 1.0), best=0.9)
-    'after 4,000 updates it is right on 9.0 % of the test digits, near the 10 % of guessing: it has not learned'
+    >>> forward(Look([1.0], [1.0, 2e-5]))
+    ', and on the way up the digits become alike: their spread is divided by 50,000'
     """
-    text = f"after {result.updates:,} updates it is right on {100 * result.accuracy:.1f} % of the test digits"
-    if result.history.stopped_because:
-        return f"{text}; it was interrupted there"
-    if result.accuracy < CHANCE + NEAR_CHANCE:
-        return f"{text}, near the {100 * CHANCE:.0f} % of guessing: it has not learned"
-    if not result.compared:
-        return f"{text}: it learns; it has another shape and optimizer, and is not compared with the others"
-    if result.accuracy < best - BEHIND:
-        return f"{text}, {100 * (best - result.accuracy):.0f} points behind the best of its shape: it learns slowly"
-    return f"{text}: it learns"
+    if not 0 < look.signal < LOST_SIGNAL:
+        return ""
+    return f", and on the way up the digits become alike: their spread is divided by {plain(1 / look.signal)}"
 
 
+# ── after training ────────────────────────────────────────────────────────────────────────────────────────────────────
+def verdict(result: Result, compared: Sequence[Result] = ()) -> str:
+    """What has become of a network, in a few words. compared: networks of the same shape that had as many updates."""
+    gap = result.train_accuracy - result.accuracy
+    if result.cut:
+        return "it was interrupted there"
+    if not math.isfinite(result.loss):
+        return "it has diverged"
+    if result.train_accuracy < CHANCE + NEAR_CHANCE:
+        return f"near the {100 * CHANCE:.0f} % of guessing: it has not learnt"
+    if result.train_accuracy >= FITS:
+        return "it learns" if gap < GAP else f"it fits, but does not generalize (a gap of {100 * gap:.0f} points)"
+    behind = max((r.train_accuracy for r in compared if r.updates == result.updates), default=0.0) - result.train_accuracy
+    if falling(result) is False:
+        said = "its loss hardly falls"
+    elif result.compared and behind >= BEHIND:
+        said = f"it learns slowly, {100 * behind:.0f} points behind the best of its shape on the training digits"
+    else:
+        said = "it is still learning"
+    return said + (f", and generalizes badly (a gap of {100 * gap:.0f} points)" if gap >= GAP else "")
+
+
+def falling(result: Result) -> bool | None:
+    """Was the training loss still falling at the end? None where there are too few epochs to tell."""
+    losses = [record["loss"] for record in result.history]
+    return losses[-1] < FALLS * losses[3 * len(losses) // 4 - 1] if len(losses) >= 4 else None
+
+
+def outcome(result: Result, compared: Sequence[Result] = ()) -> str:
+    """The numbers after training, and the verdict."""
+    text = (
+        f"After {result.updates:,} updates its training loss is {loss(result.loss)}, and it is right on "
+        f"{percent(result.train_accuracy)} of the training digits and {percent(result.accuracy)} of the test digits"
+    )
+    apart = "" if result.compared else "; it has another shape and optimizer, and is not compared with the others"
+    return f"{text}{', ' if verdict(result).startswith('near') else ': '}{verdict(result, compared)}{apart}"
+
+
+def learnt(result: Result) -> str:
+    """Why the gradient of a network that has learnt is small; nothing where it has not, or where the gradient is not small."""
+    before, after = result.before.last, result.after.last
+    if result.cut or not (result.loss <= LEARNT and 0 < 5 * after <= before):
+        return ""
+    kept = result.after.ratio > 10**-0.5
+    return (
+        f" It has learnt next to all there is, so its gradient is small: at the last layer {plain(before / after)} times "
+        f"smaller than before training{'; it has not vanished on its way back' if kept else ''} ({times(result.after.ratio)})."
+    )
+
+
+# ── all together ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def together(compared: Sequence[Result]) -> list[str]:
     """What the networks of equal shape show side by side."""
-    best = max(compared, key=lambda r: r.accuracy, default=None)
-    worst = min(compared, key=lambda r: r.accuracy, default=None)
-    if best is None or worst is None or best.accuracy == worst.accuracy or len({r.updates for r in compared}) > 1:
-        return []                             # nothing to compare, no difference, or no fair comparison
-    equals = {end.title: [r for r in compared if r.accuracy == end.accuracy] for end in (best, worst)}
-    shared = (
-        f"The {len(compared)} deep networks have the same shape, data and optimizer; what differs is how they begin and what "
-        f"their units compute. That alone makes the difference between {_percent(worst)} ({_titles(equals[worst.title])}) and "
-        f"{_percent(best)} ({_titles(equals[best.title])})."
+    if len(compared) < 2 or len({r.updates for r in compared}) > 1:
+        return []                             # nothing to compare, or no fair comparison
+    low, high = (end(percent(r.accuracy) for r in compared) for end in (_least, _most))
+    if low == high:
+        return []
+    ends = [[r for r in compared if percent(r.accuracy) == share] for share in (low, high)]
+    text = (
+        f"The {len(compared)} deep networks have the same number of layers and units, the same data and optimizer; what "
+        f"differs is how they begin, what their units compute and what is put between or around them. That alone makes the "
+        f"difference between {low} ({_titles(ends[0])}) and {high} ({_titles(ends[1])}) of the test digits."
     )
+    said = [text]
     vanished = [r for r in compared if r.before.ratio < 1e-3]
     kept = [r for r in compared if 10**-0.5 < r.before.ratio < 10**0.5]
-    if not vanished or not kept:
-        return [shared]
-    contrast = (
-        f"Where the gradient vanishes ({_titles(vanished)}) the accuracy is {_range(vanished)}; where it keeps its size "
-        f"({_titles(kept)}) it is {_range(kept)}."
+    if vanished and kept:
+        said.append(
+            f"Where the gradient vanishes ({_titles(vanished)}), {_range(vanished)} of the test digits are right; where it "
+            f"keeps its size ({_titles(kept)}), {_range(kept)}."
+        )
+    between = sorted((r for r in compared if r not in vanished and r not in kept), key=lambda r: r.before.ratio)
+    if between and said[1:]:
+        listed = ", ".join(f"{_name(r)} ({times(r.before.ratio)}) {percent(r.accuracy)}" for r in between)
+        said.append(f"In between, or where it grows: {listed}.")
+    return said
+
+
+def order(compared: Sequence[Result]) -> list[str]:
+    """Networks that keep the gradient's size better, and yet end behind another one; the pair that is furthest apart."""
+    pairs = [
+        (more, less)
+        for pair in combinations(compared, 2)
+        for more, less in (pair, pair[::-1])
+        if _lost(more) + 1 <= _lost(less) and more.accuracy + BEHIND <= less.accuracy and more.updates == less.updates
+    ]
+    if not pairs:
+        return []
+    more, less = max(pairs, key=lambda pair: pair[1].accuracy - pair[0].accuracy)
+    text = (
+        f"The gradient before training does not settle the order: {_name(more)} keeps its size better "
+        f"({times(more.before.ratio)}) than {_name(less)} ({times(less.before.ratio)}) and is right on fewer test digits "
+        f"({percent(more.accuracy)} and "
+        f"{percent(less.accuracy)}). {_why(more, less)}"
     )
-    return [shared, contrast]
+    return [text]
+
+
+def _why(behind: Result, ahead: Result) -> str:
+    """Is it behind because it has learnt less, or because what it has learnt does not hold for new digits?"""
+    shares = f"({percent(behind.train_accuracy)} and {percent(ahead.train_accuracy)})"
+    if behind.train_accuracy > ahead.train_accuracy:
+        return f"On the training digits it is ahead {shares}: it lacks generalization, not gradient."
+    return f"On the training digits it is behind as well {shares}."
+
+
+def turned(compared: Sequence[Result]) -> list[str]:
+    """Which networks have changed places on the test digits since five eighths of the training."""
+    said = []
+    for pair in combinations(compared, 2):
+        for behind, ahead in (pair, pair[::-1]):
+            early = [_early(r) for r in (behind, ahead)]
+            if behind.updates != ahead.updates or None in early:
+                continue
+            (updates, was_ahead), (_, was_behind) = early  # type: ignore[misc]
+            if was_ahead >= was_behind + APART and ahead.accuracy >= behind.accuracy + APART:
+                said.append(
+                    f"The order changes with the length of training: after {updates:,} updates {_name(behind)} is right on "
+                    f"more test digits than {_name(ahead)} ({percent(was_ahead)} and {percent(was_behind)}), after "
+                    f"{ahead.updates:,} on fewer ({percent(behind.accuracy)} and {percent(ahead.accuracy)})."
+                )
+    return said
+
+
+def _early(result: Result) -> tuple[int, float] | None:
+    """Updates and accuracy after five eighths of the epochs; None for a run that is too short."""
+    epochs = round(EARLY * len(result.history))
+    if epochs < 1 or epochs >= len(result.history):
+        return None
+    record = result.history.records[epochs - 1]
+    return record["updates"], record["val_accuracy"]
+
+
+def _lost(result: Result) -> float:
+    """How many orders of magnitude the gradient is off on its way back; infinitely many where nothing is left."""
+    ratio = result.before.ratio
+    return abs(math.log10(ratio)) if 0 < ratio < math.inf else math.inf
+
+
+def _least(shares: Iterator[str]) -> str:
+    return min(shares, key=lambda share: float(share[:-2]))
+
+
+def _most(shares: Iterator[str]) -> str:
+    return max(shares, key=lambda share: float(share[:-2]))
+
+
+def _name(result: Result) -> str:
+    return f'"{result.title}"'
 
 
 def _titles(results: Sequence[Result]) -> str:
-    return " and ".join(f'"{r.title}"' for r in results)
-
-
-def _percent(result: Result) -> str:
-    return f"{100 * result.accuracy:.1f} %"
+    names = [_name(r) for r in results]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def _range(results: Sequence[Result]) -> str:
-    low, high = min(r.accuracy for r in results), max(r.accuracy for r in results)
-    return f"{100 * low:.1f} %" if high - low < 0.0005 else f"{100 * low:.1f} to {100 * high:.1f} %"
+    low, high = (percent(end(r.accuracy for r in results)) for end in (min, max))
+    return low if low == high else f"{low[:-2]} to {high}"
