@@ -28,7 +28,7 @@ layers = [nd.Dense(30, name="hidden"), nd.Activation("relu"), nd.Dense(10, name=
 model = nd.Sequential(layers, input_size=784, seed=42)
 trainer = nd.Trainer(model, "softmax_cross_entropy", nd.optimizers.Adam(1e-3), metrics=["accuracy"])
 """
-"""What stands before each mistake and each cure."""
+"""What comes before each mistake and each cure."""
 
 
 GENERATOR = """
@@ -177,7 +177,7 @@ CHAPTERS = {
             'nd.Trainer(model, "softmax_cross_entropy")',
         ),
         Mistake(
-            "A metric that is no list",
+            "A metric that is not a list",
             'nd.Trainer(model, "softmax_cross_entropy", metrics="accuracy")',
             'nd.Trainer(model, "softmax_cross_entropy", metrics=["accuracy"])',
         ),
@@ -222,7 +222,7 @@ CHAPTERS = {
         ),
         Mistake("A learning rate set by another name", "trainer.optimizer.lr = 0.01", "trainer.optimizer.learning_rate = 0.01"),
         Mistake(
-            "A loss of one's own that forgets a factor",
+            "A custom loss that forgets a factor",
             "class Squares:\n    def forward(self, outputs, targets):\n        self.difference = outputs - targets\n"
             "        return np.mean(self.difference**2)\n\n    def backward(self):\n        return 2 * self.difference\n\n"
             "print(nd.debug.gradient_check(model, Squares(), x[:8], np.eye(10)[y[:8]]).summary())",

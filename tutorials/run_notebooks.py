@@ -1,7 +1,8 @@
 """Executes the tutorials, each from a clean kernel: python tutorials/run_notebooks.py [NAME ...] [--write] [--twice].
 
 A cell that raises, a failed assertion among them, ends it with exit code 1 and the traceback. With --write the outputs are
-stored in the notebooks, as they are committed; --twice executes each notebook two times and compares what it printed.
+stored in the notebooks, as they are committed; --twice executes each notebook two times and compares what it printed;
+--folder takes the notebooks of another folder, such as the student's form that make.py writes.
 Needs the extra `notebooks`: python -m pip install -e '.[notebooks]'.
 """
 
@@ -14,15 +15,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from make import metadata, tags_of
+
 HERE = Path(__file__).parent
 LONGEST = 300
-"""A cell that takes so many seconds is given up."""
+"""A cell that takes more seconds is given up."""
 SETTINGS = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONHASHSEED": "0"}
 
 
-def notebooks(names: list[str]) -> list[Path]:
+def notebooks(names: list[str], folder: Path = HERE) -> list[Path]:
     """The notebooks whose file names begin with one of these; all if none is given."""
-    every = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
+    every = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     found = [path for path in every if not names or path.name.startswith(tuple(names))]
     if not found:
         raise SystemExit(f"no notebook begins with {' or '.join(names)}; there are {', '.join(path.stem for path in every)}")
@@ -52,7 +55,7 @@ def tidy(notebook: Any) -> None:
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     for i, cell in enumerate(notebook.cells):
         cell.id = f"cell-{i}"
-        cell.metadata = {}
+        cell.metadata = metadata(tags_of(cell))
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 output.data["image/png"] = in_256_colors(output.data["image/png"])
@@ -80,6 +83,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="how the file names begin, such as 03; all by default")
     parser.add_argument("--write", action="store_true", help="store the outputs in the notebooks")
     parser.add_argument("--twice", action="store_true", help="execute two times and compare what was printed")
+    parser.add_argument("--folder", type=Path, default=HERE, help="where the notebooks are")
     arguments = parser.parse_args()
     try:
         import nbformat
@@ -87,7 +91,7 @@ def main() -> int:
     except ImportError:
         raise SystemExit("the notebooks need nbclient: python -m pip install -e '.[notebooks]'") from None
     os.environ.update(SETTINGS)
-    for path in notebooks(arguments.names):
+    for path in notebooks(arguments.names, arguments.folder):
         started = time.perf_counter()
         try:
             notebook = execute(path)
