@@ -42,12 +42,14 @@ Y = X[:, :CLASSES].argmax(axis=1)
 
 
 # ── honest files ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def network(block=True):
-    """A layer of every kind that keeps something; what holds layers cannot be unrolled."""
+def network():
+    """A layer of every kind that keeps something, and layers within layers within layers."""
+    branches = [[nd.Dense(4), nd.PReLU()], nd.Residual([nd.Dense(4), nd.GLU()], projection=True, name="inner")]
     layers = [
         nd.Dense(8, kernel_regularizer="l1", kernel_initializer=nd.initializers.VarianceScaling(2.0), name="hidden"),
         *(nd.BatchNormalization(), nd.Activation("leaky_relu", negative_slope=0.2), nd.Dropout(0.2), nd.Maxout(6, pieces=3)),
-        *([nd.Residual([nd.Dense(6), nd.Activation("tanh")], name="block")] if block else []),
+        nd.Residual([nd.Dense(6), nd.Parallel(branches, split=(4, 2)), nd.LayerNormalization()], name="block"),
+        nd.Parallel([[nd.RReLU(), nd.Dense(3)], [nd.GaussianNoise(0.1), nd.Dense(3)]], merge="add"),
         nd.Dense(CLASSES, kernel_constraint=nd.constraints.MaxNorm(2.0), name="outputs"),
     ]
     return nd.Sequential(layers, WIDTH, seed=1, name="honest")
@@ -76,7 +78,7 @@ def honest(folder):
         "nadam.npz": (nd.optimizers.Nadam(schedule), []),
     }
     for name, (optimizer, watching) in runs.items():
-        model = network(block=bool(watching))
+        model = network()
         trainer = nd.Trainer(model, "softmax_cross_entropy", optimizer, "clip_by_global_norm", ["accuracy", "f1"])
         save = callbacks.LambdaCallback(on_step_end=lambda t, n=name: t.save(folder / n) if t.iteration == 8 else None)
         trainer.fit(X, Y, epochs=2, batch_size=8, validation_data=(X, Y), callbacks=[*watching, save], verbose=False)
@@ -304,7 +306,7 @@ def hostile(rng, files, count):
 # ── readers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def load_weights(path):
     """Into a network of the honest file's kind."""
-    model = for_digits() if "digits" in path.name else network(block="nadam" not in path.name)
+    model = for_digits() if "digits" in path.name else network()
     model.load_weights(path)
     return model
 
@@ -356,6 +358,17 @@ def measured(reader, path):
     return result, time.process_time() - started, tracemalloc.get_traced_memory()[1] - before
 
 
+def untraced(reader, path):
+    """Seconds of the processor alone: whoever writes down every piece of memory takes several times as long."""
+    tracemalloc.stop()
+    started = time.process_time()
+    with contextlib.suppress(Exception):
+        reader(path)
+    seconds = time.process_time() - started
+    tracemalloc.start()
+    return seconds
+
+
 def bits(result):
     """What was read, to the bit."""
     model = result.model if isinstance(result, nd.Trainer) else result
@@ -364,7 +377,7 @@ def bits(result):
 
 
 def sound(result, path):
-    """Can what was read be used like any other: does it predict, go on training and come back from another file?"""
+    """Can what was read be used like any other: does it predict, continue training and come back from another file?"""
     model = result.model if isinstance(result, nd.Trainer) else result
     if model.input_size == WIDTH:
         with contextlib.suppress(ValueError):    # a scale of 1e8 has its consequences
@@ -417,9 +430,14 @@ class Attack:
         path = self.folder / f"hostile-{name}"
         path.write_bytes(raw)
         for reader, read in readers.items():
+            limit = self.limits[name, reader] + TIMES * max(0, len(raw) - len(self.files[name]))
             result, seconds, peak = measured(read, path)
+            if peak > limit:                  # what Python loads once, such as a module for the message, is not the file's
+                result, seconds, peak = measured(read, path)
+            if seconds > SECONDS / 2:
+                seconds = untraced(read, path)
             wrong = fault(result, path) if isinstance(result, BaseException) else ""
-            as_honest = str(result) == self.right.get((name, reader)) or "stands in the middle of epoch" in str(result)
+            as_honest = str(result) == self.right.get((name, reader)) or "is in the middle of epoch" in str(result)
             wrong = "" if wrong and as_honest else wrong
             kind = "refused" if isinstance(result, BaseException) else "read"
             if kind == "read" and damaged and isinstance(result, nd.Trainer | nd.Sequential):
@@ -427,7 +445,6 @@ class Attack:
             if kind == "read" and not damaged and reader in ("load_model", "Trainer.restore"):
                 unsound, _, _ = measured(lambda file, result=result: sound(result, file), self.folder / "again.npz")
                 wrong = f"unsound: {type(unsound).__name__}: {str(unsound)[:150]}" if unsound is not None else ""
-            limit = self.limits[name, reader] + TIMES * max(0, len(raw) - len(self.files[name]))
             wrong = wrong or (f"{seconds:.1f} s" if seconds > SECONDS else "") or (f"{peak:,} bytes" if peak > limit else "")
             self.counts[reader, kind] += 1
             self.worst["seconds"] = max(self.worst["seconds"], seconds)

@@ -154,7 +154,7 @@ def reference(data):
         except (OSError, EOFError, zlib.error):
             return None
         inflater = zlib.decompressobj(31)
-        if inflater.decompress(whole) != data or inflater.unused_data:    # several in one, or something behind it
+        if inflater.decompress(whole) != data or inflater.unused_data:    # several in one, or something after it
             return None
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in CODES or not 1 <= data[3] <= 64 or len(data) < 4 + 4 * data[3]:
         return None
