@@ -1,10 +1,29 @@
-"""For tests and doctests alike: wide lines, and figures that an example leaves open are closed behind it."""
+"""For tests and doctests alike: wide lines, one thread, and figures that an example leaves open are closed behind it."""
 
+import gc
+import importlib.util
+import os
 import signal
 import sys
 import threading
 
 import pytest
+
+# Before NumPy is imported, for what the tests start too: several run beside each other, and threads would fight for the cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+collect_ignore = []
+PLAY = "npdeep/teaching/play"
+if any(importlib.util.find_spec(name) is None for name in ("panel", "bokeh", "threadpoolctl")):    # the extra [play]
+    collect_ignore += [f"{PLAY}/{name}.py" for name in ("form", "page", "server", "views")]
+if importlib.util.find_spec("sklearn") is None:                                                    # the extra [sklearn]
+    collect_ignore += [f"npdeep/interop/{name}.py" for name in ("estimator", "sklearn", "sklearn_mlp")]
+
+
+def pytest_collection_finish():
+    """Thousands of tests and what they import stay to the end: the garbage collector need not search them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,20 @@ settings.register_profile("ci", max_examples=25, deadline=None, derandomize=True
 settings.register_profile("intense", max_examples=500, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-collect_ignore_glob = ["golden/*"]    # scripts, and they import PyTorch and Keras
+collect_ignore_glob = ["golden/*", "attacks/hammer*", "attacks/mut*", "helpers_mpi.py"]    # scripts that need other packages
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    """What still trains after its test would be counted, timed and patched in the next ones."""
+    before = set(threading.enumerate())
+    yield
+    kept = ("tqdm_monitor", "zarr_io", "asyncio_", "ExecutorManagerThread", "QueueFeederThread")    # of tqdm, zarr and loky
+    left = [thread for thread in threading.enumerate() if thread not in before and not thread.name.startswith(kept)]
+    for thread in left:                       # one that is about to end may do so
+        thread.join(20)
+    names = [thread.name for thread in left if thread.is_alive()]
+    assert not names, f"the test left these threads running: {names}"
 
 
 @pytest.fixture

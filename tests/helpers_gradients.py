@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npdeep import kernels
-from npdeep.activations import REQUIRED, RULES, ActivationRule
+from npdeep.activations import REQUIRED, RULES, Rule
 from npdeep.kernels import affine, batch_normalization, dropout, layer_normalization, penalties
 from npdeep.kernels.activations import gates, rectifiers
 from npdeep.kernels.activations.rows import sparsemax_forward
@@ -230,7 +230,7 @@ def kinks(values: dict[str, float]) -> Iterator[float]:
         yield from ((bound - values.get("offset", 0)) / values.get("slope", 1) for bound in bounds)
 
 
-def activation_pair(rule: ActivationRule, drawn: bool) -> Pair:
+def activation_pair(rule: Rule, drawn: bool) -> Pair:
     def make(rng: Rng, n: int, units: int) -> dict[str, Any]:
         values = {
             name: rng.uniform(*RANGES[name]) if drawn or default is REQUIRED else default

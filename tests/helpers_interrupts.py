@@ -99,7 +99,7 @@ class Run:
         self.trainer.fit(*data, epochs=epochs, validation_data=VALIDATION, callbacks=watchers, verbose=False, **given)
 
     def resume(self, how: str) -> None:
-        """Go on: with the same callbacks, with new ones, or with new ones and a trainer from a file."""
+        """Continue: with the same callbacks, with new ones, or with new ones and a trainer from a file."""
         if not self.trainer.interrupted and self.trainer.epoch > 0:
             return                            # Ctrl-C came when all was done
         if how == "file":

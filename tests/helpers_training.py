@@ -50,7 +50,7 @@ def examples(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bits(trainer: nd.Trainer) -> dict[str, Any]:
-    """Everything that a step changes, to the bit: equal for trainers that will go on alike."""
+    """Everything that a step changes, to the bit: equal for trainers that will continue alike."""
     model, optimizer = trainer.model, trainer.optimizer
     return {
         "weights and statistics": model.arena.values.tobytes(),

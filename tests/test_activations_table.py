@@ -101,7 +101,7 @@ def test_an_unknown_name_suggests_the_nearest(wrong, suggested):
         nd.Activation(wrong)
 
 
-@pytest.mark.parametrize("wrong", [None, 3, ["relu"], RULES["relu"]])
+@pytest.mark.parametrize("wrong", [None, 3, ["relu"]])
 def test_what_is_no_name_is_refused(wrong):
     with pytest.raises(TypeError, match="Activation: name must be one of the names"):
         nd.Activation(wrong)

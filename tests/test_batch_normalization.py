@@ -160,7 +160,7 @@ def test_the_gradients_of_one_row_are_those_of_central_differences(rng):
     report = nd.debug.gradient_check(model, "softmax_cross_entropy", rng.normal(size=(1, UNITS)), [1])
     assert report
     assert "moving statistics held: bn1, bn2" in str(report)
-    assert "computed anew" not in str(report)
+    assert "recomputed" not in str(report)
 
 
 def on_rows(n, **given):
@@ -335,7 +335,7 @@ def run(model, rng, steps=5):
 
 
 def statistics(model, name):
-    return tuple(p.value.tobytes() for p in model.variables(f"{name}/moving_"))
+    return tuple(p.value.tobytes() for p in model.variables(f"{name}/moving_.*"))
 
 
 def test_use_moving_statistics_leaves_them_bit_for_bit_while_the_rest_trains(rng):
@@ -356,7 +356,7 @@ def test_training_and_inference_agree_under_moving_statistics(rng):
     assert model.forward(x, training=True).tobytes() == model.predict(x).tobytes()
 
 
-@pytest.mark.parametrize(("scope", "frozen"), [("bn1/", True), ("bn", True), ("bn1/gamma", False), ("bn1/(gamma|beta)", True)])
+@pytest.mark.parametrize(("scope", "frozen"), [("bn1/", True), ("bn.", True), ("bn1/gamma", False), ("bn1/(gamma|beta)", True)])
 def test_freeze_sets_it_for_layers_that_have_nothing_left_to_train(scope, frozen, rng):
     model = deep()
     model.freeze(scope)

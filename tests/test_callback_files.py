@@ -13,7 +13,7 @@ from npdeep.callbacks import Checkpoint, CSVLogger, RecordGradients, RecordUpdat
 from npdeep.files import npz
 
 X, Y = examples(20)
-RUN = {"batch_size": 5, "verbose": False}    # 4 updates an epoch
+RUN = {"batch_size": 5, "verbose": False}    # 4 updates per epoch
 
 
 def tampered(path, kind, **fields):
@@ -159,7 +159,7 @@ def test_a_run_cuts_off_no_more_than_its_own_rows(logged):
     third = rows(path)[3]
     go_on(saved, path)
     assert [row.split(",")[0] for row in rows(path)] == ["epoch", "1", "2", "3"]
-    assert rows(path)[3].split(",")[4] == third.split(",")[4]                 # the same loss once more
+    assert rows(path)[3].split(",")[4] == third.split(",")[4]                 # the same loss again
 
 
 def test_a_size_beyond_the_file_goes_on_behind_what_is_there(logged):

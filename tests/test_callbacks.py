@@ -116,8 +116,8 @@ def rates(callback, values, start=1.0, monitor="val_loss"):
 @pytest.mark.parametrize(
     ("arguments", "values", "expected"),
     [
-        pytest.param({"patience": 2}, [3, 2, 2, 2, 2, 2], [1, 1, 1, 0.5, 0.5, 0.25], id="after patience epochs, then anew"),
-        pytest.param({"patience": 2}, [3, 4, 2, 4, 4, 1], [1, 1, 1, 1, 0.5, 0.5], id="an improvement starts the count anew"),
+        pytest.param({"patience": 2}, [3, 2, 2, 2, 2, 2], [1, 1, 1, 0.5, 0.5, 0.25], id="after patience epochs, then again"),
+        pytest.param({"patience": 2}, [3, 4, 2, 4, 4, 1], [1, 1, 1, 1, 0.5, 0.5], id="an improvement starts the count again"),
         pytest.param({"patience": 1}, [3, 3, 3], [1, 0.5, 0.25], id="patience 1"),
         pytest.param({"patience": 1, "min_delta": 0.5}, [3, 2.6, 2.4, 2.0], [1, 0.5, 0.5, 0.25], id="small ones do not count"),
         pytest.param({"patience": 1, "min_delta": 0.5}, [3, 2.5], [1, 0.5], id="min_delta itself is too small"),
@@ -153,7 +153,7 @@ def test_in_a_run_the_history_shows_the_rates_as_they_fall():
 
 
 def test_what_is_monitored_must_be_recorded():
-    with pytest.raises(ValueError, match=r"Plateau: 'val_loss' is not recorded; there are .*loss; hand validation_data to"):
+    with pytest.raises(ValueError, match=r"Plateau: 'val_loss' is not recorded; there are .*loss; pass validation_data to"):
         plain_trainer().fit(X, Y, callbacks=[ReduceLROnPlateau()], **RUN)
 
 
@@ -167,10 +167,10 @@ def test_a_schedule_cannot_be_reduced():
     [
         ({"factor": 1}, "factor must be a number above 0 and below 1, got 1"),
         ({"factor": 0}, "factor must be a number above 0 and below 1, got 0"),
-        ({"patience": 0}, "patience must be a whole number of at least 1, got 0"),
-        ({"patience": 1.5}, "patience must be a whole number of at least 1, got 1.5"),
+        ({"patience": 0}, "patience must be an integer of at least 1, got 0"),
+        ({"patience": 1.5}, "patience must be an integer of at least 1, got 1.5"),
         ({"min_delta": -1}, "min_delta must be a number of at least 0, got -1"),
-        ({"cooldown": -1}, "cooldown must be a whole number of at least 0, got -1"),
+        ({"cooldown": -1}, "cooldown must be an integer of at least 0, got -1"),
         ({"minimum": "a"}, "minimum must be a number of at least 0, got the string 'a'"),
         ({"mode": "maximum"}, "unknown mode 'maximum'; did you mean 'max'"),
     ],

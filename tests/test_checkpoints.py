@@ -505,8 +505,8 @@ FOREIGN = {
     "an .npy file": (bare_npy, "not a zip file"),
     "a pickle": (pickled, "not a zip file"),
     "an .npz of somebody else's": (lambda path: np.savez(path, x=np.zeros(3)), HEADERLESS),
-    "an archive of texts": (zipped_text, "member 'header' is no array"),
-    "a text put in": (add_text, "member 'readme.txt' is no array"),
+    "an archive of texts": (zipped_text, "member 'header' is not an array"),
+    "a text put in": (add_text, "member 'readme.txt' is not an array"),
     "an array there twice": (add_twice, "member 'hidden1/bias.npy' is there twice"),
     "objects": (lambda path: np.savez(path, a=np.array([None])), "Object arrays cannot be loaded"),
     "the magic alone": (lambda path: path.write_bytes(b"PK\x03\x04"), "not a zip file"),
@@ -604,3 +604,19 @@ def test_a_buffer_in_memory_holds_what_the_file_does(path):
     buffer = io.BytesIO()
     npz.write_members(buffer, ARRAYS)
     assert same(({}, npz.read_members(buffer)), ({}, ARRAYS))
+
+
+def test_a_folder_given_for_a_file_says_which_file_to_pass(tmp_path):
+    (tmp_path / "d.npz").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"d\.npz: is a folder$"):
+        nd.Trainer.restore(tmp_path / "d.npz")
+    for count, name in enumerate(("b.npz", "a.npz", "c.txt")):
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (count, count))
+    with pytest.raises(ValueError, match=r"must end in \.npz, got .*; pass a file in it, the newest is a\.npz$"):
+        nd.load_model(tmp_path)
+
+
+def test_a_file_name_is_no_folder_for_checkpoints(tmp_path):
+    with pytest.raises(ValueError, match=r"Checkpoint: folder must be a folder, .* got 'best\.npz'"):
+        nd.callbacks.Checkpoint(tmp_path / "best.npz")

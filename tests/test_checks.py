@@ -1,7 +1,9 @@
 """Checks: what fits passes unchanged, what does not is named."""
 
+import ast
 import fractions
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +47,7 @@ def test_what_is_not_finite_fits_only_where_asked_for_and_nan_never(value):
 def test_what_is_no_number_is_a_type_error(value):
     with pytest.raises(TypeError, match="f: a must be a number of at least 0, got "):
         checks.number("f", "a", value, minimum=0)
-    with pytest.raises(TypeError, match="f: a must be a whole number of at least 1, got "):
+    with pytest.raises(TypeError, match="f: a must be an integer of at least 1, got "):
         checks.whole("f", "a", value)
 
 
@@ -152,19 +154,19 @@ def test_what_float32_cannot_hold_is_named_and_what_it_rounds_is_not():
 
 
 @pytest.mark.parametrize(
-    ("shape", "width", "mend"),
+    ("shape", "width", "cure"),
     [
         ((5, 28, 28), 784, r"flatten it with x\.reshape\(len\(x\), -1\)"),
         ((784,), 784, r"for a single example write x\[None, :\]"),
-        ((9,), 1, r"for one number an example write x\[:, None\]"),
+        ((9,), 1, r"for one number per example write x\[:, None\]"),
         ((3, 7), 3, r"rows are examples: transpose it with x\.T"),
         ((7, 5), 3, "the model was built with input_size=3"),
         ((0, 3), 3, "it holds no examples"),
         ((5, 2, 2), 3, r"\(5, 2, 2\)$"),
     ],
 )
-def test_examples_of_another_shape_bring_the_mend(shape, width, mend):
-    with pytest.raises(ValueError, match=rf"f: x must have the shape \(n, {width}\), got .*{mend}"):
+def test_examples_of_another_shape_bring_the_mend(shape, width, cure):
+    with pytest.raises(ValueError, match=rf"f: x must have the shape \(n, {width}\), got .*{cure}"):
         checks.examples("f", "x", np.zeros(shape), width)
 
 
@@ -176,7 +178,7 @@ def test_integers_beyond_all_floats_are_numbers_out_of_range(value):
         assert len(str(refused.value)) < 300
     for door in (nd.Dense, lambda v: nd.schedules.PowerDecay(0.1, v)):
         if value < 0:
-            with pytest.raises(ValueError, match="must be a whole number of at least 1, got an integer of"):
+            with pytest.raises(ValueError, match="must be an integer of at least 1, got an integer of"):
                 door(value)
 
 
@@ -186,3 +188,13 @@ def test_messages_show_but_the_beginning_of_what_is_long():
             with pytest.raises((ValueError, TypeError)) as refused:
                 door(wrong)
             assert len(str(refused.value)) < 800
+
+
+def test_messages_of_errors_print_in_every_terminal():
+    """`print(error)` cannot spell anything out: so what is raised is ASCII, but for what came from the user."""
+    found = []
+    for path in Path(nd.__file__).parent.rglob("*.py"):
+        raised = [node.exc for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)]
+        texts = [part.value for error in raised if error for part in ast.walk(error) if isinstance(part, ast.Constant)]
+        found += [f"{path.name}: {text}" for text in texts if isinstance(text, str) and not text.isascii()]
+    assert found == []

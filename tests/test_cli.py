@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -59,9 +60,9 @@ def test_train_takes_every_option(capsys, tmp_path):
         ("--schedule power_decay", "schedule 'power_decay': .*decay_steps"),
         ("--dropout 1.5", "rate must be a number of at least 0 and below 1"),
         ("--learning-rate -1", "learning_rate must be a number of at least 0, got -1"),
-        ("--epochs -1", "epochs must be a whole number of at least 0, got -1"),
+        ("--epochs -1", "epochs must be an integer of at least 0, got -1"),
         ("--data nowhere", "has neither train-images-idx3-ubyte"),
-        ("--layers 0", "units must be a whole number of at least 1, got 0"),
+        ("--layers 0", "units must be an integer of at least 1, got 0"),
     ],
 )
 def test_unfit_arguments_end_with_2_and_a_message(capsys, tmp_path, options, message):
@@ -109,10 +110,19 @@ def test_check_all_goes_through_all_of_them(capsys, monkeypatch):
 
 def test_lesson_runs_from_the_command_line(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, _ = run(capsys, "lesson", "--epochs", "1")
+    yours = ["--activation", "tanh", "--initializer", "glorot_uniform", "--normalization", "layer", "--residual"]
+    code, out, _ = run(capsys, "lesson", "--epochs", "1", "--depth", "3", "--width", "9", *yours)
     assert code == 0
-    assert "wrote lesson/gradient_norms.png" in out
-    assert "6/6" in out
+    assert "wrote lesson/index.html; open it in a browser" in out
+    assert "1/3  yours: tanh, GlorotUniform(), layer normalization, residual" in out
+    page = Path("lesson/index.html").read_text(encoding="utf-8")
+    assert "The deep ones have 3 hidden layers of 9 units" in page
+
+
+def test_options_that_do_not_fit_together_are_refused_in_words(capsys):
+    code, out, err = run(capsys, "lesson", "--depth", "1", "--residual")
+    assert (code, out) == (2, "")
+    assert "with depth 1 there is no other, so give a depth of at least 2" in " ".join(err.split())
 
 
 @pytest.mark.parametrize("command", [[], ["lesson"], ["train"], ["check"]])
@@ -122,7 +132,7 @@ def test_help_is_complete(capsys, command):
     assert ended.value.code == 0
     text = capsys.readouterr().out
     flags = re.findall(r"^  (--[a-z-]+|-h)", text, re.MULTILINE)
-    for flag in flags:                        # every option has a word of explanation behind it or on the next line
+    for flag in flags:                        # every option has a word of explanation after it or on the next line
         assert re.search(rf"{flag}[^\n]*\n? +\S", text)
     assert "usage: npdeep" in text
 
@@ -178,7 +188,7 @@ def test_ctrl_c_ends_cleanly_with_what_was_learned_so_far(tmp_path, command):
         assert "test: loss" in out
         assert (tmp_path / "run" / "history.csv").exists()
     else:
-        assert "logistic, N(0, 1): at the start" in out
+        assert "logistic, N(0, 1)" in out
         assert (tmp_path / "run" / "learning_curves.png").exists()
 
 

@@ -92,7 +92,7 @@ def test_interrupted_amid_an_epoch_it_says_how_to_go_on_and_does_so_to_the_bit(c
         interrupt_after(patched, steps)
         code, out, err = run(capsys, "train", *OPTIONS, "--epochs", 3, "--folder", folder)
     assert (code, err) == (130, "")
-    assert f"interrupted after {steps} updates; go on with: npdeep train --resume {folder}\n" in out
+    assert f"interrupted after {steps} updates; continue with: npdeep train --resume {folder}\n" in out
     assert f"after {steps} updates" in out.splitlines()[-1]
     trainer = nd.Trainer.restore(folder / "trainer.npz")
     assert trainer.iteration == steps
@@ -209,7 +209,7 @@ def test_summary_needs_no_loss_of_the_users_but_a_layer_is_missed_and_named(caps
     path = nd.Sequential([OwnLayer()], 3).save(tmp_path / "b.npz")
     code, _, err = run(capsys, "summary", path)
     assert code == 2
-    message = "model.layers[0] is an object of your class OwnLayer; hand the class back in with own={'OwnLayer': OwnLayer}"
+    message = "model.layers[0] is an object of your class OwnLayer; pass the class with own={'OwnLayer': OwnLayer}"
     assert err == f"npdeep summary: checkpoint {path}: {message}\n"
 
 
@@ -242,7 +242,7 @@ def test_looking_at_a_file_leaves_it_as_it_was(capsys, chapter):
     assert path.read_bytes() == before
 
 
-# ── what is no file of npdeep's ───────────────────────────────────────────────────────────────────────────────────────
+# ── what is not a file of npdeep's ───────────────────────────────────────────────────────────────────────────────────────
 def flipped(path):
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -315,8 +315,8 @@ def test_evaluate_on_data_that_are_not_there(capsys, chapter):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("run.json", None, "is no run of npdeep train: it has no run.json"),
-        ("trainer.npz", None, "is no run of npdeep train: it has no trainer.npz"),
+        ("run.json", None, "is not a run of npdeep train: it has no run.json"),
+        ("trainer.npz", None, "is not a run of npdeep train: it has no trainer.npz"),
         ("run.json", "hello", r"run .*run\.json: damaged: its header is not JSON"),
         ("run.json", "[" * 2000, r"run\.json: damaged: its header is nested 2000 deep"),
         ("run.json", "[]", r"run\.json: it must be an object, got the list \[\]"),
@@ -343,7 +343,7 @@ def test_a_folder_that_holds_no_run(capsys, tmp_path, name, text, message):
 def test_a_folder_that_is_not_there(capsys, tmp_path):
     code, _, err = run(capsys, "train", "--resume", tmp_path / "none")
     assert code == 2
-    assert err == f"npdeep train: {tmp_path / 'none'} is no run of npdeep train: it has no run.json\n"
+    assert err == f"npdeep train: {tmp_path / 'none'} is not a run of npdeep train: it has no run.json\n"
 
 
 @pytest.mark.parametrize("command", ["summary", "evaluate"])

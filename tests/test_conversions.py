@@ -1,4 +1,4 @@
-"""What is no array of numbers: the message names what came, and the code that it offers works when it is tried."""
+"""What is not an array of numbers: the message names what came, and the code that it offers works when it is tried."""
 
 import decimal
 import re
@@ -49,7 +49,7 @@ class Column:
 
 
 TEXT = r"column 'b' \(dtype <U1\) holds no numbers; leave it out: x\.drop\(columns=\['b'\]\)"
-HEADER = r"only row 0 of column 'a' \('a'\) is no number: if it is the header, read_csv\(\.\.\., header=0"
+HEADER = r"only row 0 of column 'a' \('a'\) is not a number: if it is the header, read_csv\(\.\.\., header=0"
 
 
 class Unknown:
@@ -96,7 +96,7 @@ EXAMPLES = {
     "decimals": ([[decimal.Decimal(1)] * 3] * 6, r"with (np\.asarray\(x\)\.astype\('float32'\))$"),
     "arrays in an array": (NESTED, r"row 0 holds an array; write (np\.stack\(x\))$"),
     "fields": (FIELDS, r"named fields \('a', 'b', 'c', …\); write (.*)$"),
-    "dates": (np.ones((6, 3), "datetime64[D]"), r"dates are no numbers; .* write (x\.astype\('float64'\))$"),
+    "dates": (np.ones((6, 3), "datetime64[D]"), r"dates are not numbers; .* write (x\.astype\('float64'\))$"),
 }
 
 
@@ -125,7 +125,7 @@ TARGETS = {
     "a column": ("softmax_cross_entropy", Y[:, None]),
     "a row for a column": ("mean_squared_error", Y),
 }
-CODE = r"(?:write|with) ((?:np\.|\(?targets|y\.).*?)(?:, or else .*)?$"
+CODE = r"(?:write|with) ((?:np\.|\(?y\b).*?)(?:, or else .*)?$"
 
 
 @pytest.mark.parametrize("kind", TARGETS)
@@ -147,9 +147,9 @@ REST = {
     "a header among the rows": (Frame(a=["a", "2"], b=["b", "3"]), HEADER),
     "a gap in a column": (Frame(a=[1, 2], b=[None, 3]), r"column 'b' .* has gaps; .*: x\.fillna\(0\)\.astype\('float32'\)"),
     "a gap": ([[1, 2], [3, None]], "row 1, column 1 holds None; remove such rows"),
-    "a word": ([["1", "2"], ["3", "four"]], "row 1, column 1 holds 'four', which is no number; leave such columns out"),
+    "a word": ([["1", "2"], ["3", "four"]], "row 1, column 1 holds 'four', which is not a number; leave such columns out"),
     "an object": ([[1, print]], "row 0, column 1 holds an object of type builtin_function_or_method"),
-    "a generator": ((i for i in X), "it is an object of type generator, not an array"),
+    "a generator": ((i for i in X), r"must give batches of the shape \(n, 2\), got one of shape \(3,\); for an iterable of"),
     "a dict": ({"a": 1}, "it is an object of type dict, not an array"),
     "an unknown tensor": (Unknown(), "make it an array of float32 first; it is of type Unknown$"),
 }

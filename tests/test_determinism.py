@@ -65,8 +65,9 @@ def test_layers_of_one_model_draw_different_numbers():
 
 
 def test_the_order_comes_from_the_trainers_seed_and_fits_own_seed_overrides_it():
-    model_seed, trainer_seed = every_trainer(seed=1), every_trainer(seed=1)
-    trainer_seed.seed = 7
+    model_seed, parts = every_trainer(seed=1), every_trainer(seed=1)
+    given = {"clipping": parts.clipping.clone(), "metrics": ["accuracy"], "seed": 7}
+    trainer_seed = nd.Trainer(parts.model, "softmax_cross_entropy", parts.optimizer.clone(), **given)
     run = {"epochs": 2, "batch_size": 16, "verbose": False}
     model_seed.fit(X, Y, seed=7, **run)
     trainer_seed.fit(X, Y, **run)

@@ -178,7 +178,8 @@ def test_networks_that_are_well_have_no_finding_on_mnist(name, full_mnist):
 def test_the_good_networks_of_the_lesson_have_no_finding(chosen, digits):
     (x, y), _ = digits
     trainer = nd.Trainer(chosen.model(42), "softmax_cross_entropy", chosen.optimizer())
-    for epochs in (0, 2):
+    some_are_shut = chosen.title in ("logistic, Glorot, residual", "ReLU, He, layer norm")     # until they have begun to learn
+    for epochs in (2,) if some_are_shut else (0, 2):
         trainer.fit(x, y, epochs=epochs, batch_size=50, verbose=False)
         assert kinds(trainer, x, y, steps=1) == []
 
@@ -282,7 +283,7 @@ def test_rows_that_are_all_the_same_tell_nothing_of_the_outputs():
     trainer = network(*hidden(), nd.Dense(2), input_size=3)
     report = diagnose(trainer, np.ones((5, 3)), [0, 1, 0, 1, 1])
     assert "chance_level" not in report.kinds
-    assert "too few rows to judge" in report.headline
+    assert report.kinds == ["constant"]
 
 
 def test_one_row_under_batch_normalization_is_noted(digits):
@@ -392,13 +393,10 @@ def test_labels_that_do_not_begin_at_0_are_no_imbalance(first, one_hot, digits):
     (x, y), _ = digits
     labels = y[:800] + first
     report = diagnose(network(*hidden(), nd.Dense(10 + first)), x[:800], np.eye(10 + first)[labels] if one_hot else labels)
-    if one_hot:
-        assert only(report, "imbalance").evidence["missing"] == first
-        return
     finding = only(report, "labels_from_one")
     assert "imbalance" not in report.kinds
     assert finding.evidence["first"] == first
-    assert f"y − {first} with 10 outputs" in finding.advice
+    assert (f"y[:, {first}:]" if one_hot else f"y − {first} with 10 outputs") in finding.advice
 
 
 def test_classes_without_rows_are_not_to_be_weighted(digits):
@@ -443,11 +441,54 @@ def test_labels_learned_by_heart_are_told_by_validation(loss, how, rng, tmp_path
     if how == "restored":
         trainer = nd.Trainer.restore(trainer.save(tmp_path / "trainer.npz"))
     elif how == "of the history":
-        trainer.validation_data = None
+        trainer.progress.validation_data = None
     report = diagnose(trainer, x[:100], y[:100], validation_data=rest if how == "passed" else None)
     evidence = only(report, "mismatched_labels").evidence
     assert evidence["training"] > 0.5
     assert evidence["validation"] <= 0.1
+
+
+def test_rows_learned_by_heart_are_not_called_well_where_nothing_was_held_back(digits):
+    (x, y), _ = digits
+    far = np.roll(y[:1000], 90)               # farther than labels are looked for
+    trainer = network(*hidden(100), nd.Dense(10), optimizer="adam")
+    trainer.fit(x[:500], far[:500], epochs=40, verbose=False)
+    report = diagnose(trainer, x[:500], far[:500])
+    assert report.kinds == []
+    assert "it fits the rows given, and more cannot be said without validation_data" in report.headline
+    only(diagnose(trainer, x[:500], far[:500], validation_data=(x[500:1000], far[500:])), "mismatched_labels")
+
+
+@pytest.mark.parametrize("classes", [4, 5, 10])
+def test_scores_and_counts_are_not_taken_for_classes(classes, rng):
+    """Numbers that grow with a feature: where close rows differ, they differ by one."""
+    x = rng.standard_normal((600, 2))
+    scores = np.floor(np.clip((x[:, :1] + 0.3 * x[:, 1:] + 2) / 4, 0, 0.999) * classes)
+    trainer = network(*hidden(16), nd.Dense(1), input_size=2, loss="mean_squared_error")
+    assert "classes_as_numbers" not in kinds(trainer, x, scores)
+    assert "classes_as_numbers" not in kinds(trainer, x, rng.poisson(np.exp(0.7 * x[:, :1] + 0.3)) * 1.0)
+
+
+def test_the_cure_for_classes_as_numbers_works(digits):
+    (x, y), _ = digits
+    numbers = network(*hidden(50), nd.Dense(1), loss="mean_squared_error")
+    finding = only(diagnose(numbers, x[:500], y[:500, None] + 1.0), "classes_as_numbers")
+    assert "nd.Dense(10)" in finding.advice
+    assert "y − 1" in finding.advice
+    trainer = network(*hidden(50), nd.Dense(10))
+    trainer.step(x[:500], y[:500])
+
+
+def test_batches_of_two_rows_are_named(rng):
+    x = rng.standard_normal((200, 3))
+    layers = [nd.Dense(8), nd.BatchNormalization(name="bn"), nd.Activation("elu"), nd.Dense(1)]
+    trainer = network(*layers, input_size=3, loss="mean_squared_error")
+    trainer.fit(x, x[:, :1], epochs=3, verbose=False)
+    assert "single_rows" not in kinds(trainer, x, x[:, :1])
+    pairs = network(*(layer.clone() for layer in layers), input_size=3, loss="mean_squared_error")
+    pairs.fit(x, x[:, :1], epochs=3, batch_size=2, validation_data=(x, x[:, :1]), verbose=False)
+    finding = next(f for f in diagnose(pairs, x, x[:, :1]).findings if f.kind == "single_rows")
+    assert (finding.layer, finding.evidence["largest_batch"]) == ("bn", 2)
 
 
 def test_without_validation_rows_that_is_noted(digits):
@@ -825,12 +866,12 @@ VALID = plain_trainer(), np.zeros((3, 6)), np.zeros(3, int)
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ((nd.Sequential([nd.Dense(1)], 1), [[1.0]], [0]), TypeError, "must be a Trainer, got an object of type Sequential"),
+        ((nd.Sequential([nd.Dense(1)], 1), [[1.0]], [0]), TypeError, r"be a Trainer, .*, got an object of type Sequential"),
         ((plain_trainer(), np.zeros((3, 5)), np.zeros(3, int)), ValueError, r"x must have the shape \(n, 6\), got \(3, 5\)"),
         ((plain_trainer(), np.zeros((3, 6)), np.zeros(2, int)), ValueError, "x has 3 rows, y has shape"),
-        ((plain_trainer(), np.zeros((3, 6)), np.full(3, 7)), ValueError, "diagnose: y: .*labels must lie in 0 … 2"),
+        ((plain_trainer(), np.zeros((3, 6)), np.full(3, 7)), ValueError, "diagnose: y: .*labels must lie in 0 to 2"),
         ((plain_trainer(), np.zeros((3, 6)), np.zeros(3, int), np.zeros(3)), ValueError, "every sample_weight is 0"),
-        ((plain_trainer(), np.zeros((3, 6)), np.zeros(3, int), None, 0), ValueError, "steps must be a whole number"),
+        ((plain_trainer(), np.zeros((3, 6)), np.zeros(3, int), None, 0), ValueError, "steps must be an integer"),
         ((plain_trainer(), [["a"] * 6], [0]), TypeError, "x must hold numbers"),
         ((*VALID, None, 1, 5), TypeError, r"validation_data must be \(x, y\)"),
         ((*VALID, None, 1, (np.zeros((2, 6)), np.zeros(3, int))), ValueError, "validation_data: x has 2 rows"),

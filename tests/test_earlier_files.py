@@ -18,6 +18,8 @@ spec.loader.exec_module(maker)
 
 X, Y = maker.data()
 TRAINERS = ["adam", "scheduled", "nadam", "untrained"]
+ROUNDING = ("hidden1/bias", "hidden1_bn/moving_mean")
+"""Below batch normalization a bias has the gradient 0, and Adam makes steps of its rounding errors: each processor its own."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,10 @@ def test_an_earlier_run_is_resumed_as_before(expected, name):
         return
     assert trainer.batches_done > 0
     trainer.fit(X, Y, validation_data=(X, Y), **maker.RUN)
-    close(trainer.model.arena.values, expected[f"{name}/values"])
+    wanted = expected[f"{name}/values"]
+    for p in trainer.model.parameters:
+        if p.name not in ROUNDING:
+            close(p.value.ravel(), wanted[p.span])
     close(trainer.history["loss"], expected[f"{name}/loss"])
 
 

@@ -218,7 +218,7 @@ def test_the_first_of_equal_results_stays_the_winner():
 def test_learning_rate_and_frozen_layers_go_back_with_the_winner_only_if_asked(restore_settings):
     trainer = overfitting("momentum")
     stopping = EarlyStopping(patience=5, restore_settings=restore_settings)
-    freeze = LambdaCallback(on_epoch_end=lambda t, record: t.model.freeze("hidden") if stopping.waited == 2 else None)
+    freeze = LambdaCallback(on_epoch_end=lambda t, record: t.model.freeze("hidden.*") if stopping.waited == 2 else None)
     watchers = [stopping, ReduceLROnPlateau("val_loss", factor=0.5, patience=1), freeze]
     history = trainer.fit(X, Y, epochs=EPOCHS, callbacks=watchers, **RUN)
     best = int(np.argmin(history["val_loss"]))
@@ -251,12 +251,12 @@ def test_states_in_files_of_earlier_versions_find_their_object():
     assert EarlyStopping(patience=3, restore_settings=True).identity != f"EarlyStopping({arguments})"
 
 
-# ── results that are no numbers ───────────────────────────────────────────────────────────────────────────────────────
+# ── results that are not numbers ───────────────────────────────────────────────────────────────────────────────────────
 def broken(values, monkeypatch):
     """A trainer whose evaluations give these losses."""
     trainer = overfitting("momentum")
     results = iter(values)
-    monkeypatch.setattr(trainer, "evaluate", lambda *_: {"loss": next(results), "accuracy": 0.5})
+    monkeypatch.setattr(trainer, "measure", lambda *_, **__: {"loss": next(results), "accuracy": 0.5})
     return trainer
 
 
@@ -274,7 +274,7 @@ def test_where_no_result_was_a_number_there_is_no_winner_and_the_reason_says_so(
     assert history.stopped_because == "early stopping: val_loss has not been finite, for 3 epochs"
 
 
-# ── going on ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── continuing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_another_fit_goes_on_from_the_winner_and_looks_for_one_of_its_own():
     trainer, stopping = overfitting(), EarlyStopping(patience=3)
     first = trainer.fit(X, Y, epochs=EPOCHS, callbacks=[stopping], **RUN)
@@ -369,7 +369,7 @@ def test_the_winner_travels_in_the_file(tmp_path):
 def test_without_validation_data_it_says_what_to_hand_in_before_the_first_step(arguments):
     trainer = overfitting()
     before = bits(trainer)
-    with pytest.raises(ValueError, match=r"no validation_data; hand it in: fit\(\.\.\., validation_data=\(x, y\)\)"):
+    with pytest.raises(ValueError, match=r"no validation_data; pass it: fit\(\.\.\., validation_data=\(x, y\)\)"):
         trainer.fit(X, Y, callbacks=[EarlyStopping(**arguments)], verbose=False)
     assert bits(trainer) == before
 
@@ -404,9 +404,9 @@ def test_a_result_that_does_not_exist_is_named(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"patience": 0}, "patience must be a whole number of at least 1, got 0"),
-        ({"patience": 2.5}, "patience must be a whole number of at least 1, got 2.5"),
-        ({"every": 0}, "every must be a whole number of at least 1, got 0"),
+        ({"patience": 0}, "patience must be an integer of at least 1, got 0"),
+        ({"patience": 2.5}, "patience must be an integer of at least 1, got 2.5"),
+        ({"every": 0}, "every must be an integer of at least 1, got 0"),
         ({"min_delta": -1}, "min_delta must be a number of at least 0, got -1"),
         ({"mode": "best"}, "unknown mode 'best'"),
         ({"restore": 1}, "restore must be True or False, got 1"),

@@ -25,7 +25,7 @@ def event(numbers):
     return StepEvent("forward", "demo", None, Formula("a = z", r"a = \zeta"), lambda: numbers, affine_forward)
 
 
-LAYERS = [getattr(nd, name) for name in nd.layers.__all__ if name not in ("Layer", "Activation")]
+LAYERS = [getattr(nd, name) for name in nd.layers.__all__ if name != "Activation"]
 FORMULAS = {
     **{f"activation {name}": rule.formula for name, rule in RULES.items()},
     **{f"derivative of {name}": rule.derivative for name, rule in RULES.items()},

@@ -1,4 +1,4 @@
-"""Feeds: what fit checks at the door and what batch by batch."""
+"""Feeds: what fit checks on entry and what batch by batch."""
 
 import functools
 
@@ -7,7 +7,8 @@ import pytest
 from helpers_training import bits
 
 import npdeep as nd
-from npdeep.training.feed import ArrayFeed, IterableFeed, is_mapped
+from npdeep.common.stored import is_mapped
+from npdeep.training.feed import ArrayFeed, IterableFeed
 
 X, Y, W = np.arange(22.0).reshape(11, 2), np.arange(11), np.linspace(0, 1, 11)
 

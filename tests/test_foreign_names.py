@@ -1,5 +1,6 @@
 """Names of other libraries, asked for, set or passed: the answer says what npdeep has in their place, and is never wrong."""
 
+import contextlib
 import copy
 import pickle
 import re
@@ -155,8 +156,8 @@ def test_names_in_any_spelling_lead_to_themselves(door):
     ("function", "message"),
     [
         (np.tanh, r"named by a string: nd\.Activation\('tanh'\)"),
-        (nd.Activation, "derive a layer of your own from nd.layers.Layer"),
-        (lambda z: np.maximum(z, 0), "a function has no backward pass; derive a layer of your own from nd.layers.Layer"),
+        (nd.Activation, r"a function alone has no backward pass; write nd\.Activation\(nd\.activations\.Rule"),
+        (lambda z: np.maximum(z, 0), r"a function alone has no backward pass; write nd\.Activation\(nd\.activations\.Rule"),
     ],
     ids=["tanh", "class", "lambda"],
 )
@@ -197,11 +198,16 @@ MODULES = {
     nd.activations: {"relu": "nd.Activation('relu')", "Swish": "nd.Activation('swish')"},
     nd.initializers: {"xavier_uniform_": "nd.initializers.GlorotUniform"},
     nd.schedules: {"StepLR": "nd.schedules.PiecewiseConstant", "CosineAnnealingLR": "nd.schedules.CosineDecay"},
-    nd.callbacks: {"ModelCheckpoint": "nd.callbacks.Checkpoint", "TensorBoard": "nd.callbacks.CSVLogger"},
+    nd.callbacks: {"ModelCheckpoint": "nd.callbacks.Checkpoint", "SwapEMAWeights": "nd.callbacks.ExponentialAverage"},
     nd.metrics: {"TopKCategoricalAccuracy": "nd.metrics.TopKAccuracy"},
     nd.regularizers: {"l1_l2": "nd.regularizers.L1L2"},
     nd.constraints: {"NonNeg": "nd.constraints.NonNegative"},
     nd.clipping: {"clip_grad_norm_": "nd.clipping.ClipByGlobalNorm"},
+    nd.datasets: {
+        **dict.fromkeys(("load_mnist", "MNIST"), "nd.datasets.mnist"),
+        **{"load_digits": "nd.datasets.mnist_sample", "FashionMNIST": "check=False", "make_moons": "nd.datasets.moons"},
+    },
+    nd.plots: {"plot_history": "nd.plots.learning_curves", "plot_confusion_matrix": "nd.plots.confusion_matrix"},
 }
 
 
@@ -222,12 +228,13 @@ def test_of_other_names_nothing_is_said(module, name):
 
 
 ATTRIBUTES = {
-    "model": "fit compile evaluate score train partial_fit add weights get_weights set_weights get_layer state_dict "
-    "load_state_dict load predict_classes predict_proba trainable parameters_ optimizer loss count_params to zero_grad pop",
+    "model": "fit compile evaluate score train partial_fit add weights get_weights set_weights get_layer "
+    "load predict_classes predict_proba trainable parameters_ optimizer loss count_params to zero_grad pop "
+    "to_torch as_module to_keras keras_source from_keras to_onnx",
     "trainer": "predict score forward compile train train_on_batch partial_fit zero_grad load lr learning_rate epochs",
     "layer": "trainable W weight weights b get_weights set_weights activation in_features input_shape running_mean training",
     "optimizer": "lr eps betas beta1 param_groups step zero_grad minimize clipnorm nesterov momentum weight_decay",
-    "history": "history plot loss epochs items to_frame",
+    "history": "history plot loss epochs items to_pandas",
     "parameter": "data numpy grads assign requires_grad T mean",
 }
 
@@ -253,6 +260,68 @@ def test_a_part_says_what_it_has_in_place_of_an_attribute(part, name):
     with pytest.raises(AttributeError, match=pattern) as raised:
         getattr(parts()[part], name)
     assert len(str(raised.value)) < 300
+
+
+@pytest.mark.parametrize(("part", "name"), [(part, n) for part, names in ATTRIBUTES.items() for n in names.split()])
+def test_a_class_says_the_same_as_its_objects(part, name):
+    kind = type(parts()[part])
+    foreign = getattr(kind, "foreign", {})    # a Parameter has methods of its own for this
+    if name in foreign and not hasattr(kind, name):
+        with pytest.raises(AttributeError, match=f"^{kind.__name__} has no '{name}': ") as raised:
+            getattr(kind, name)("model.npz")
+        assert foreign[name].format(name=name) in str(raised.value)
+    assert not hasattr(kind, "xyzzy")
+
+
+CALLED = {
+    "nd.Dense(3)(x)": (nd.Dense(3), r"nd\.Sequential\(\[nd\.Dense\(3\), \.\.\.\], input_size\)\.predict\(x\)"),
+    "a layer of a model": (model().layers[0], r"^Dense 'hidden' is not called: a model of layers takes the rows"),
+    "a layer that holds layers": (nd.Residual([nd.Dense(3)]), r"chain\.forward\(x, training\)"),
+    "a model": (model(), r"model\.predict\(x\)"),
+    "a trainer": (trainer(), r"trainer\.model\.predict\(x\)"),
+    "a loss": (nd.losses.MeanSquaredError(), r"loss\.forward\(outputs, targets\)"),
+    "an optimizer": (nd.optimizers.Adam(), r"nd\.Trainer\(model, loss, optimizer\)"),
+    "a callback": (nd.callbacks.Callback(), r"^Callback is not called$"),
+}
+
+
+@pytest.mark.parametrize("what", CALLED)
+def test_what_is_called_like_a_function_says_what_to_write(what):
+    thing, message = CALLED[what]
+    with pytest.raises(TypeError, match=message) as raised:
+        thing(X)
+    assert len(str(raised.value)) < 300
+
+
+DOORS_OF_FUNCTIONS = {
+    "metrics": lambda thing: nd.Trainer(model(), "softmax_cross_entropy", metrics=[thing]),
+    "augment": lambda thing: trainer().fit(X, Y, augment=thing, verbose=False),
+    "callbacks": lambda thing: trainer().fit(X, Y, callbacks=[thing], verbose=False),
+    "a moment": lambda thing: nd.callbacks.LambdaCallback(on_epoch_end=thing),
+    "learning_rate": lambda thing: nd.optimizers.SGD(thing),
+    "activation": nd.Activation,
+    "a rule": lambda thing: nd.activations.Rule("bent", thing, thing),
+    "descend": lambda thing: nd.debug.descend("sgd", thing, [1.0]),
+    "break_when": lambda thing: nd.debug.break_when(trainer(), thing),
+}
+
+
+@pytest.mark.parametrize("door", DOORS_OF_FUNCTIONS)
+@pytest.mark.parametrize("thing", [nd.Dense(3), model()], ids=["layer", "model"])
+def test_an_object_that_only_says_that_it_is_not_called_is_no_function(door, thing):
+    with pytest.raises(TypeError, match=r"got an object of type|must be") as raised:
+        DOORS_OF_FUNCTIONS[door](thing)
+    assert "is not called" not in str(raised.value)
+    assert "function alone" not in str(raised.value)
+
+
+def test_what_evaluate_gives_says_what_there_is():
+    results = nd.history.Results(loss=0.5, accuracy=0.9)
+    with pytest.raises(KeyError, match="'acc' was not measured; there are loss, accuracy"):
+        results["acc"]
+    with pytest.raises(AttributeError, match=r"has no 'accuracy': write results\['accuracy'\]"):
+        results.accuracy
+    assert pickle.loads(pickle.dumps(results)) == results
 
 
 def test_names_that_lead_to_a_hint_are_not_offered_by_editors():
@@ -282,10 +351,53 @@ def test_the_cures_of_a_model_work():
     assert [layer.name for layer in m.with_layers([], keep="hidden").layers] == ["hidden"]
 
 
+@pytest.mark.parametrize("name", [name for name, hint in nd.Sequential.foreign.items() if "nd.interop" in hint])
+def test_the_door_that_a_model_names_is_there(name):
+    with pytest.raises(AttributeError) as raised:
+        getattr(model(), name)
+    doors = re.findall(r"nd\.interop\.(\w+)\.(\w+)", str(raised.value))
+    assert doors
+    for door, function in doors:
+        with contextlib.suppress(ImportError):    # scikit-learn is asked for when its door is opened
+            assert callable(getattr(getattr(nd.interop, door), function))
+
+
+CHANGES = {
+    "append": lambda layers: layers.append(nd.Dense(2)),
+    "extend": lambda layers: layers.extend([nd.Dense(2)]),
+    "insert": lambda layers: layers.insert(0, nd.Dense(2)),
+    "set": lambda layers: layers.__setitem__(0, nd.Dense(2)),
+    "set a slice": lambda layers: layers.__setitem__(slice(0, 1), [nd.Dense(2)]),
+    "del": lambda layers: layers.__delitem__(0),
+    "+=": lambda layers: layers.__iadd__([nd.Dense(2)]),
+    "*=": lambda layers: layers.__imul__(2),
+    "pop": lambda layers: layers.pop(),
+    "remove": lambda layers: layers.remove(layers[0]),
+    "clear": lambda layers: layers.clear(),
+    "reverse": lambda layers: layers.reverse(),
+    "sort": lambda layers: layers.sort(key=lambda layer: layer.name),
+}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+@pytest.mark.parametrize("where", ["model", "residual", "parallel"])
+def test_the_layers_of_a_model_stay_as_they_are(how, where):
+    residual = nd.Residual([nd.Dense(3), nd.Activation("tanh")], name="block")
+    m = nd.Sequential([residual, nd.Parallel([nd.Dense(1), nd.Dense(2)], name="beside"), nd.Dense(2, name="last")], 3, seed=0)
+    chain = {"model": m.layers, "residual": residual.layers, "parallel": m.layer("beside").chains[0]}[where]
+    for layers in (chain, copy.deepcopy(chain), pickle.loads(pickle.dumps(chain))):
+        there, before = list(layers), m.predict(X)
+        with pytest.raises(TypeError, match=r"the layers of .* cannot be changed: .*nd\.Sequential\(") as raised:
+            CHANGES[how](layers)
+        assert (r"model.with_layers([...], keep='last')" if where == "model" else "make a new ") in str(raised.value)
+        assert (list(layers), len(str(raised.value)) < 300) == (there, True)
+        assert np.array_equal(m.predict(X), before)
+
+
 # ── names set ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 SET = {
     "a layer frozen": ("layer", "trainable", False, r"trainable cannot be set: .*model\.freeze\('hidden1'\)"),
-    "a kernel": ("layer", "kernel", np.zeros((3, 4)), r"kernel is a parameter .*; write layer\.kernel\.value = array"),
+    "a kernel": ("layer", "kernel", np.zeros((3, 4)), r"kernel cannot .* a parameter .*; write layer\.kernel\.value = array"),
     "no bias": ("layer", "bias", None, r"write layer\.bias\.value = array"),
     "another parameter": ("layer", "kernel", nd.Parameter("a", (3, 4)), r"write layer\.kernel\.value = array"),
     "weights": ("layer", "W", np.zeros((3, 4)), r"W cannot be set: .* layer\.kernel\.value = array"),
@@ -375,7 +487,7 @@ def test_a_layer_of_the_users_has_whatever_attributes_it_gives_itself():
     assert (own.weights, own.trainable, own.b) == (3, True, 1)
     own.weights = 5
     assert own.arguments() == {"weights": 5, "name": "own"}
-    with pytest.raises(AttributeError, match="Own 'own': W is a parameter of the model"):
+    with pytest.raises(AttributeError, match="Own 'own': W cannot be replaced, because it is a parameter of the model"):
         own.W = np.ones(3)
     with pytest.raises(AttributeError, match="it is called input_size"):
         own.in_features = 3
@@ -389,12 +501,20 @@ def test_a_layer_of_the_users_has_whatever_attributes_it_gives_itself():
         (lambda t: t.fit(X, Y, 10, 32), "by name: epochs=10, batch_size=32, "),
         (lambda t: t.fit(X, Y, nb_epoch=3), "^fit: unknown argument 'nb_epoch'; it is called epochs"),
         (lambda t: t.fit(X, Y, validation_split=0.1), r"validation_data=\(x, y\)"),
+        (lambda t: t.fit(X, Y, steps_per_epoch=10), r"one pass through the batches; .*itertools\.islice"),
         (lambda t: t.fit(), "^fit: x is missing"),
         (lambda t: nd.Dense(784, 30), r"^Dense: takes 1 by position \(units\), got 2"),
         (lambda t: nd.Dense(3, activation="relu"), r"nd\.Dense\(10\), nd\.Activation\('relu'\)"),
         (lambda t: nd.optimizers.Adam(lr=0.1), "the learning rate is called learning_rate"),
         (lambda t: nd.Trainer(t.model, "hinge", learning_rate=0.1), r"the optimizer has it: nd\.optimizers\.Adam\(1e-3\)"),
         (lambda t: nd.Trainer(t.model, "hinge", epochs=3), r"it is an argument of fit"),
+        (lambda t: nd.Dense(3, kernel_regularizer=0.01), r"got 0\.01; write nd\.regularizers\.L2\(0\.01\)$"),
+        (lambda t: nd.Dense(3, kernel_constraint=np.float32(3)), r"; write nd\.constraints\.MaxNorm\(3\)$"),
+        (lambda t: nd.Dense(3, bias_initializer=1), r"; write nd\.initializers\.Constant\(1\)$"),
+        (lambda t: nd.Dense(3, kernel_initializer=np.ones((4, 3))), r"; set numbers .* model: layer\.kernel\.value = array$"),
+        (lambda t: nd.Trainer(t.model, "hinge", 0.1), r"; write nd\.optimizers\.SGD\(0\.1\)$"),
+        (lambda t: nd.Trainer(t.model, "hinge", "sgd", 1.0), r"; write nd\.clipping\.ClipByGlobalNorm\(1\)$"),
+        (lambda t: nd.Trainer(t.model, "hinge", "sgd", ["accuracy"]), r"; metrics are given by name: metrics=\['accuracy'\]$"),
     ],
 )
 def test_arguments_that_do_not_fit(call, message):
@@ -419,5 +539,5 @@ def test_a_training_step_calls_nothing_of_it():
         sys.setprofile(None)
     files = {Path(file).name for file, _ in called}
     assert "dense.py" in files
-    assert not {"hinting.py", "hints.py", "conversions.py"} & files
+    assert not {"hinting.py", "hints.py", "foreign_names.py", "conversions.py"} & files
     assert not {"__get__", "__set__", "__getattr__", "__setattr__", "replace_parameter"} & {name for _, name in called}

@@ -1,6 +1,6 @@
 """Activations have the values and gradients of PyTorch and Keras."""
 
-import dataclasses
+import copy
 
 import numpy as np
 import pytest
@@ -29,6 +29,13 @@ def test_every_activation_is_covered():
     assert {golden.activation for golden in read("activations").values()} == set(RULES)
 
 
+def altered(rule, **fields):
+    """The same rule with other fields: a rule of npdeep's cannot be made a second time under its name."""
+    twin = copy.copy(rule)
+    vars(twin).update(fields)
+    return twin
+
+
 @pytest.mark.parametrize("kernel", ["forward", "backward"])
 @each_case("activations")
 def test_a_kernel_off_by_a_millionth_is_seen(golden, kernel, monkeypatch):
@@ -39,6 +46,6 @@ def test_a_kernel_off_by_a_millionth_is_seen(golden, kernel, monkeypatch):
         result *= 1 + 1e-6
         return result
 
-    monkeypatch.setitem(RULES, rule.name, dataclasses.replace(rule, **{kernel: wrong}))
+    monkeypatch.setitem(RULES, rule.name, altered(rule, **{kernel: wrong}))
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         check(golden)

@@ -5,6 +5,7 @@ import csv
 import json
 import math
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -68,8 +69,47 @@ def test_odd_names_and_values_survive_a_csv_file(tmp_path):
         assert list(csv.reader(file)) == [['a,"b"', "loss", "other"], ['x,"y"', "nan", "inf"]]
 
 
+@given(st.lists(RECORD, min_size=1, max_size=5))
+def test_a_json_file_keeps_every_bit(tmp_path_factory, records):
+    path = tmp_path_factory.mktemp("json") / "history.json"
+    nd.History(records).to_json(path)
+    back = json.loads(path.read_text(encoding="utf-8"))
+    assert [{key: float(value).hex() for key, value in record.items()} for record in back] == [
+        {key: float(value).hex() for key, value in record.items()} for record in records
+    ]
+
+
+def test_what_json_has_no_word_for_is_a_text_that_float_reads(tmp_path):
+    odd = {"a": math.nan, "b": -math.inf, "c": np.float32(0.1), "d": np.int64(7), "é": "yes", "f": np.float32("inf")}
+    nd.History([odd]).to_json(tmp_path / "h.json")
+
+    def refused(name):
+        raise AssertionError(name)
+
+    (back,) = json.loads((tmp_path / "h.json").read_text(encoding="utf-8"), parse_constant=refused)
+    assert (back["a"], back["b"], back["d"], back["é"], back["f"]) == ("NaN", "-Infinity", 7, "yes", "Infinity")
+    assert np.float32(back["c"]) == np.float32(0.1)
+    assert float(back["b"]) == -math.inf
+
+
+def test_a_history_becomes_a_frame_of_pandas(history):
+    pandas = pytest.importorskip("pandas")
+    frame = history.to_frame()
+    assert list(frame.columns) == history.keys
+    assert frame["loss"].tolist() == [0.5, 0.25]
+    assert frame["val_loss"][0] == 0.123456789
+    assert math.isnan(frame["val_loss"][1])
+    assert isinstance(nd.History().to_frame(), pandas.DataFrame)
+
+
+def test_without_pandas_the_frame_says_how_to_get_it(history, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"to_frame needs pandas: python -m pip install 'npdeep\[pandas\]'"):
+        history.to_frame()
+
+
 def test_a_history_prints_as_a_table_with_the_reason_for_stopping(history):
-    history.stopped_because = "enough"
+    vars(history)["stopped_because"] = "enough"
     assert repr(history).splitlines() == [
         "epoch  loss  val_loss  extra",
         "─────  ────  ────────  ─────",
@@ -175,3 +215,9 @@ def test_what_evaluate_gives_is_a_dict_that_is_not_unpacked_by_mistake():
     assert sorted(measured) == ["accuracy", "loss"]
     assert {f"val_{name}": value for name, value in measured.items()}["val_loss"] == loss
     assert isinstance(measured, dict)
+
+
+@pytest.mark.parametrize("write", [nd.History([{"loss": 1.0}]).to_csv, nd.History([{"loss": 1.0}]).to_json])
+def test_a_name_that_no_file_can_have_is_refused(write):
+    with pytest.raises(ValueError, match=r"to_\w+: path must be the name of a file or folder, got 'a\\ud800', which"):
+        write("a\ud800")

@@ -9,6 +9,8 @@ from attacks import fuzz_idx
 from attacks.fuzz_idx import NAMES, SHAPES, packed
 
 import npdeep as nd
+from npdeep.command_line import runs
+from npdeep.command_line.main import main
 from npdeep.datasets import idx_files
 
 TYPES = {8: np.uint8, 9: np.int8, 11: np.int16, 12: np.int32, 13: np.float32, 14: np.float64}
@@ -65,7 +67,7 @@ GZIPPED = {
     "wrong checksum": (gzip.compress(LABELS)[:-8] + bytes(8), "is damaged: .*incorrect data check"),
     "flipped bits": (gzip.compress(LABELS)[:10] + b"\xff" * 50, "is damaged: .*invalid block type"),
     "nothing else": (b"\x1f\x8b", "is damaged: its end is missing"),
-    "something behind it": (gzip.compress(LABELS) + b"x", "is damaged: something else follows its end"),
+    "something after it": (gzip.compress(LABELS) + b"x", "is damaged: something else follows its end"),
     "gzipped twice": (gzip.compress(gzip.compress(LABELS)), r"is not an IDX file: it begins with b'\\x1f\\x8b"),
 }
 
@@ -165,6 +167,38 @@ def test_fashion_mnist_has_the_shape_of_mnist_and_is_refused_by_its_sha256(tmp_p
         nd.datasets.mnist(tmp_path)
     splits = nd.datasets.mnist(tmp_path, "uint8", check=False)
     assert [len(x) for x, _ in splits] == [55_000, 5_000, 10_000]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    {"train --layers 3 --epochs 1 --folder run": 0, "train --resume run --epochs 1": 0, "evaluate run/trainer.npz": 0,
+     "diagnose run/trainer.npz": None, "walk --layers 3 --html step.html": 0, "bench run/trainer.npz --repeats 1": 0,
+     "unroll run/trainer.npz": 0}.items(),
+)  # fmt: skip
+def test_every_command_takes_images_of_ones_own(shoes, capsys, monkeypatch, command, code):
+    monkeypatch.chdir(shoes)
+    monkeypatch.setattr(runs, "write", lambda trainer, folder: [])
+    data = [] if "--resume" in command else ["--data", "shoes"]
+    if data:
+        assert main([*command.split(), *data]) == 2
+        assert "take other images with --no-check" in " ".join(capsys.readouterr().err.split())
+        data.append("--no-check")
+    assert main([*command.split(), *data]) in ([0, 1] if code is None else [code])
+
+
+@pytest.fixture(scope="module")
+def shoes(tmp_path_factory):
+    """A folder with a folder of images in it that are not MNIST's."""
+    place = tmp_path_factory.mktemp("own")
+    (place / "shoes").mkdir()
+    own_set(place / "shoes", f0=np.ones((300, 28, 28), np.uint8), f1=np.arange(300, dtype=np.uint8) % 10,
+            f2=np.ones((20, 28, 28), np.uint8), f3=np.zeros(20, np.uint8))  # fmt: skip
+    return place
+
+
+def test_no_check_wants_a_folder(capsys):
+    assert main(["train", "--no-check"]) == 2
+    assert "--no-check is for a folder with other images: name it in place of --data sample" in capsys.readouterr().err
 
 
 UNFIT = {

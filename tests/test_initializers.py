@@ -100,7 +100,7 @@ def test_constant_initializers_give_their_constant(initializer, value):
 
 
 def test_identity_refuses_what_is_no_matrix():
-    with pytest.raises(ValueError, match=r"Identity: a kernel of shape \(3,\) is no matrix"):
+    with pytest.raises(ValueError, match=r"Identity: a kernel of shape \(3,\) is not a matrix"):
         nd.Sequential([nd.Dense(3, bias_initializer="identity")], input_size=3)
 
 

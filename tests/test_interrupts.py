@@ -26,6 +26,7 @@ WAYS = ["same objects", "new objects", "file"]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """What the runs come to that were never stopped, and how many lines of npdeep's they run."""
+    Run(tmp_path_factory.mktemp("first")).fit()    # some lines run but once in a process
     found = {}
     for kind, arguments in KINDS.items():
         run = Run(tmp_path_factory.mktemp("whole"), **arguments)
@@ -91,15 +92,15 @@ def test_every_callback_hears_of_a_moment_in_which_another_one_fails(moment, ord
 def test_interrupted_within_validation_no_line_of_the_history_is_lost(tmp_path, whole, how, monkeypatch):
     run = Run(tmp_path)
     measured = []
-    evaluate = run.trainer.evaluate
+    measure = run.trainer.measure
 
-    def failing(*arguments):
+    def failing(*arguments, **named):
         measured.append(1)
         if len(measured) == 2:
             raise KeyboardInterrupt
-        return evaluate(*arguments)
+        return measure(*arguments, **named)
 
-    monkeypatch.setattr(run.trainer, "evaluate", failing)
+    monkeypatch.setattr(run.trainer, "measure", failing)
     with pytest.raises(KeyboardInterrupt):
         run.fit()
     monkeypatch.undo()
@@ -141,7 +142,7 @@ def test_ctrl_c_waits_for_the_end_of_the_step_and_a_second_one_does_not():
                 for _ in range(presses):
                     press()
 
-        trainer.on_event = operate
+        vars(trainer)["on_event"] = operate
         with pytest.raises(KeyboardInterrupt) as caught:
             trainer.fit(X, Y, batch_size=16, verbose=False)
         assert trainer.iteration == trainer.batches_done == 2 - presses
@@ -284,7 +285,7 @@ OTHER = {
 
 
 def fitted(trainer, data, *watchers, **given):
-    """The history of one epoch; iterators are made anew, so that each fit has its own."""
+    """The history of one epoch; iterators are newly made, so that each fit has its own."""
     data = [iter(part.batches) if isinstance(part, Once) else part for part in data]
     return trainer.fit(*data, batch_size=16, callbacks=watchers, verbose=False, **given)
 
@@ -293,7 +294,7 @@ def fitted(trainer, data, *watchers, **given):
 @pytest.mark.parametrize("name", OTHER)
 def test_with_other_data_a_new_epoch_begins(tmp_path, name, from_file):
     first, second, given, same = OTHER[name]
-    same = same or (from_file and name == "another generator")    # a file holds none: it is taken for the one that goes on
+    same = same or (from_file and name == "another generator")    # a file holds none: it is taken for the one that continues
     trainer, losses = plain_trainer(), []
     with pytest.raises(KeyboardInterrupt):
         fitted(trainer, first, at_moment("on_step_end", 2, None))

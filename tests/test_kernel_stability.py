@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from decimal import Context, Decimal
 from itertools import product
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from helpers_gradients import PAIRS, Problem, kernel_functions
 
-from npdeep.activations import RULES
+from npdeep.activations import RULES, value_and_slope
+from npdeep.kernels.activations import rows
 from npdeep.kernels.arrays import Array
 
 MAGNITUDES = (0, 1e-30, 1e-4, 1, 30, 88, 100, 1e3, 1e4)
@@ -133,7 +135,7 @@ OTHERS = [
     for f in kernel_functions()
     if not f.__name__.endswith(("_forward", "_backward", "_penalty")) and f.__module__ != "npdeep.kernels.images"
 ]
-"""All kernels of the training step that stand alone; images are warped before it."""
+"""All kernels of the training step that are alone; images are warped before it."""
 SHAPES = {"W": (2, 3), "norms": (1, 3), "q": (2, 3), "targets": (2, 3), "mask": (2, 3), "loss": (2, 3), "weight": (2, 1)}
 OF_ROWS = {"z": (2, 3), "t": (2, 3), "top": (2, 1), "out": (2, 1)}
 NUMBERS = {
@@ -164,3 +166,28 @@ def test_every_other_kernel_computes_in_the_dtype_of_its_arrays(kernel, dtype, r
     result = kernel(**arguments)
     assert not isinstance(result, np.ndarray) or result.dtype in (dtype, np.uint16)
     assert isinstance(result, np.ndarray | float | int | list | None)
+
+
+@pytest.mark.parametrize("apart", [1.0, 1e4, 1e20, 1e300])
+def test_sparsemax_of_rows_however_far_apart_is_exact(apart):
+    """The winner is more than 1 ahead of the others and takes all; two that share the first place take half each."""
+    z = np.array([[apart, -apart, -apart], [apart, apart, -apart], [-3 * apart, -apart, -5 * apart]])
+    a, column, t, c = np.empty((3, 3)), np.empty((3, 1)), np.empty((3, 3)), np.empty((3, 3))
+    rows.sparsemax_forward(z, a, column, t, c)
+    np.testing.assert_array_equal(a, [[1, 0, 0], [0.5, 0.5, 0], [0, 1, 0]])
+
+
+@pytest.mark.parametrize("name", ["tanh", "softsign", "tanh_shrink", "soft_shrink", "hard_shrink", "hard_tanh"])
+def test_odd_functions_are_odd_to_the_bit_and_their_slopes_even(name):
+    z = np.concatenate([np.geomspace(1e-12, 1e12, 200), np.linspace(0.4, 2.5, 400)])
+    (right, slope), (left, same) = value_and_slope(name, z), value_and_slope(name, -z)
+    np.testing.assert_array_equal(right, -left)
+    np.testing.assert_array_equal(slope, same)
+
+
+@pytest.mark.parametrize("z", [1e-9, 1e-3, 0.1, 0.5, 0.9, 1.0, 1.1, 1.5, 3.0, 19.0])
+def test_z_minus_tanh_z_is_exact_to_a_few_units_in_the_last_place(z):
+    e = (2 * Decimal(z)).exp(Context(prec=60))
+    exact = Context(prec=60).subtract(Decimal(z), Context(prec=60).divide(e - 1, e + 1)) if z > 1e-5 else Decimal(z) ** 3 / 3
+    found, _ = value_and_slope("tanh_shrink", np.array([z, -z]))
+    assert abs(Decimal(found[0]) / exact - 1) < Decimal(4 * np.finfo(float).eps)

@@ -129,7 +129,7 @@ def test_a_network_that_is_broken_already_gives_no_rate_at_all(clipping):
 
 
 class Refusing:
-    """A loss of the user's with an error of its own."""
+    """A custom loss with an error of its own."""
 
     def forward(self, outputs, targets, sample_weight=None):
         raise ValueError("these targets are not mine")
@@ -193,13 +193,13 @@ def test_the_table_has_some_ten_rows_and_the_reason_it_ended():
         ({"high": -1}, ValueError, "high must be a number above 0, got -1"),
         ({"low": 1, "high": 1}, ValueError, "low must be below high, got 1 and 1"),
         ({"low": 2, "high": 1}, ValueError, "low must be below high, got 2 and 1"),
-        ({"steps": 1}, ValueError, "steps must be a whole number of at least 2, got 1"),
-        ({"steps": 2.5}, TypeError, "steps must be a whole number of at least 2, got 2.5"),
-        ({"batch_size": 0}, ValueError, "batch_size must be a whole number of at least 1, got 0"),
+        ({"steps": 1}, ValueError, "steps must be an integer of at least 2, got 1"),
+        ({"steps": 2.5}, TypeError, "steps must be an integer of at least 2, got 2.5"),
+        ({"batch_size": 0}, ValueError, "batch_size must be an integer of at least 1, got 0"),
         ({"x": X[:, :5]}, ValueError, r"x must have the shape \(n, 6\), got \(60, 5\)"),
         ({"x": np.full_like(X, np.nan)}, ValueError, "x holds nan"),
-        ({"y": Y[:50]}, ValueError, r"targets must be 60 labels, .* got shape \(50,\)"),
-        ({"y": Y + 1}, ValueError, "labels must lie in 0 … 2"),
+        ({"y": Y[:50]}, ValueError, r"y must be 60 labels, .* got shape \(50,\)"),
+        ({"y": Y + 1}, ValueError, "labels must lie in 0 to 2"),
     ],
 )
 def test_unfit_arguments(arguments, error, message):

@@ -269,6 +269,7 @@ TAKEN = {
     "another trainer's step": lambda t, x, y: nd.Trainer(t.model, "softmax_cross_entropy").step(x, y),
     "another trainer's gradients": lambda t, x, y: nd.Trainer(t.model, "softmax_cross_entropy").gradients(x, y),
     "a refusal": refused_by_clipping,
+    "a backward pass": lambda t, x, y: t.model.backward(np.ones_like(t.model.forward(x))),
 }
 NO_GRADIENTS = r"apply_gradients: there are no new gradients; call trainer.gradients\(x, y\) first"
 

@@ -3,6 +3,7 @@
 import math
 import pickle
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -225,9 +226,9 @@ BETWEEN = "targets must lie between 0 and 1"
 WORDS = "it holds words; number them with np.unique(targets, return_inverse=True)[1]"
 NUMBERS = "to predict numbers take one output and the loss mean_squared_error"
 MEND = "remove or replace such rows first"
-LABELS_OF_TEN = "labels must lie in 0 … 9 (the network has 10 outputs), but"
+LABELS_OF_TEN = "labels must lie in 0 to 9 (the network has 10 outputs), but"
 NO_PROBABILITIES = (
-    "rows of targets must be probabilities that sum to 1, but row {}; for labels hand in whole numbers of shape (n,)"
+    "rows of targets must be probabilities that sum to 1, but row {}; for labels pass integers of shape (n,)"
 )
 # loss, outputs, targets, and what it says after its name
 REFUSED = [
@@ -259,10 +260,10 @@ REFUSED = [
     (SoftmaxCrossEntropy(), np.zeros((1, 2)), [[1.5, -0.5]], NO_PROBABILITIES.format("0 is [ 1.5 -0.5]")),
     (BinaryCrossEntropy(), np.zeros((2, 1)), [0, 2], f"{BETWEEN}, got 2; for two classes write targets == 2"),
     (BinaryCrossEntropy(), np.zeros((2, 1)), [-1, 1], f"{BETWEEN}, got -1; for labels -1 and 1 write (targets + 1) / 2"),
-    (Hinge(), np.zeros((2, 1)), [0.5, 1], "targets must be −1 and 1 (or 0 and 1), got others"),
+    (Hinge(), np.zeros((2, 1)), [0.5, 1], "targets must be -1 and 1 (or 0 and 1), got others"),
     (SquaredHinge(), np.zeros((2, 1)), [-2, 1], f"{BETWEEN.replace('0', '-1')}, got -2; for two classes write targets == 1"),
     (KLDivergence(), np.ones((1, 2)), [[1.5, -0.5]], NO_PROBABILITIES.format("0 is [ 1.5 -0.5]")),
-    (Poisson(), np.ones((1, 2)), [[1, -2]], "targets are counts and must not be negative, got -2"),
+    (Poisson(), np.ones((1, 2)), [[1, -2]], "targets must be counts, not negative, got -2"),
     # not finite
     (MeanSquaredError(), np.zeros((2, 2)), [[0, 1], [math.nan, 1]],
      f"targets holds nan at row 1, column 0 (1 of 4 elements is not finite); {MEND}"),
@@ -281,7 +282,7 @@ def test_unfit_targets_are_refused_in_these_words(loss, outputs, targets, messag
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
-        ([0, 1.5, 2], f"SoftmaxCrossEntropy: labels must be whole numbers, but row 1 has 1.5; {NUMBERS}"),
+        ([0, 1.5, 2], f"SoftmaxCrossEntropy: labels must be integers, but row 1 has 1.5; {NUMBERS}"),
         (list("abc"), f"SoftmaxCrossEntropy: targets must hold numbers, got dtype <U1; {WORDS}"),
         (None, "SoftmaxCrossEntropy: targets is missing (None)"),
         ([1j, 0, 0], "SoftmaxCrossEntropy: targets must hold real numbers, got dtype complex128; take its .real part"),
@@ -296,9 +297,9 @@ def test_targets_of_the_wrong_kind_are_refused_in_these_words(targets, message):
     ("weight", "message"),
     [
         ([1, -0.5, 1], "MeanSquaredError: sample_weight must not be negative, got -0.5"),
-        ([1, 1], "MeanSquaredError: sample_weight must hold one number a row, shape (3,), got (2,)"),
-        (np.ones((3, 2)), "MeanSquaredError: sample_weight must hold one number a row, shape (3,), got (3, 2)"),
-        (2.0, "MeanSquaredError: sample_weight must hold one number a row, shape (3,), got ()"),
+        ([1, 1], "MeanSquaredError: sample_weight must hold one number per row, shape (3,), got (2,)"),
+        (np.ones((3, 2)), "MeanSquaredError: sample_weight must hold one number per row, shape (3,), got (3, 2)"),
+        (2.0, "MeanSquaredError: sample_weight must hold one number per row, shape (3,), got ()"),
         ([1, math.nan, 1], f"MeanSquaredError: sample_weight holds nan at row 1 (1 of 3 elements is not finite); {MEND}"),
     ],
 )
@@ -347,7 +348,7 @@ def test_every_loss_goes_by_its_name_prints_and_can_be_pickled(name):
     assert loss.formula.latex
 
 
-# ── a loss of one's own ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── a custom loss ───────────────────────────────────────────────────────────────────────────────────────────────
 class Quartic:
     """Mean of (z − y)⁴, as a student might write it."""
 
@@ -412,7 +413,258 @@ def test_an_own_loss_that_returns_nonsense_is_named_and_changes_no_weight(forwar
     assert model.arena.values.tobytes() == before
 
 
-@pytest.mark.parametrize("wrong", [3, None, lambda z, y: 0, MeanSquaredError, Quartic, object()])
+HALVES = [type("Half", (), {name: lambda self, *given: 0.0})() for name in ("forward", "backward")]
+
+
+@pytest.mark.parametrize("wrong", [3, None, lambda z, y: 0, MeanSquaredError, Quartic, object(), *HALVES])
 def test_what_is_no_loss_is_refused(wrong):
     with pytest.raises(TypeError, match=r"Trainer: loss must be a name, an object of nd\.losses, or an object with forward"):
         nd.Trainer(linear(), wrong)
+
+
+# ── what others are told ──────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("weight", [None, np.linspace(0.5, 1, N)], ids=["plain", "weighted"])
+@pytest.mark.parametrize("name", CASES)
+def test_the_kernel_that_an_event_names_is_the_one_that_runs(name, weight):
+    loss, z, y, _ = CASES[name]
+    called = set()
+    loss.forward(z, y, weight)
+    sys.setprofile(lambda frame, event, argument: called.add(frame.f_code))
+    try:
+        loss.forward(z, y, weight)
+    finally:
+        sys.setprofile(None)
+    assert loss.operation()[1].__code__ in called
+    assert not [kernel for kernel in loss.kernels[1:] if kernel.__code__ in called]
+
+
+MOST = float(np.finfo(np.float32).max)
+USUAL = {
+    "softmax_cross_entropy": (np.int64, (), 0, 2),
+    "binary_cross_entropy": (np.float32, (3,), 0, 1),
+    "poisson": (np.float32, (3,), 0, MOST),
+    **dict.fromkeys(("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"), (np.float32, (3,), -MOST, MOST)),
+}
+
+
+@pytest.mark.parametrize("name", nd.losses.KNOWN)
+def test_usual_targets_are_those_that_a_loss_takes_as_they_are(name):
+    """Data that is usual is not checked again, batch by batch; where nothing is usual, every batch is."""
+    loss = nd.losses.KNOWN[name]()
+    usual = loss.usual_targets(3, "float32")
+    if name not in USUAL:
+        assert usual.lowest > usual.highest
+        return
+    assert tuple(usual) == (np.dtype(USUAL[name][0]), *USUAL[name][1:])
+    for number in (usual.lowest, usual.highest) if name != "softmax_cross_entropy" else range(3):
+        targets = np.full((2, *usual.row), number, usual.dtype)
+        assert loss.check_targets(targets, 2, 3, np.dtype("float32")) is targets
+
+
+def test_a_class_that_checks_targets_its_own_way_has_none_that_are_usual():
+    class Counts(MeanSquaredError):
+        def check_targets(self, targets, n, units, dtype):
+            return super().check_targets(targets, n, units, dtype) + 1
+
+    usual = Counts().usual_targets(3, "float32")
+    assert usual.lowest > usual.highest
+    assert SoftmaxCrossEntropy().usual_targets(1, "float32").lowest == math.inf
+    assert SoftmaxCrossEntropy().usual_targets(2, "float32").highest == 1
+
+
+def test_a_class_that_computes_something_else_has_lost_its_formula_unless_it_says_another():
+    class Silent(MeanSquaredError):
+        def losses(self, z, y):
+            return 3 * super().losses(z, y)
+
+    class Spoken(Silent):
+        expression, derivative = "3*(z - y)**2", "6*(z - y)"
+
+    class Same(MeanSquaredError):
+        outputs_are = "margins"
+
+    assert (Silent.expression, Silent.derivative) == ("", "")
+    assert (Same.expression, Same.derivative) == (MeanSquaredError.expression, MeanSquaredError.derivative)
+    assert str(Spoken.formula) == "L = mean of 3(z − y)², dz = 6(z − y)/m"
+    assert Spoken.formula.latex == r"L = \overline{3(z - y)^{2}},\ dz = \frac{6(z - y)}{m}"
+
+
+def test_before_the_first_pass_there_is_no_value():
+    assert math.isnan(MeanSquaredError().value)
+
+
+def test_buffers_are_made_once_for_batches_of_one_size(monkeypatch):
+    loss, made = MeanSquaredError(), []
+    monkeypatch.setattr(loss, "allocate", lambda *size: (made.append(size), type(loss).allocate(loss, *size)))
+    for rows in (4, 4, 3, 3, 4):
+        loss.forward(np.ones((rows, 2)), np.zeros((rows, 2)))
+        loss.backward()
+    assert [shape for shape, _ in made] == [(4, 2), (3, 2), (4, 2)]
+
+
+def test_the_memory_of_the_largest_batch_serves_all_and_another_width_needs_another():
+    loss = MeanSquaredError()
+    first = None
+    for rows in (5, 5, 3, 5):
+        loss.forward(np.ones((rows, 2)), np.zeros((rows, 2)))
+        first = loss.loss if first is None else first
+        assert np.shares_memory(loss.loss, first)
+    for outputs in (np.ones((6, 2)), np.ones((6, 3)), np.ones((6, 3), np.float32)):
+        before = loss.loss
+        loss.forward(outputs, np.zeros(outputs.shape))
+        assert not np.shares_memory(loss.loss, before)
+        assert (loss.loss.shape, loss.loss.dtype) == (outputs.shape, outputs.dtype)
+
+
+def test_an_object_with_the_two_methods_is_watched_until_its_first_gradient():
+    methods = {"forward": lambda self, outputs, targets: 1.0, "backward": lambda self: np.ones((N, UNITS))}
+    loss = nd.losses.get(type("Mine", (), methods)())
+    loss.forward(Z, P)
+    assert loss.unproven
+    loss.backward()
+    assert not loss.unproven
+
+
+@pytest.mark.parametrize(
+    ("q", "row"),
+    [
+        ([[0.5, 0.5], [1.5, -0.5]], 1), ([[-0.5, 1.5], [0.5, 0.5]], 0), ([[0.5, 0.5], [0.2, 0.3]], 1),
+        ([[0.5, 0.5], [0.9, 0.9], [0.1, 0.1]], 1),
+    ],
+)  # fmt: skip
+def test_the_first_row_that_is_no_distribution_is_named(q, row):
+    with pytest.raises(ValueError, match=rf"must be probabilities that sum to 1, but row {row} is"):
+        SoftmaxCrossEntropy().forward(np.zeros((len(q), 2)), np.array(q))
+
+
+def test_weights_may_add_up_to_the_largest_float_and_need_not_all_be_0():
+    assert nd.losses.check_weights("fit", [MOST], 1, np.float32)[0, 0] == np.float32(MOST)
+    for size in (0.0, 1.0, 5.0):
+        assert nd.losses.check_weights("fit", [0, size], 2, np.float32).tolist() == [[0], [size]]
+        if size:
+            assert nd.losses.check_weights("fit", [0, size], 2, np.float32, needed=True).tolist() == [[0], [size]]
+    with pytest.raises(ValueError, match="fit: every sample_weight is 0"):
+        nd.losses.check_weights("fit", [0, 0], 2, np.float32, needed=True)
+
+
+@pytest.mark.parametrize("targets", [[-0.5, 0.5, 0.5, 0.5], [0.5, 0, 1, 1], [-1, 0, 1, 1]])
+def test_margins_take_nothing_between_their_two_targets(targets):
+    """For the first of them Σy² = Σy, as for 0 and 1."""
+    with pytest.raises(ValueError, match=r"Hinge: targets must be -1 and 1 \(or 0 and 1\), got others"):
+        Hinge().forward(np.zeros((4, 1)), targets)
+
+
+def test_a_custom_loss_is_watched_until_its_first_gradient():
+    class Mine(MeanSquaredError):
+        def losses(self, z, y):
+            return super().losses(z, y)
+
+    loss = Mine()
+    loss.forward(Z, P)
+    assert loss.unproven
+    loss.backward()
+    assert not loss.unproven
+
+
+@pytest.mark.parametrize(
+    ("targets", "cure"),
+    [
+        (np.zeros(N, int), r"; for labels write np.eye\(4\)\[targets\], or take the loss softmax_cross_entropy"),
+        (np.zeros(N), ""),
+        (np.zeros((N, 3), int), ""),
+        (np.zeros((N - 1, UNITS), int), "; there are 6 rows of outputs"),
+    ],
+)
+def test_the_cure_for_a_wrong_shape_fits_what_came(targets, cure):
+    got = re.escape(str(targets.shape))
+    with pytest.raises(ValueError, match=rf"must have the shape of the outputs, \(6, 4\), got {got}{cure}$"):
+        MeanSquaredError().forward(Z, targets)
+
+
+def test_a_divergence_whose_epsilon_float32_takes_for_0_is_refused_before_it_makes_nan():
+    outputs, targets = np.array([[0.0, 1.0]]), np.array([[0.5, 0.5]])
+    with pytest.raises(ValueError, match=r"KLDivergence: epsilon=1e-50 is as good as 0 in float32, .*; take at least 1\.3e-38"):
+        nd.losses.KLDivergence(1e-50).forward(outputs.astype(np.float32), targets)
+    for epsilon, dtype in ((1.3e-38, np.float32), (1e-50, np.float64)):
+        loss = nd.losses.KLDivergence(epsilon)
+        assert np.isfinite(loss.forward(outputs.astype(dtype), targets))
+        assert np.all(np.isfinite(loss.backward()))
+
+
+def test_counts_are_not_negative():
+    with pytest.raises(ValueError, match=r"Poisson: targets must be counts, not negative, got -0\.5"):
+        Poisson().forward(np.ones((2, 1)), [[0.0], [-0.5]])
+
+
+# ── custom losses, at their first use ─────────────────────────────────────────────────────────────────────────────────
+def test_a_loss_defines_its_losses_and_their_derivatives():
+    with pytest.raises(NotImplementedError):
+        nd.losses.Loss().forward(Z, P)
+
+    class Half(nd.losses.Loss):
+        def losses(self, z, y):
+            self.loss[...] = 1
+            return self.loss
+
+    loss = Half()
+    loss.forward(Z, P)
+    with pytest.raises(NotImplementedError):
+        loss.backward()
+
+
+def test_losses_of_another_shape_and_gradients_that_are_not_filled_are_refused_at_the_first_use():
+    class Summed(MeanSquaredError):
+        def losses(self, z, y):
+            return super().losses(z, y).sum(axis=1)
+
+    class Empty(MeanSquaredError):
+        def derivatives(self, z, y):
+            self.grad_outputs[0] = 1
+
+    with pytest.raises(ValueError, match=r"Summed: losses must return an array of shape \(6, 4\)"):
+        Summed().forward(Z, P)
+    loss = Empty()
+    loss.forward(Z, P)
+    with pytest.raises(ValueError, match=r"Empty: derivatives did not write all of self\.grad_outputs"):
+        loss.backward()
+
+
+def test_a_gradient_put_in_place_of_the_buffer_is_refused_and_the_next_pass_has_a_buffer_again():
+    class Replaced(MeanSquaredError):
+        first = True
+
+        def derivatives(self, z, y):
+            if self.first:
+                self.grad_outputs = None
+            else:
+                super().derivatives(z, y)
+
+    loss = Replaced()
+    loss.forward(Z, P)
+    with pytest.raises(ValueError, match=r"Replaced: derivatives put None in place of self\.grad_outputs"):
+        loss.backward()
+    loss.first = False
+    loss.forward(Z, P)
+    np.testing.assert_allclose(loss.backward(), 2 * (Z - P) / Z.size)
+
+
+@pytest.mark.parametrize(
+    ("values", "cure"),
+    [
+        ([-1.0, 1.0], r"write \(targets \+ 1\) / 2"), ([1.0, 2.0], "write targets == 2"), ([-1.0, 0.5], "write targets == 0.5"),
+        ([0.0, 1.0, 2.0], "take one output each and the loss softmax_cross_entropy"),
+        ([0.0, 1.0, 2.5], "take the loss mean_squared_error"), ([0.5, 1.5, 2.5], "take the loss mean_squared_error"),
+    ],
+)  # fmt: skip
+def test_the_cure_for_targets_that_are_no_bits_fits_their_values(values, cure):
+    targets = np.array(values)[:, None]
+    with pytest.raises(ValueError, match=rf"targets must lie between 0 and 1, got .*{cure}"):
+        BinaryCrossEntropy().forward(np.zeros_like(targets), targets)
+
+
+def test_the_arrays_of_an_own_loss_are_shown_where_they_are_arrays():
+    methods = {"forward": lambda self, outputs, targets: 1.0, "backward": lambda self: np.ones((N, UNITS))}
+    loss = nd.losses.get(type("Mine", (), methods)())
+    for targets, shown in ((P, P), ((P, P), None)):
+        loss.forward(Z, targets)
+        assert loss.arrays()["targets"] is shown

@@ -22,7 +22,7 @@ REQUIRED = {"threshold": {"threshold": 0.1, "value": -1.0}}
 
 
 def traced(operation, times=1):
-    """(peak, what is kept) of new memory in so many calls of the operation, in bytes."""
+    """(peak, what is kept) of new memory in this many calls of the operation, in bytes."""
     gc.collect()
     tracemalloc.start()
     try:

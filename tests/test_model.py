@@ -137,15 +137,21 @@ def scoped():
     ("scope", "owners"),
     [
         (None, ["hidden1", "hidden1_bn", "hidden2", "hidden10", "outputs"]),
-        ("", ["hidden1", "hidden1_bn", "hidden2", "hidden10", "outputs"]),
-        ("hidden1", ["hidden1", "hidden1_bn", "hidden10"]),
+        (".*", ["hidden1", "hidden1_bn", "hidden2", "hidden10", "outputs"]),
+        ("hidden1", ["hidden1"]),
+        ("hidden1.*", ["hidden1", "hidden1_bn", "hidden10"]),
         ("hidden1/", ["hidden1"]),
+        ("hidden1/kernel", ["hidden1"]),
+        ("hidden[12]", ["hidden1", "hidden2"]),
         ("hidden[12]/", ["hidden1", "hidden2"]),
-        ("hidden[12]/|outputs", ["hidden1", "hidden2", "outputs"]),
+        ("hidden[12]|outputs", ["hidden1", "hidden2", "outputs"]),
+        ("hidden1|hidden10", ["hidden1", "hidden10"]),
+        ("(?i)HIDDEN1", ["hidden1"]),
         (".*bn", ["hidden1_bn"]),
+        (".*/bias", ["hidden1", "hidden2", "hidden10", "outputs"]),
     ],
 )
-def test_a_scope_is_a_regular_expression_matched_at_the_start_of_names(scoped, scope, owners):
+def test_a_scope_is_a_regular_expression_for_whole_names(scoped, scope, owners):
     assert list(dict.fromkeys(p.name.partition("/")[0] for p in scoped.variables(scope))) == owners
 
 
@@ -153,9 +159,12 @@ def test_a_scope_is_a_regular_expression_matched_at_the_start_of_names(scoped, s
 @pytest.mark.parametrize(
     ("scope", "error", "message"),
     [
-        ("hidden[34]outputs", ValueError, r"begins with a match of 'hidden\[34\]outputs'; there are hidden1/kernel, "),
+        ("hidden[34]outputs", ValueError, r"is called 'hidden\[34\]outputs' as a whole; there are hidden1/kernel, "),
         ("idden", ValueError, "there are hidden1/kernel"),
-        ("hidden(", ValueError, "no regular expression"),
+        ("", ValueError, "there are hidden1/kernel"),
+        ("hidden", ValueError, r"begin with it write 'hidden\.\*'; there are hidden1/kernel"),
+        ("hidden1/kern", ValueError, r"begin with it write 'hidden1/kern\.\*'"),
+        ("hidden(", ValueError, "not a regular expression"),
         (1, TypeError, "regular expression as a string"),
     ],
 )
@@ -181,21 +190,21 @@ def test_layer_is_found_by_name_and_a_near_miss_is_suggested(scoped):
 # ── freezing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_what_is_frozen_keeps_its_bits_and_the_rest_is_trained():
     trainer = every_trainer()
-    frozen = trainer.model.freeze("hidden1|maxout")
+    frozen = trainer.model.freeze("hidden1.*|maxout")
     before = {p.name: p.value.copy() for p in trainer.model.variables()}
     trainer.fit(*examples(100), epochs=2, verbose=False)
     changed = {p.name for p in trainer.model.variables() if not np.array_equal(p.value, before[p.name])}
     assert {p.name for p in frozen} == {
         *("hidden1/kernel", "hidden1/bias", "hidden1_bn/gamma", "hidden1_bn/beta", "maxout/kernel", "maxout/bias")
     }
-    assert changed == set(before) - {p.name for p in trainer.model.variables("hidden1|maxout")}
+    assert changed == set(before) - {p.name for p in trainer.model.variables("hidden1.*|maxout")}
     assert all(not p.grad.any() for p in frozen)
 
 
 def test_unfreezing_trains_again_all_or_what_matches():
     model = nd.Sequential(every_layer(), WIDTH, seed=0)
     everything = model.trainable_variables()
-    model.freeze("")
+    model.freeze(".*")
     with pytest.raises(ValueError, match="there are none"):
         model.trainable_variables("hidden1")
     assert [p.name for p in model.unfreeze("outputs")] == ["outputs/kernel", "outputs/bias"] == [
@@ -318,7 +327,7 @@ def test_the_input_gradient_is_the_slope_of_the_outputs(rng):
 
 @pytest.mark.parametrize(
     ("scope", "passed_on"),
-    [(None, 13), ("hidden1/", 12), ("hidden1/|hidden1_bn", 9), ("hidden1|maxout|prelu", 5), ("(?!outputs)", 0)],
+    [(None, 13), ("hidden1/", 12), ("hidden1/|hidden1_bn", 9), ("hidden1.*|maxout|prelu", 5), ("(?!outputs).*", 0)],
 )
 def test_backward_stops_at_the_lowest_layer_with_something_to_train(scope, passed_on):
     trainer = every_trainer()

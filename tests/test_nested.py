@@ -142,7 +142,7 @@ def test_noise_inside_a_frozen_block_cannot_be_computed_once(make, batch):
 def without_noise(block):
     """The same block, its dropout with rate 0 taken out."""
     for chain in block.chains:
-        chain[:] = [without_noise(layer) for layer in chain if not layer.draws]
+        chain.take([without_noise(layer) for layer in chain if not layer.draws])
     return block
 
 
@@ -289,3 +289,28 @@ def test_a_wrong_own_layer_is_caught_at_its_first_use_with_its_name(kind, error,
 
     with pytest.raises(error, match=message):
         use()
+
+
+# ── what trains can be saved ──────────────────────────────────────────────────────────────────────────────────────────
+WRAPS = {
+    "residual": lambda layer: nd.Residual([layer]),
+    "parallel": lambda layer: nd.Parallel([[layer], []], merge="add"),
+}
+
+
+def within(depth, wrap):
+    layer = nd.Dense(2, kernel_initializer=nd.initializers.VarianceScaling(2.0), kernel_regularizer="l2")
+    for _ in range(depth):
+        layer = wrap(layer)
+    return nd.Sequential([layer], 2, seed=0)
+
+
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
+def test_layers_nested_as_deep_as_may_be_are_saved_and_deeper_ones_refused_when_built(wrap, tmp_path):
+    x = np.ones((2, 2), np.float32)
+    trainer = nd.Trainer(within(12, wrap), "mean_squared_error")
+    trainer.step(x, x)
+    twin = nd.Trainer.restore(trainer.save(tmp_path / "deep.npz"))
+    np.testing.assert_array_equal(twin.model.flat_values, trainer.model.flat_values)
+    with pytest.raises(ValueError, match="lies within 13 layers: it could be trained, but not saved"):
+        within(13, wrap)

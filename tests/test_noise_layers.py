@@ -280,3 +280,26 @@ def test_a_rate_set_later_is_checked_as_well():
     assert layer.rate == 0.5
     layer.rate = 0.9999
     assert layer.bits == 32
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_of_so_many_numbers_at_least_one_keeps_and_at_least_one_drops(bits):
+    words = 2**bits
+    assert [dropout.keep_steps(rate, bits) for rate in (1 - 1e-12, 1e-12)] == [1, words - 1]
+    assert [dropout.keep_steps(rate, bits) for rate in (1 - 1 / words, 1 / words, 0.75)] == [1, words - 1, words // 4]
+
+
+@pytest.mark.parametrize(
+    ("bits", "n", "words"), [(16, 1, 1), (16, 4, 1), (16, 5, 2), (16, 8, 2), (32, 1, 1), (32, 2, 1), (32, 3, 2)]
+)
+def test_no_more_random_words_are_drawn_than_are_cut_up(bits, n, words):
+    one, other = np.random.default_rng(3), np.random.default_rng(3)
+    drawn = dropout.random_words(one, n, bits)
+    raw = other.bit_generator.random_raw(words)
+    np.testing.assert_array_equal(drawn, raw.view(f"uint{bits}")[:n])
+    assert one.bit_generator.state == other.bit_generator.state
+
+
+def test_so_many_numbers_keep_and_not_one_more():
+    words = np.array([0, 7, 8, 9], np.uint16)
+    assert dropout.dropout_mask(words, 8, 2.0, np.empty((2, 2))).tolist() == [[2, 2], [0, 0]]

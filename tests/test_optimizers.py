@@ -1,13 +1,28 @@
 """Update rules against their textbook formulas, equivalences between their forms, their memory, and denormal numbers."""
 
 import copy
+import inspect
 import math
+import sys
 
 import numpy as np
 import pytest
 
 import npdeep as nd
-from npdeep.optimizers import SGD, AdaDelta, AdaGrad, Adam, AdaMax, AdamW, Momentum, Nadam, Nesterov, Optimizer, RMSProp
+from npdeep.optimizers import (
+    SGD,
+    AdaDelta,
+    AdaGrad,
+    Adam,
+    AdaMax,
+    AdamW,
+    Momentum,
+    Nadam,
+    Nesterov,
+    Optimizer,
+    RMSProp,
+    factors,
+)
 from npdeep.optimizers import base as optimizers_base
 from npdeep.parameters import Parameter, allocate
 from npdeep.schedules import CosineDecay, ExponentialDecay, OneCycle, PiecewiseConstant
@@ -239,7 +254,7 @@ def test_when_the_rate_falls_to_zero_the_velocity_rolls_on_as_the_seeds_print_it
     for _ in range(4):
         bench.update([1.0])
         path.append(bench.w[0])
-    np.testing.assert_allclose(path, [-0.1, -0.15, -0.175, -0.1875], rtol=1e-15)     # TensorFlow 1 would stand at −0.1
+    np.testing.assert_allclose(path, [-0.1, -0.15, -0.175, -0.1875], rtol=1e-15)     # TensorFlow 1 would be at −0.1
 
 
 def test_without_momentum_both_kinds_are_plain_descent(rng):
@@ -302,6 +317,18 @@ def test_adamw_without_decay_is_adam(rng):
         a.update(g)
         b.update(g)
     assert a.w.tobytes() == b.w.tobytes()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_kernel_that_an_event_names_is_the_one_that_runs(name):
+    called = set()
+    bench = Bench(make(name), np.ones(3))
+    sys.setprofile(lambda frame, event, argument: called.add(frame.f_code))
+    try:
+        bench.update(np.ones(3))
+    finally:
+        sys.setprofile(None)
+    assert bench.optimizer.kernel.__code__ in called
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -433,7 +460,7 @@ def test_slots_are_labelled_as_in_the_seeds_list_of_variables(name, labels):
 def test_an_optimizer_serves_one_trainer(name):
     optimizer, model = make(name), deep()
     nd.Trainer(model, "softmax_cross_entropy", optimizer)
-    for other in (model, deep()):             # on the same model, too, it would count its steps anew over old memory
+    for other in (model, deep()):             # on the same model, too, it would count its steps again over old memory
         with pytest.raises(ValueError, match=f"this {type(optimizer).__name__} already serves a Trainer.*; make a new one"):
             nd.Trainer(other, "softmax_cross_entropy", optimizer)
 
@@ -460,10 +487,12 @@ FADING = {
     "nesterov_0.5": Nesterov(0.01, momentum=0.5),
     "nesterov_0.9": Nesterov(0.01),
     **{f"rmsprop_{rho}_{eps}": RMSProp(rho=rho, epsilon=eps) for rho in (0.5, 0.9, 0.99) for eps in (1e-7, 1e-15)},
+    **{f"rmsprop_{rho}_1e-25": RMSProp(rho=rho, epsilon=1e-25) for rho in (0.0, 0.5, 0.9)},
     "rmsprop_both": RMSProp(rho=0.5, momentum=0.5, centered=True, epsilon=1e-15),
     "rmsprop_scheduled": RMSProp(momentum=OneCycle(0.85, 2000, start=0.95, final=0.95), centered=True),
     "adadelta": AdaDelta(),
     "adadelta_0.5_1e-15": AdaDelta(rho=0.5, epsilon=1e-15),
+    **{f"adadelta_{rho}_1e-25": AdaDelta(rho=rho, epsilon=1e-25) for rho in (0.0, 0.5, 0.95)},
     **{f"adam_{b1}_{b2}_{eps}": Adam(beta_1=b1, beta_2=b2, epsilon=eps)
        for b1, b2 in ((0.9, 0.999), (0.5, 0.5), (0.5, 0.999), (0.0, 0.9)) for eps in (1e-8, 1e-15)},
     "amsgrad": Adam(beta_1=0.5, beta_2=0.5, amsgrad=True),
@@ -500,7 +529,7 @@ def test_no_slot_ever_holds_a_denormal_number_when_gradients_become_zero(name):
 
 def test_without_the_flush_there_would_be_denormal_numbers():
     bench = Bench(Momentum(0.01), np.ones(8), "float32")
-    bench.optimizer.flush_every = 10**9
+    vars(bench.optimizer)["flush_every"] = 10**9
     for g in fading_gradients(1000):
         bench.update(g)
     size = np.abs(bench.optimizer.slots["m"])
@@ -515,8 +544,8 @@ def test_flushing_moves_no_weight_by_more_than_a_billionth(name):
     thresholds = Bench(copy.deepcopy(FADING[name]), np.ones(8), "float32").optimizer
     flushed, free = (Bench(copy.deepcopy(FADING[name]), np.ones(8)) for _ in range(2))
     flushed.optimizer.decaying_slots = thresholds.decaying_slots
-    flushed.optimizer.flush_every = thresholds.flush_every
-    free.optimizer.flush_every = 10**9
+    vars(flushed.optimizer)["flush_every"] = thresholds.flush_every
+    vars(free.optimizer)["flush_every"] = 10**9
     for g in gradients:
         flushed.update(g)
         free.update(g)
@@ -529,6 +558,21 @@ def test_a_flush_comes_before_the_slowest_slot_can_reach_the_denormals(name):
     assert 1 <= optimizer.flush_every <= 256
     for beta, threshold in optimizer.decaying_slots().values():
         assert threshold * beta**optimizer.flush_every >= TINY or beta == 0
+
+
+@pytest.mark.parametrize("name", nd.optimizers.KNOWN)
+def test_with_the_usual_arguments_searches_are_as_rare_as_they_may_be(name):
+    options = [{}, {"momentum": 0.9, "centered": True}] if name == "rmsprop" else [{}]
+    for given in options:
+        assert Bench(nd.optimizers.KNOWN[name](**given), np.ones(8), "float32").optimizer.flush_every == 256
+
+
+@pytest.mark.parametrize("kind", [Momentum, Nesterov, RMSProp])
+def test_under_a_scheduled_momentum_a_velocity_has_room_to_shrink_tenfold_a_step_between_two_searches(kind):
+    optimizer = Bench(kind(momentum=OneCycle(0.85, 2000)), np.ones(8), "float32").optimizer
+    shrinks, threshold = optimizer.decaying_slots()["m"]
+    assert shrinks == pytest.approx(0.1)
+    assert threshold * 0.1**optimizer.flush_every >= TINY > threshold * 0.1 ** (optimizer.flush_every + 1)
 
 
 # ── names and errors ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -576,6 +620,7 @@ def test_an_update_by_hand_says_what_is_missing():
     by_hand, stepped = (
         nd.Trainer(nd.Sequential([nd.Dense(2)], 3, seed=0), "softmax_cross_entropy", nd.optimizers.Adam()) for _ in range(2)
     )
+    by_hand = copy.deepcopy(by_hand)          # a copy has not planned yet
     with pytest.raises(ValueError, match=r"^Adam: .* call trainer\.prepare\(len\(x\)\) once, as step and fit do"):
         by_hand.optimizer.update(0)
     by_hand.prepare(len(x))                   # the cure
@@ -585,3 +630,309 @@ def test_an_update_by_hand_says_what_is_missing():
     by_hand.optimizer.update(0)
     stepped.step(x, y)
     assert np.array_equal(by_hand.model.arena.values, stepped.model.arena.values)
+
+
+# ── hyperparameters over the whole range of floats ────────────────────────────────────────────────────────────────────
+EXTREMES = [0.0, 5e-324, 1e-310, 1e-200, 1e-38, 1e-9, 0.01, 0.05, 0.5, 0.999999, 1 - 1e-16, 1.0, 2.0, 1e20, 1e39, 1e200, 1e308]
+HYPERPARAMETERS = [
+    pytest.param(kind, argument, id=f"{name} {argument}")
+    for name, kind in nd.optimizers.KNOWN.items()
+    for argument, about in inspect.signature(kind).parameters.items()
+    if isinstance(about.default, float)
+]
+
+
+@pytest.mark.parametrize(("kind", "argument"), HYPERPARAMETERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_number_is_refused_by_name_or_makes_steps(kind, argument, dtype):
+    refused = {}
+    for value in EXTREMES:
+        model = nd.Sequential([nd.Dense(2)], 3, seed=0, dtype=dtype)
+        try:
+            trainer = nd.Trainer(model, "mean_squared_error", kind(**{argument: value}))
+        except ValueError as error:
+            refused[value] = str(error)
+        else:
+            assert np.isfinite(trainer.step(np.ones((4, 3)), np.zeros((4, 2))))
+            trainer.step(np.ones((4, 3)), np.zeros((4, 2)))
+    assert all(argument in message for message in refused.values())
+    assert len(refused) < len(EXTREMES) - 2
+
+
+def test_a_class_that_computes_something_else_has_lost_its_rule_unless_it_says_another():
+    class Silent(Adam):
+        def update_piece(self, step, w, g, *rest):
+            w -= self.eta * g
+
+    class Spoken(Silent):
+        rule = (("w", "w - 2*learning_rate*g"),)
+
+    class Same(Adam):
+        slot_label = "Same"
+
+    class Called(Adam):
+        formula = "by another name"
+        rule = Spoken.rule
+
+    assert (Silent.rule, Silent(amsgrad=True).rule) == ((), ())
+    assert (Same.rule, Same.formula) == (Adam.rule, Adam.formula)
+    assert str(Spoken.formula) == "w ← w − 2·η·g"
+    assert Called.formula == "by another name"
+    assert Same(amsgrad=True).rule != Adam.rule != AdamW.rule
+    assert "max(" in str(Adam(amsgrad=True).rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "w - g", 3, ("w", "w - g"), (("w", "w - g", "more"),), (("w",),), ((3, "g"), ("w", "w")), (("m", "g"), 3, ("w", "w")),
+        (("w", "w - g"), ("m", "g")), (("m", "g"), ("w", "w - g"), ("m", "0")), (["w"],), ("wg",),
+    ],
+)  # fmt: skip
+def test_a_rule_is_pairs_of_which_the_last_moves_the_weights(rule):
+    with pytest.raises(ValueError, match=r"Mine: rule must be pairs of a name and an expression, the last of them w"):
+        type("Mine", (Optimizer,), {"rule": rule})
+
+
+@pytest.mark.parametrize("formula", ["w -", "w - open(g)", 3, None])
+def test_every_expression_of_a_rule_is_looked_at_when_the_class_is_made(formula):
+    for rule in ((("w", formula),), (("m", formula), ("w", "w - m"))):
+        with pytest.raises((ValueError, TypeError), match="Mine: rule of"):
+            type("Mine", (Optimizer,), {"rule": rule})
+
+
+def test_a_rule_is_said_in_text_and_in_latex():
+    class Mine(Optimizer):
+        rule = (("m", "0.5*m + g"), ("step", "learning_rate*m"), ("w", "w - step"))
+
+    assert str(Mine.formula) == "m ← 0.5·m + g, w ← w − η·m"
+    assert Mine.formula.latex == r"m \leftarrow 0.5 \cdot m + g,\ w \leftarrow w - \eta \cdot m"
+
+
+@pytest.mark.parametrize("kind", [Momentum, Nesterov, RMSProp])
+def test_one_schedule_of_two_is_looked_at_before_anything_changes(kind):
+    class Broken(nd.schedules.Schedule):
+        def __call__(self, step):
+            return 0.5 if step < 3 else -1.0
+
+    for optimizer in (kind(0.1, momentum=Broken()), kind(Broken(), momentum=0.5)):
+        assert optimizer.has_schedules()
+        bench = Bench(optimizer, np.ones(2))
+        for _ in range(2):
+            bench.optimizer.check_schedules(bench.step)
+            bench.update(np.ones(2))
+        with pytest.raises(ValueError, match="must give a number of at least 0 at every step, but at step 3 it gave -1"):
+            optimizer.check_schedules(3)
+    assert not kind(0.1, momentum=0.5).has_schedules()
+
+
+# ── what a custom optimizer must be like, said when a Trainer is made ─────────────────────────────────────────────────
+def custom(**members):
+    """A class of optimizers with these members."""
+    return type("Mine", (Optimizer,), {"update_piece": lambda self, step, w, g, *rest: None, **members})
+
+
+@pytest.mark.parametrize(
+    ("members", "error", "message"),
+    [
+        ({"__init__": lambda self: None}, TypeError, r"__init__ of Mine must begin with super\(\).__init__\(learning_rate\)"),
+        ({"flush": 3}, TypeError, "Mine: its attribute 'flush' takes the place of npdeep's flush"),
+        *(
+            ({"slot_names": names}, ValueError, r"Mine: slot_names must be a tuple of names such as \('m',\), each different")
+            for names in ("m", ("m", "m"), ("w",), ["m", "g"], 3, None)
+        ),
+        ({"update_piece": lambda self, w, g: None}, TypeError, r"update_piece\(w, g\) is called with \(step, w, g, t\)"),
+        (
+            {"update_piece": lambda self, step, w, g, t: None, "slot_names": ("m",)},
+            TypeError,
+            r"update_piece\(step, w, g, t\) is called with \(step, w, g, m, t\)",
+        ),
+        (
+            {"update_piece": lambda self, step, w, g, t: None, "second_scratch": True},
+            TypeError,
+            r"update_piece\(step, w, g, t\) is called with \(step, w, g, t, u\)",
+        ),
+        (
+            {"slot_names": ("m", "v"), "initial_slot": lambda self, name: 1e39 if name == "v" else 0.0},
+            ValueError,
+            r"Mine: initial_slot must be at most 3\.4e\+38 in float32, got 1e\+39",
+        ),
+        (
+            {"slot_names": ("m", "v"), "initial_slot": lambda self, name: float(name == "v"), "epsilon": 1e-50},
+            ValueError,
+            r"Mine: epsilon=1e-50 is as good as 0 in float32",
+        ),
+    ],
+)
+def test_a_custom_optimizer_that_cannot_work_is_refused_when_it_is_bound(members, error, message):
+    with pytest.raises(error, match=message):
+        Bench(custom(**members)(), np.ones(2), "float32")
+
+
+def test_slots_may_begin_with_the_largest_number_and_those_that_begin_above_0_need_no_epsilon():
+    largest = float(np.finfo(np.float32).max)
+    for members in ({}, {"epsilon": 1e-50}):
+        mine = custom(slot_names=("m",), initial_slot=lambda self, name: largest, **members)
+        assert Bench(mine(), np.ones(2), "float32").optimizer.slots["m"].tolist() == [np.float32(largest)] * 2
+
+
+
+def test_searches_come_every_so_many_steps(monkeypatch):
+    bench, found = Bench(Momentum(0.1), np.ones(2), "float32"), []
+    vars(bench.optimizer)["flush_every"] = 3
+    monkeypatch.setattr(type(bench.optimizer), "flush", lambda self: found.append(bench.step))
+    for _ in range(9):
+        bench.update(np.ones(2))
+    assert found == [2, 5, 8]
+
+
+def test_an_epsilon_that_is_lost_is_refused_where_it_is_set_too():
+    optimizer = Adam()
+    optimizer.epsilon = 1e-50                 # nobody knows the precision yet
+    optimizer.epsilon = 1e-8
+    bench = Bench(optimizer, np.ones(2), "float32")
+    with pytest.raises(ValueError, match=r"Adam: epsilon=1e-50 is as good as 0 in float32"):
+        bench.optimizer.epsilon = 1e-50
+    bench.optimizer.epsilon = 1e-7
+
+
+def test_schedules_are_looked_at_where_there_are_some():
+    for rate, scheduled in ((0.1, False), (ExponentialDecay(0.1, 10, 0.5), True)):
+        bench = Bench(SGD(rate), np.ones(2))
+        assert bench.optimizer.scheduled is scheduled
+        bench.optimizer.learning_rate = 0.5
+        assert bench.optimizer.scheduled is False
+
+
+# ── the first update of a custom optimizer ────────────────────────────────────────────────────────────────────────────
+def first_update(update, w=(1.0, 2.0), g=(1.0, 1.0), rate=0.1, spans=None, **members):
+    """A bench whose custom optimizer has made, or has failed in, its first update."""
+    bench = Bench(custom(update_piece=update, **members)(rate), np.array(w), "float32")
+    if spans:
+        bench.optimizer.plan(spans)
+    bench.optimizer.arena.scratch.fill(0)
+    bench.update(np.array(g))
+    return bench
+
+
+def does_nothing(self, step, w, g, t):
+    """Forgets to write in place."""
+    w = w - self.eta * g
+
+
+def test_an_update_that_changes_nothing_though_it_should_is_named():
+    for given in ({}, {"w": (0.0, 0.0)}, {"g": (0.0, 1.0)}, {"g": (0.0, 1.0), "spans": [slice(0, 1), slice(1, 2)]}):
+        with pytest.raises(ValueError, match="Mine: update_piece changed no weight; change w in place"):
+            first_update(does_nothing, **given)
+
+
+def test_an_update_that_has_nothing_to_change_is_proven():
+    for given in ({"g": (0.0, 0.0)}, {"w": (1e30, 1e30), "g": (1e-10, 1e-10)}, {"rate": 0.0}):
+        assert not first_update(does_nothing, **given).optimizer.unproven
+
+
+def test_an_update_that_changes_its_slots_alone_is_proven():
+    def remembers(self, step, w, g, m, t):
+        m += g
+
+    assert not first_update(remembers, slot_names=("m",)).optimizer.unproven
+
+
+@pytest.mark.parametrize(
+    ("mistake", "rate", "error", "message"),
+    [
+        (lambda self, w, g: np.nan, 0.1, ValueError, "update_piece wrote into the weights"),
+        (lambda self, w, g: 1 / 0, 0.1, ZeroDivisionError, "^division by zero$"),
+        (lambda self, w, g: self.learning_rate * g, ExponentialDecay(0.1, 10, 0.5), TypeError, r"self\.eta is the learning"),
+        (lambda self, w, g: "a" * g, 0.1, TypeError, r"^(?!.*self\.eta)"),
+        (lambda self, w, g: [][3], ExponentialDecay(0.1, 10, 0.5), IndexError, "^list index out of range$"),
+    ],
+)
+def test_a_first_update_that_fails_leaves_everything_as_it_was(mistake, rate, error, message):
+    def update(self, step, w, g, m, t):
+        m += 1
+        w += 1
+        w += mistake(self, w, g)
+
+    optimizer = custom(update_piece=update, slot_names=("m",))(rate)
+    bench = Bench(optimizer, np.array([1.0, 2.0]), "float32")
+    with pytest.raises(error, match=message):
+        bench.update(np.ones(2))
+    assert (bench.w.tolist(), optimizer.slots["m"].tolist()) == ([1, 2], [0, 0])
+    assert optimizer.unproven
+
+
+# ── factors of learning rates ─────────────────────────────────────────────────────────────────────────────────────────
+def parameters(*names):
+    """Two numbers each, one after the other."""
+    made = [Parameter(name, (2,)) for name in names]
+    allocate(made, np.dtype("float32"))
+    return made
+
+
+def test_neighbours_with_one_factor_are_one_span():
+    of = {"a/w": 0.5, "b/w": 0.5, "c/w": 2.0, "d/w": 2.0, "e/w": 1.0, "f/w": 2.0, "g/w": 0.5}
+    spans = factors.spans_of(of, parameters(*of))
+    assert spans == [(slice(0, 4), 0.5), (slice(4, 8), 2.0), (slice(10, 12), 2.0), (slice(12, 14), 0.5)]
+    assert factors.spans_of(of, parameters("c/w", "x/w", "b/w")[::-1]) == [(slice(0, 2), 2.0), (slice(4, 6), 0.5)]
+    assert factors.spans_of({}, parameters(*of)) == []
+
+
+def test_what_two_spans_share_is_more_than_nothing():
+    assert list(factors.overlaps([(slice(0, 4), 0.5)], [slice(4, 6), slice(2, 4)])) == [(slice(2, 4), 0.5)]
+
+
+def test_factors_are_looked_up_by_scope_in_the_precision_of_the_model():
+    one = parameters("hidden/kernel")
+    assert factors.by_name("Trainer", {"hidden": 0.1}, one) == {"hidden/kernel": 0.1}
+    for factor in (1e-50, 1e300):
+        with np.errstate(over="ignore"), pytest.raises(ValueError, match=r"factors\['hidden'\] must be a number above 0"):
+            factors.by_name("Trainer", {"hidden": factor}, one)
+    with pytest.raises(ValueError, match=r"did you mean 'hidden'\?"):
+        factors.by_name("Trainer", {"hiden": 0.1}, parameters("hidden/kernel", "hidden2/kernel"))
+    with pytest.raises(ValueError, match=r"'hidden' and 'hidden/kernel' both select hidden/kernel, with the factors 0\.1 and"):
+        factors.by_name("Trainer", {"hidden": 0.1, "hidden/kernel": 0.2}, one)
+
+
+def test_the_rule_of_amsgrad_decays_weights_under_adamw_alone():
+    for kind, decays in ((Adam, False), (AdamW, True)):
+        for amsgrad in (False, True):
+            assert ("weight_decay" in str(kind(amsgrad=amsgrad).rule)) is decays
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_search_for_denormals_leaves_gradients_and_large_slots(name):
+    bench = Bench(make(name), np.ones(3), "float32")
+    vars(bench.optimizer)["flush_every"] = 10**9
+    for _ in range(3):
+        bench.update(np.array([1.0, 0.0, 2.0]))
+    before = {slot: values.copy() for slot, values in bench.optimizer.slots.items()}
+    bench.optimizer.flush()
+    np.testing.assert_array_equal(bench.parameter.grad, [1, 0, 2])
+    for slot, values in bench.optimizer.slots.items():
+        np.testing.assert_array_equal(values, before[slot])
+
+
+def test_the_product_of_nadam_waits_for_a_schedule_that_fails():
+    class Broken(nd.schedules.Schedule):
+        def __call__(self, step):
+            return 0.1 if step < 2 else math.nan
+
+    bench = Bench(Nadam(Broken()), np.ones(2))
+    for _ in range(2):
+        bench.update(np.ones(2))
+    before = bench.optimizer.mu_product
+    assert 0 < before < 1
+    with pytest.raises(ValueError, match="must give a number of at least 0 at every step"):
+        bench.update(np.ones(2))
+    assert bench.optimizer.mu_product == before
+
+
+def test_the_product_of_nadam_lies_between_0_and_1():
+    optimizer = Nadam()
+    for product in (0.0, 0.5, 1.0):
+        optimizer.set_state({"mu_product": product})
+        assert optimizer.state() == {"mu_product": product}
+    for product in (-5e-324, math.nextafter(1, 2), math.nan):
+        with pytest.raises(ValueError, match="Nadam: mu_product must be a number of at least 0 and of at most 1"):
+            optimizer.set_state({"mu_product": product})

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 import npdeep as nd
 from npdeep.constraints import Constraint, MaxNorm, MinMaxNorm, NonNegative, UnitNorm
+from npdeep.kernels import constraints as kernels
 from npdeep.regularizers import L1, L1L2, L2, Regularizer
 
 # penalty, its value, its gradient
@@ -341,3 +342,14 @@ def test_tiny_weights_reach_length_one_at_once(size):
     w = np.array([[3.0, 1.0], [4.0, 1.0]], np.float32) * np.float32(size)
     UnitNorm().apply(w, np.empty(4, np.float32))
     np.testing.assert_allclose(w, [[0.6, math.sqrt(0.5)], [0.8, math.sqrt(0.5)]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1.0, 1e20, 1e30])
+@pytest.mark.parametrize("other", [1e-30, 1.0, 1e30])
+def test_norms_keep_their_digits_beside_others_of_any_size(size, other):
+    """In float32 the squares of 1e-30 vanish and those of 1e30 overflow."""
+    w = np.array([[3 * size, 3 * other, 0.0], [4 * size, -4 * other, 0.0]], np.float32)
+    expected = np.array([5 * size, 5 * other, 0.0])
+    columns, rows = np.empty((1, 3), np.float32), np.empty((3, 1), np.float32)
+    np.testing.assert_allclose(kernels.norms_along(w, 0, columns)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(kernels.norms_along(np.ascontiguousarray(w.T), 1, rows)[:, 0], expected, rtol=1e-6)

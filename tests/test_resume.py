@@ -47,7 +47,7 @@ def clipped_by_norm():
 def cached():
     below = [nd.Dense(8, name="hidden1"), nd.BatchNormalization(), nd.Activation("elu")]
     model = nd.Sequential([*below, nd.Dense(8), nd.Dropout(), nd.Dense(CLASSES)], WIDTH, seed=1)
-    model.freeze("hidden1|batch")
+    model.freeze("hidden1|batch.*")
     return nd.Trainer(model, "softmax_cross_entropy", "adam", metrics=["accuracy"])
 
 
@@ -57,7 +57,7 @@ def jitter(x, rng):
 
 
 class Run:
-    """A trainer to make, what its fit is given, and what is handed back in where it is restored."""
+    """A trainer to make, what its fit is given, and what is returned in where it is restored."""
 
     def __init__(self, make, own=None, callbacks=list, **given):
         self.make, self.own, self.callbacks = make, own or {}, callbacks
@@ -76,7 +76,7 @@ class Run:
         return nd.Trainer.restore(path, **self.own)
 
     def finish(self, path):
-        """Go on from a file to the end."""
+        """Continue from a file to the end."""
         trainer = self.restore(path)
         self.fit(trainer, EPOCHS - trainer.epoch)
         return trainer
@@ -97,7 +97,7 @@ RUNS = {
     "frozen below": Run(lambda: frozen("hidden1")),
     "frozen above": Run(lambda: frozen("outputs|hidden2")),
     "frozen and cached": Run(cached, cache_frozen=True),
-    "parts of the user's": Run(own_trainer, OWN),
+    "custom parts": Run(own_trainer, OWN),
     "validated": Run(lambda: every_trainer("adam"), validation_data=(X[:7], Y[:7])),
     "weighted": Run(lambda: every_trainer("adam"), sample_weight=np.linspace(0, 2, 50)),
     "in the order of the data": Run(lambda: every_trainer("adam"), shuffle=False),

@@ -72,7 +72,7 @@ POINTS = {
     "one_cycle_without_last": (s.OneCycle(1.0, 100, last=0.0), {0: 0.1, 50: 1.0, 75: 0.55, 100: 0.0001}),
     "warmup": (s.Warmup(0.1, 10), {0: 0.0, 1: 0.01, 5: 0.05, 9: 0.09, 10: 0.1, 1000: 0.1}),
     "warmup_start": (s.Warmup(0.1, 10, start=0.05), {0: 0.05, 5: 0.075, 10: 0.1}),
-    # the schedule behind it counts from where the line ends
+    # the schedule after it counts from where the line ends
     "warmup_into_decay": (s.Warmup(s.PowerDecay(0.1, 100), 10), {0: 0.0, 5: 0.05, 10: 0.1, 110: 0.05, 310: 0.025}),
     "warmup_into_warmup": (s.Warmup(s.Warmup(1.0, 10, start=0.5), 10), {0: 0.0, 5: 0.25, 10: 0.5, 15: 0.75, 20: 1.0}),
 }
@@ -210,12 +210,12 @@ def test_a_learning_rate_may_be_set_anew_between_steps():
     [
         (lambda: s.Constant(-0.1), "Constant: value must be a number of at least 0, got -0.1"),
         (lambda: s.ExponentialDecay(math.nan, 10, 0.5), "ExponentialDecay: initial must be a number of at least 0, got nan"),
-        (lambda: s.ExponentialDecay(0.1, 0, 0.5), "decay_steps must be a whole number of at least 1, got 0"),
+        (lambda: s.ExponentialDecay(0.1, 0, 0.5), "decay_steps must be an integer of at least 1, got 0"),
         (lambda: s.ExponentialDecay(0.1, 10, 0), "decay_rate must be a number above 0, got 0"),
         (lambda: s.PiecewiseConstant([1, 2], [1, 2]), "2 boundaries need 3 values, got 2"),
         (lambda: s.PiecewiseConstant([2, 1], [1, 2, 3]), r"boundaries must grow, got \[2, 1\]"),
         (lambda: s.PiecewiseConstant([1, 1], [1, 2, 3]), r"boundaries must grow, got \[1, 1\]"),
-        (lambda: s.PiecewiseConstant([-1], [1, 2]), "boundaries must be a whole number of at least 0, got -1"),
+        (lambda: s.PiecewiseConstant([-1], [1, 2]), "boundaries must be an integer of at least 0, got -1"),
         (lambda: s.PowerDecay(0.1, 10, power=-1), "PowerDecay: power must be a number of at least 0"),
         (lambda: s.InverseTimeDecay(0.1, 10, -1), "InverseTimeDecay: decay_rate must be a number of at least 0"),
         (lambda: s.PolynomialDecay(0.1, 10, final=-1), "PolynomialDecay: final must be"),
@@ -225,7 +225,7 @@ def test_a_learning_rate_may_be_set_anew_between_steps():
         (lambda: s.CosineDecay(0.1, 10, restarts=True, lower=0), "lower must be a number above 0"),
         (lambda: s.OneCycle(1, 10, last=1), "OneCycle: last must be a number of at least 0 and below 1, got 1"),
         (lambda: s.Warmup(-1, 10), "Warmup: then must be a number of at least 0"),
-        (lambda: s.Warmup(0.1, 0), "Warmup: warmup_steps must be a whole number of at least 1"),
+        (lambda: s.Warmup(0.1, 0), "Warmup: warmup_steps must be an integer of at least 1"),
         (lambda: nd.optimizers.Momentum(0.1, momentum=1.0), "Momentum: momentum must be a number of at least 0 and below 1"),
         (lambda: nd.optimizers.SGD(math.inf), "SGD: learning_rate must be a number of at least 0, got inf"),
     ],
@@ -238,8 +238,10 @@ def test_senseless_values_are_refused(make, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: s.ExponentialDecay(0.1, 10.5, 0.5), "decay_steps must be a whole number of at least 1, got 10.5"),
+        (lambda: s.ExponentialDecay(0.1, 10.5, 0.5), "decay_steps must be an integer of at least 1, got 10.5"),
         (lambda: s.ExponentialDecay(0.1, 10, 0.5, staircase="yes"), "staircase must be True or False, got the string 'yes'"),
+        (lambda: s.PiecewiseConstant(100, [1, 2]), r"boundaries and values must be lists, .*; got 100 and the list \[1, 2\]"),
+        (lambda: s.PiecewiseConstant([100], 0.1), r"boundaries and values must be lists, .*; got the list \[100\] and 0.1"),
         (lambda: s.Constant("0.1"), "Constant: value must be a number of at least 0, got the string '0.1'"),
         (lambda: nd.optimizers.SGD(lambda step: 0.1), r"must be a number or an object of nd\.schedules; derive your own"),
         (lambda: nd.optimizers.SGD(s.OneCycle), r"must be a number or an object of nd\.schedules"),

@@ -121,7 +121,7 @@ def test_bands():
 
 
 def results(*curves, key="l1", measured="test", **more):
-    """Runs made up, one a seed."""
+    """Runs made up, one per seed."""
     runs = {
         str(seed): {measured: list(curve), "updates": [275 * (e + 1) for e in range(len(curve))], "seconds": 20.0}
         for seed, curve in enumerate(curves)
@@ -196,7 +196,7 @@ def test_the_fall_to_guessing():
     said = seeds_report.sentences(results([0.9, 0.2, 0.2, 0.2], [0.9, 0.9], key="collapse", measured="validation"))
     assert said[0] == (
         "collapse: falls to guessing for good, seed by seed, at epoch 1, never (printed: at 5); lowest validation accuracy "
-        "behind epoch 0: 0.20, 0.90."
+        "after epoch 0: 0.20, 0.90."
     )
 
 

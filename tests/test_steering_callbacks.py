@@ -118,7 +118,7 @@ def test_a_loss_that_goes_bad(value):
 def test_a_gradient_that_goes_bad(value, clipping):
     trainer = nd.Trainer(plain_trainer().model, Spoilt(gradient=value), clipping=clipping)
     origin = f"the gradient that came down to outputs is the first array that went bad (backward): it holds {value} at [1, 2]"
-    cured = clipping is not None and math.isinf(value)        # held within its limits, an infinite gradient does no harm
+    cured = clipping is not None and math.isinf(value)        # held within its limits, an infinite gradient is harmless
     assert guarded(trainer) == (("", 12) if cured else (origin, 3))
 
 
@@ -312,7 +312,7 @@ def test_unfit_arguments_of_the_logger(arguments, message):
 @pytest.mark.parametrize("append", [False, True])
 @pytest.mark.parametrize(("every", "at"), [(1, 1), (1, 3), (3, 11), (4, 9), (7, 13), (None, 7), (None, 14)])
 def test_a_resumed_run_writes_every_row_once(tmp_path, every, at, append):
-    """Also where it broke off some epochs after its last file: those rows are written anew."""
+    """Also where it broke off some epochs after its last file: those rows are written again."""
     path = tmp_path / "a.csv"
     path.write_text("epoch,updates,seconds,learning_rate,loss\n0,0,0,0,0\n" if append else "")
     kept = ["0"] if append else []
@@ -499,8 +499,8 @@ def test_a_file_that_somebody_removed_is_no_hindrance(tmp_path):
     ("arguments", "message"),
     [
         ({"folder": 3}, "folder must be a string or a Path, got 3"),
-        ({"keep": 0}, "keep must be a whole number of at least 1, got 0"),
-        ({"every": 0}, "every must be a whole number of at least 1, got 0"),
+        ({"keep": 0}, "keep must be an integer of at least 1, got 0"),
+        ({"every": 0}, "every must be an integer of at least 1, got 0"),
         ({"mode": "best"}, "unknown mode 'best'"),
         ({"monitor": "loss", "every": 3}, "with a monitor files are written after every epoch; leave `every` out"),
     ],
@@ -511,7 +511,7 @@ def test_unfit_arguments_of_the_checkpoint(tmp_path, arguments, message):
 
 
 def test_what_the_checkpoint_monitors_must_be_recorded(tmp_path):
-    with pytest.raises(ValueError, match=r"Checkpoint: 'val_loss' is not recorded; there are .*; hand validation_data to fit"):
+    with pytest.raises(ValueError, match=r"Checkpoint: 'val_loss' is not recorded; there are .*; pass validation_data to fit"):
         plain_trainer().fit(X, Y, callbacks=[Checkpoint(tmp_path, monitor="val_loss")], **RUN)
 
 
@@ -548,7 +548,7 @@ def test_callbacks_are_called_by_their_order_and_then_by_their_places_in_the_lis
 
 @pytest.mark.parametrize("every", [None, 4])
 def test_the_checkpoint_comes_last_whatever_its_place_in_the_list(tmp_path, every):
-    """Performance scheduling behind it in the list has lowered the rate before the file is written."""
+    """Performance scheduling after it in the list has lowered the rate before the file is written."""
     drop = ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=99)
     drop.on_step_end = lambda trainer: setattr(trainer.optimizer, "learning_rate", 0.01 / (1 + trainer.iteration))
     keeper = Checkpoint(tmp_path, every=every)

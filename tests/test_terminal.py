@@ -18,7 +18,7 @@ import npdeep as nd
 from npdeep.command_line import checked_networks, main, runs
 from npdeep.common import printing
 from npdeep.common.tables import Table
-from npdeep.debug import time_step
+from npdeep.debug import threads, time_step
 from npdeep.teaching import lesson
 from npdeep.training.trainer import Trainer
 
@@ -29,9 +29,14 @@ SMALL = "--layers 6 6 --batch-normalization --optimizer nadam --epochs 1 --folde
 STEPS = "l\nh\nstats\ns W\ns z\nformula\nsource\ne 3\n\n\nj 4\nstats\nj backward outputs\ns W\ne 1 2\ne 1 2 3 4\nj nowhere\n"
 STEPS += "j update\nstats\ne dense/kernel 350 2\ns v of dense/kernel\ns nothing\nfoo\nb\nq\n"
 
-NAMES = ("lesson", "train", "check", "summary", "evaluate", "walk", "diagnose", "bench", "unroll")
+NAMES = ("lesson", "play", "exercise", "train", "check", "summary", "evaluate", "walk", "diagnose", "bench", "unroll")
 COMMANDS = {
     "lesson --epochs 1": 0,
+    "exercise": 0,
+    "exercise start relu_backward --folder new": 0,
+    "exercise check nothing.py": 2,
+    "exercise hint affine_backward --folder new": 0,
+    "exercise start rleu": 2,
     f"train {SMALL} new": 0,
     "train --resume run --epochs 0": 0,
     "train --resume nowhere": 2,
@@ -102,15 +107,17 @@ def _quick():
     few = tuple((x[:300], y[:300]) for x, y in (training, test, test))
     first = lambda network, *_, **__: network.title if hasattr(network, "title") else repr(network)  # noqa: E731
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(runs, "load_data", lambda source: few)
+        patched.setattr(runs, "load_data", lambda source, check=True: few)
         patched.setattr(runs, "write", lambda trainer, folder: [folder / runs.CHECKPOINT])
         patched.setattr(runs, "diagnose_run", once(runs.diagnose_run))
         patched.setattr(checked_networks, "check_network", once(checked_networks.check_network))
         patched.setattr(nd.debug, "epsilon_sweep", once(nd.debug.epsilon_sweep, first))
         patched.setattr(nd.debug, "time_step", once(nd.debug.time_step, first))
+        patched.setattr(threads, "seconds_with_one", lambda *_: 1e-3)
         patched.setattr(lesson.datasets, "mnist_sample", lambda: (few[0], few[2]))
         patched.setattr(lesson, "train", once(lesson.train, first))
-        patched.setattr(lesson, "draw", lambda results, training, folder: [folder / "gradient_norms.png"])
+        patched.setattr(lesson, "draw", lambda results, folder: [folder / "gradient_norms.png"])
+        patched.setattr(lesson.page, "write", lambda results, introduction, folder: folder / "index.html")
         for network in lesson.NETWORKS:
             lesson.train(network, few[0], few[2], epochs=1, seed=42)
         yield
@@ -152,9 +159,18 @@ def wide():
     return {}
 
 
+def terminals():
+    """Each command in a terminal of each encoding, of both widths and looks in turn; the other pairs are exhaustive."""
+    for command in COMMANDS:
+        for i, (encoding, (columns, environment)) in enumerate(product(ENCODINGS, product(WIDTHS, PLAIN))):
+            first = i % 4 == ENCODINGS.index(encoding) % 4
+            marks = () if first else pytest.mark.exhaustive
+            yield pytest.param(command, encoding, columns, environment, marks=marks)
+
+
 @pytest.mark.parametrize(
     ("command", "encoding", "columns", "environment"),
-    list(product(COMMANDS, ENCODINGS, WIDTHS, PLAIN)),
+    list(terminals()),
     ids=lambda part: part.get("NO_COLOR", "0") if isinstance(part, dict) else str(part)[:40],
 )
 def test_every_command_fits_every_encoding_and_width(typed, wide, command, encoding, columns, environment):
@@ -296,12 +312,12 @@ def test_a_figure_that_cannot_be_written_costs_no_measurement(tmp_path, monkeypa
     lines: list[str] = []
     with pytest.raises(OSError, match="No space left"):
         lesson.run(tmp_path, epochs=1, say=lines.append)
-    assert "What became of the networks" in "\n".join(lines)
+    assert "Inside, after training" in "\n".join(lines)
 
 
 def test_figures_are_written_before_the_tables(typed):
     _, out, _ = typed("lesson --epochs 1")
-    assert out.index("wrote lesson") < out.index("The gradient on its way back") < out.index("What became of the networks")
+    assert out.index("wrote lesson") < out.index("Before training, on") < out.index("Inside, after training")
 
 
 # ── progress ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -333,15 +349,18 @@ def test_what_a_script_prints_under_its_encoding(monkeypatch, encoding):
     trainer, (x, y) = plain_trainer(nd.optimizers.Nadam()), examples(40)
     trainer.fit(x, y, epochs=2, verbose=False)
     model, debug = trainer.model, nd.debug
+    out = Stream(encoding)
+    monkeypatch.setattr(sys, "stdout", out)   # from here on: an f-string is spelled where it is made
     shown = [
         *(model, model.summary(), trainer, trainer.summary(), trainer.history, *(event.copy() for event in trainer.walk(x, y))),
         *(debug.gradient_check(model, trainer.loss, x, y), debug.diagnose(trainer, x, y)),
         *(debug.explain(model.layers[0], unit=0), debug.explain_update(trainer, "hidden/kernel", (0, 0))),
         time_step(trainer, x, y, repeats=1),
         *debug.diagnose(*debug.diagnosis.plant("zeros")).findings,
+        *(text for event in trainer.walk(x, y) for text in (event.formula, f"{event.stage}: {event.formula}")),
+        *(text for found in (debug.diagnose(*debug.diagnosis.plant("zeros")),) for text in (found.headline,)),
+        *(text for f in debug.diagnose(*debug.diagnosis.plant("zeros")).findings for text in (f.words, f"{f.advice}")),
     ]
-    out = Stream(encoding)
-    monkeypatch.setattr(sys, "stdout", out)
     for thing in shown:
         print(thing)
     monkeypatch.undo()

@@ -24,7 +24,7 @@ def typed(commands, trainer=None, batch=None):
 
 
 def after_start(commands, *args):
-    """Without what stands there before the first command."""
+    """Without what is there before the first command."""
     start = typed("", *args)
     text = typed(commands, *args)
     assert text.startswith(start)
@@ -54,7 +54,7 @@ def test_back_shows_the_numbers_as_they_were():
     before = after_start("s kernel\n", trainer)
     text = after_start("j update\nj 1\ns kernel\n", trainer)
     assert text.endswith(before)
-    assert after_start("b\n") == "this is the first operation; n goes on\n"
+    assert after_start("b\n") == "this is the first operation; n continues\n"
     assert "3 of 8  forward outputs" in after_start("j loss\nb\n")
 
 
@@ -284,13 +284,13 @@ def test_the_command_walks_on_with_a_saved_trainer_or_model(capsys, tmp_path, mo
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--batch-size 0", "walk: batch_size must be a whole number of at least 1, got 0"),
+        ("--batch-size 0", "walk: batch_size must be an integer of at least 1, got 0"),
         ("--batch-size 5000", "batch_size must be no more than the 4,500 training digits, got 5000"),
         ("--activation rleu", "did you mean 'relu'"),
         ("--optimizer adm", "did you mean 'adam'"),
-        ("--layers 0", "units must be a whole number of at least 1, got 0"),
+        ("--layers 0", "units must be an integer of at least 1, got 0"),
         ("--data nowhere", "has neither train-images-idx3-ubyte"),
-        ("--file small.npz", "takes 6 numbers an example, a digit has 784"),
+        ("--file small.npz", "takes 6 numbers per example, a digit has 784"),
         ("--file small.npz --layers 3 --seed 1", "leave out --layers, --seed, or the file"),
         ("--file missing.npz", "missing.npz"),
         ("--html small.npz/step.html", "--html: cannot write into the folder small.npz: it is a file; name another folder"),

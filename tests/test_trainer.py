@@ -42,7 +42,7 @@ def test_step_returns_loss_and_penalties_as_evaluate_reports_them(loss, weight):
 def test_the_penalty_of_what_is_frozen_counts_but_does_not_move_it():
     layers = [nd.Dense(8, kernel_regularizer="l1", name="hidden"), nd.Dense(CLASSES)]
     trainer = nd.Trainer(nd.Sequential(layers, WIDTH, seed=0), "softmax_cross_entropy")
-    trainer.model.freeze("hidden")
+    trainer.model.freeze("hidden.*")
     kernel, x, y = trainer.model.layer("hidden").kernel.value.copy(), *examples(64)
     bare = trainer.loss.forward(trainer.model.predict(x), y)
     assert trainer.step(x, y) == pytest.approx(bare + 0.01 * np.abs(kernel).sum(), rel=1e-5)
@@ -179,7 +179,7 @@ def test_validation_changes_no_bit_of_the_training():
 
 # ── feeds ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 class Again:
-    """An iterable that begins anew every time."""
+    """An iterable that starts again every time."""
 
     def __init__(self, batches):
         self.batches = batches
@@ -259,7 +259,7 @@ def test_weights_are_checked_at_the_door_for_files_too(mapped, weight):
     assert trainer.iteration == 0
 
 
-# ── stopping and going on ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── stopping and continuing ─────────────────────────────────────────────────────────────────────────────────────────────
 def at_update(number, act):
     return nd.callbacks.LambdaCallback(on_step_end=lambda trainer: act(trainer) if trainer.iteration == number else None)
 

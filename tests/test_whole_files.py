@@ -1,10 +1,12 @@
 """Whatever npdeep writes is there whole or not at all: on a full disk, after Ctrl-C, and where a file was there before."""
 
 import errno
+import functools
 import os
 import stat
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from helpers_training import examples, plain_trainer
 
 import npdeep as nd
 from npdeep import plots
+from npdeep.command_line.main import main
 from npdeep.common import whole_files
 from npdeep.common.tables import csv_lines
 from npdeep.common.whole_files import replacing
@@ -24,14 +27,20 @@ def write_figure(path):
     plots.save(plots.new_grid(1, 1, (4, 3))[0], path)
 
 
-def write_film(path):
+@functools.cache
+def recorded():
     record = nd.callbacks.RecordLayers(X, Y, every=1)
     plain_trainer().fit(X, Y, callbacks=[record], verbose=False)
-    nd.plots.animate_training(record, path)
+    return record
+
+
+def write_film(path):
+    nd.plots.animate_training(recorded(), path)
 
 
 WRITERS = {
     "history.csv": HISTORY.to_csv,
+    "history.json": HISTORY.to_json,
     "step.html": lambda path: nd.plots.walk_page(plain_trainer(), X, Y, path),
     "model.npz": lambda path: plain_trainer().model.save(path),
     "trainer.npz": lambda path: plain_trainer().save(path),
@@ -39,6 +48,19 @@ WRITERS = {
     "film.gif": write_film,
     "film.html": write_film,
 }
+
+
+FAULTS = {
+    "full": OSError(errno.ENOSPC, "No space left on device"), "stopped": KeyboardInterrupt(), "no memory": MemoryError(),
+}  # fmt: skip
+
+
+def faults():
+    """Every writer × moment × fault; films take long to draw: one of each kind, the others are exhaustive."""
+    for name, moment, fault in product(WRITERS, ("fsync", "replace"), FAULTS):
+        few = not name.startswith("film") or (moment, fault) in (("fsync", "full"), ("replace", "stopped"))
+        marks = () if few else pytest.mark.exhaustive
+        yield pytest.param(name, moment, FAULTS[fault], marks=marks, id=f"{name}-{moment}-{fault}")
 
 
 def names(folder):
@@ -57,9 +79,7 @@ def test_a_full_disk_leaves_no_part_of_a_file(tmp_path, small_disk, name, before
     assert before is None or path.read_bytes() == before
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), MemoryError()])
-@pytest.mark.parametrize("moment", ["fsync", "replace"])
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(("name", "moment", "error"), list(faults()))
 def test_a_fault_at_the_end_leaves_no_part_of_a_file(tmp_path, monkeypatch, name, moment, error):
     def failing(*args):
         raise error
@@ -198,7 +218,7 @@ def test_a_writer_that_is_alive_is_left_alone(tmp_path):
         mine.write(b"mine")
         plain_trainer().save(tmp_path / "fast.npz")
     assert len([name for name in names(tmp_path) if name.startswith(".slow.npz.")]) == 1
-    slow.communicate("go on\n", timeout=60)
+    slow.communicate("continue\n", timeout=60)
     assert slow.returncode == 0
     assert names(tmp_path) == ["fast.npz", "mine.npz", "slow.npz"]
     assert (tmp_path / "slow.npz").read_bytes() == b"half of it"
@@ -263,3 +283,35 @@ def test_names_that_are_no_formulas_stay_as_they_are(tmp_path, name):
 def test_numbers_stay_numbers(tmp_path):
     nd.History([{"a": -1.5, "b": np.float32(-0.5), "c": -3}]).to_csv(tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == "a,b,c\n-1.5,-0.5,-3\n"
+
+
+# ── an unrolled program, which comes with its numbers and never takes a name that is taken, and a run's arguments ─────
+def test_a_full_disk_leaves_no_part_of_an_unrolled_program(tmp_path, small_disk):
+    with small_disk(), pytest.raises(OSError, match="File too large"):
+        nd.debug.unroll(plain_trainer(), tmp_path / "step.py", X, Y)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_a_fault_at_the_end_leaves_no_part_of_an_unrolled_program(tmp_path, monkeypatch, moment, error):
+    def failing(*args):
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, moment, failing)
+        with pytest.raises(type(error)):
+            nd.debug.unroll(plain_trainer(), tmp_path / "step.py", X, Y)
+    assert names(tmp_path) == []
+    nd.debug.unroll(plain_trainer(), tmp_path / "step.py", X, Y)
+    assert names(tmp_path) == ["step.npz", "step.py"]
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace"])
+def test_a_fault_while_the_arguments_of_a_run_are_written_leaves_no_part_of_them(tmp_path, monkeypatch, moment):
+    def failing(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, moment, failing)
+    assert main(["train", "--data", "sample", "--epochs", "0", "--layers", "5", "--folder", str(tmp_path / "run")]) != 0
+    assert list(tmp_path.glob("run/*")) == []

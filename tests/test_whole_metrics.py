@@ -1,4 +1,4 @@
-"""Metrics that are no means over rows: on all rows at once, whatever the batches; an interrupted epoch goes on with them."""
+"""Metrics that are no means over rows: on all rows at once, whatever the batches; an interrupted epoch continues with them."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def f1_of_1(outputs, targets):
 
 
 class Spread(Metric):
-    """Of the user's, as a class; nothing says that it is no mean over rows."""
+    """Of the user's, as a class; nothing says that it is not a mean over rows."""
 
     name = "spread"
 
