@@ -1,8 +1,8 @@
-"""How many images a second each augmentation changes; and a figure of what they do.
+"""How many images per second each augmentation changes; and a figure of what they do.
 
 Batches of 50 and of 500 float32 images of MNIST's size (28 × 28, grey) and of CIFAR's (32 × 32, three colours) are augmented
-again and again; the table shows images a second, the median of all repetitions. Its last row is for comparison: a whole step of
-training the network 784-300-100-10 (for CIFAR's size 3072-300-100-10) on as many images.
+again and again; the table shows images per second, the median of all repetitions. Its last row is for comparison: a whole
+step of training the network 784-300-100-10 (for CIFAR's size 3072-300-100-10) on as many images.
 
     python benchmarks/augmentation.py                    the table, in about half a minute
     python benchmarks/augmentation.py --quick            the same with three repetitions: does it run?

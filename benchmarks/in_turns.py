@@ -14,7 +14,7 @@ Ways = Mapping[str, Callable[[], object]]
 
 
 def seconds_of(call: Callable[[], object], calls: int = 1) -> float:
-    """Seconds of one call, the mean of so many."""
+    """Seconds of one call, the mean of this many."""
     started = time.perf_counter()
     for _ in range(calls):
         call()

@@ -3,7 +3,7 @@
 Times a training step three ways, in turns so that a busy machine slows all of them, and prints the median of the ratios:
 
     step        trainer.step, door checks included
-    operations  the walk that step runs through, without the checks at the door
+    operations  the walk that step runs through, without the checks on entry
     plain       the same code with its `yield`s taken out: what walking costs is operations/plain
     unrolled    the file that nd.debug.unroll writes
 
@@ -57,7 +57,7 @@ NETWORKS: dict[str, tuple[Callable[[], list[nd.layers.Layer]], Callable[[], obje
 
 def without_yields() -> Callable[..., None]:
     """Trainer.operations as a plain function: its own source, each `yield` left out."""
-    module = inspect.getmodule(nd.Trainer)
+    module = inspect.getmodule(nd.Trainer.operations)
     (function,) = ast.parse(textwrap.dedent(inspect.getsource(nd.Trainer.operations))).body
 
     class Drop(ast.NodeTransformer):

@@ -3,6 +3,7 @@
     python benchmarks/peers.py --list               peers and workloads; what is not installed, and the command that installs it
     python benchmarks/peers.py                      everything that is installed: the better part of an hour
     python benchmarks/peers.py --quick              does it run? a minute or two, figures that mean little
+    python benchmarks/peers.py --classroom          three small networks on one thread: two minutes; writes classroom.json
     python benchmarks/peers.py --only PyTorch "JAX scan" --workloads W1 W5n --threads 1 --output somewhere
 
 How it measures:
@@ -20,8 +21,9 @@ How it measures:
   (172 MB with full MNIST).
   heap: the most that a step allocates in Python's heap (where NumPy's arrays are) beyond what was there before.
 
-A run of everything writes peers.json and peers.png beside this file and the tables into RESULTS.md; --quick, --only and
---workloads write only where --output names a folder. Full MNIST where $NPDEEP_DATA names its folder, else the packed digits.
+A run of everything writes peers.json and peers.png beside this file and the tables into RESULTS.md; one of --classroom writes
+classroom.json and the table in README.md; --quick, --only and --workloads write only where --output names a folder. Full MNIST
+where $NPDEEP_DATA names its folder, else the packed digits.
 """
 
 import argparse
@@ -41,7 +43,8 @@ from typing import Any
 import numpy as np
 import peers_report
 from frameworks import ALL, PEERS, Entry, versions
-from frameworks.workloads import WORKLOADS, Workload
+from frameworks.workloads import ALL as CHAPTER
+from frameworks.workloads import CLASSROOM, WORKLOADS, Workload
 
 import npdeep as nd
 
@@ -123,6 +126,7 @@ class Match:
 
     def __init__(self, workload: Workload, entries: list[Entry], folder: Path, rows: int, threads: int, amount: Amount) -> None:
         self.workload, self.amount = workload, amount
+        rows = workload.rows(rows)
         self.batches = -(-rows // workload.batch)
         self.checked = min(RANDOM_STEPS if workload.dropout else EXACT_STEPS, rows // workload.batch)
         self.records: dict[str, dict[str, Any]] = {entry.name: {"step": [], "epoch": []} for entry in entries}
@@ -220,9 +224,9 @@ def disagreement(losses: np.ndarray, own: np.ndarray, random: bool) -> tuple[flo
 
 
 # ── what to run ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def load_examples(quick: bool) -> tuple[str, np.ndarray, np.ndarray]:
-    """What it is, images, labels."""
-    if os.environ.get("NPDEEP_DATA") and not quick:
+def load_examples(quick: bool, few: bool = False) -> tuple[str, np.ndarray, np.ndarray]:
+    """What it is, images, labels; few: those from the package."""
+    if os.environ.get("NPDEEP_DATA") and not quick and not few:
         x, y = nd.datasets.mnist()[0]
         return f"{len(x):,} images of MNIST", x, y
     x, y = nd.datasets.mnist_sample()[0]
@@ -242,7 +246,8 @@ def list_all() -> None:
 
 def chosen(arguments: argparse.Namespace) -> list[Entry]:
     """The peers to measure: npdeep always, the others if asked for and installed; a line for each that is not."""
-    wanted = [entry for entry in ALL if entry.name == "npdeep" or arguments.only is None or entry.name in arguments.only]
+    only = peers_report.CLASSROOM_PEERS if arguments.classroom else arguments.only
+    wanted = [entry for entry in ALL if entry.name == "npdeep" or only is None or entry.name in only]
     for entry in wanted:
         if entry.missing:
             print(f"skipped: {entry.name} needs {', '.join(entry.missing)}: {entry.install}")
@@ -255,10 +260,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="peers, what is missing, workloads")
     parser.add_argument("--quick", action="store_true", help="few steps on few images: the figures mean little")
     parser.add_argument("--only", nargs="+", choices=list(PEERS), metavar="PEER", help="these peers, beside npdeep; see --list")
-    parser.add_argument("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS), metavar="W")
+    parser.add_argument("--workloads", nargs="+", choices=list(WORKLOADS), metavar="W", help="see --list; all of the chapter")
+    parser.add_argument("--classroom", action="store_true", help="three small networks, one thread, README.md's peers")
     parser.add_argument("--threads", type=int, default=cores, choices=range(1, cores + 1), help=f"processors for each: {cores}")
     parser.add_argument("--output", type=Path, help="folder for peers.json, peers.png and RESULTS.md")
-    return parser.parse_args()
+    given = parser.parse_args()
+    given.whole = given.only is None and given.workloads is None and not given.quick
+    if given.classroom:
+        given.threads = 1
+    given.workloads = given.workloads or [workload.name for workload in (CLASSROOM if given.classroom else CHAPTER)]
+    return given
 
 
 def main() -> None:
@@ -267,7 +278,7 @@ def main() -> None:
         list_all()
         return
     entries = chosen(arguments)
-    data, x, y = load_examples(arguments.quick)
+    data, x, y = load_examples(arguments.quick, few=arguments.classroom)
     amount = QUICK if arguments.quick else FULL
     results: dict[str, Any] = {
         "machine": peers_report.machine(), "system": f"{platform.system()} {platform.machine()}",
@@ -286,9 +297,8 @@ def main() -> None:
             if arguments.output is not None:  # a run that is broken off loses nothing
                 peers_report.write(results, arguments.output)
     print(peers_report.text(results))
-    whole = arguments.only is None and len(arguments.workloads) == len(WORKLOADS) and not arguments.quick
-    if whole and arguments.output is None:
-        peers_report.write(results, HERE)
+    if arguments.whole and arguments.output is None:
+        (peers_report.write_classroom if arguments.classroom else peers_report.write)(results, HERE)
 
 
 if __name__ == "__main__":

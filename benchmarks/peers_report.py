@@ -105,7 +105,7 @@ def loss_cell(record: Record, own: Record) -> str:
 
 TABLES: list[tuple[str, Callable[[Record, Record], str]]] = [
     ("A training step, µs, in brackets the ratio to npdeep's: above 1, npdeep is faster", time_cell("step")),
-    ("A whole epoch, µs a step, in brackets the ratio to npdeep's", time_cell("epoch")),
+    ("A whole epoch, µs per step, in brackets the ratio to npdeep's", time_cell("epoch")),
     ("The ratio of a step in the single rounds, least and most", range_cell("step")),
     ("The ratio of an epoch in the single rounds, least and most", range_cell("epoch")),
     ("Spread of the step's time over the blocks: interquartile range, % of the median", spread_cell("step")),
@@ -164,7 +164,7 @@ def names(results: Record) -> str:
 
 
 def summary(results: Record) -> str:
-    """The table of README.md, a row for each peer: how its time compares with npdeep's, and on which networks it is faster."""
+    """The table of PEERS.md, a row for each peer: how its time compares with npdeep's, and on which networks it is faster."""
     lines = ["| | a step | an epoch | faster than npdeep over an epoch on |", "|---|---|---|---|"]
     for peer in peers_of(results):
         if peer not in ("npdeep", "floor"):
@@ -190,6 +190,34 @@ def least_to_most(found: dict[str, float], every: int) -> str:
     return f"{min(found.values()):.2f} to {max(found.values()):.2f}{where}"
 
 
+CLASSROOM_PEERS = ("npdeep", "PyTorch", "JAX step", "JAX scan", "scikit-learn")
+CLASSROOM_COLUMNS = {
+    "npdeep, `fit`": ("npdeep", "epoch"), "npdeep, `step`": ("npdeep", "step"),
+    "PyTorch": ("PyTorch", "step"), "JAX, jitted step": ("JAX step", "step"), "JAX, compiled epoch": ("JAX scan", "epoch"),
+    "scikit-learn": ("scikit-learn", "step"),
+}
+"""Of the table of README.md: whose time, and of what."""
+SMALL = """Small networks, of the size that a class begins with, on one thread (`python benchmarks/peers.py --classroom`): µs
+per step, in brackets as a multiple of npdeep's in `fit`; JAX's compiled epoch is one program that no Python interrupts.
+✗: not the same network, and so no ratio; scikit-learn has one logistic output where there are two classes.
+"""
+
+
+def classroom(results: Record) -> str:
+    """The table of small networks in README.md: µs per step, and in brackets how many times npdeep's in `fit`."""
+    lines = [SMALL, "| | " + " | ".join(CLASSROOM_COLUMNS) + " |", "|---" * (1 + len(CLASSROOM_COLUMNS)) + "|"]
+    for name, records in results["workloads"].items():
+        fit, cells = statistics.median(records["npdeep"]["epoch"]), []
+        for peer, what in CLASSROOM_COLUMNS.values():
+            times = records.get(peer, {}).get(what)
+            seconds = statistics.median(times) if times else None
+            same = records.get(peer, {}).get("agrees", True)
+            times_fit = "" if peer == "npdeep" or seconds is None else f" ({seconds / fit:.2f})" if same else " ✗"
+            cells.append("–" if seconds is None else f"{1e6 * seconds:,.0f}{times_fit}")
+        lines.append(f"| {WORKLOADS[name].title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def write(results: Record, folder: Path) -> None:
     """peers.json, peers.png, and the part of RESULTS.md between the markers."""
@@ -200,6 +228,13 @@ def write(results: Record, folder: Path) -> None:
     path.write_text(replaced(page, f"{HEADING}```\n{text(results)}\n```"))
 
 
+def write_classroom(results: Record, folder: Path) -> None:
+    """classroom.json, and the table of README.md between the markers."""
+    (folder / "classroom.json").write_text(json.dumps(results, indent=1) + "\n")
+    page = folder.parent / "README.md"
+    page.write_text(replaced(page.read_text(encoding="utf-8"), classroom(results), "peers.py --classroom"), encoding="utf-8")
+
+
 def replaced(page: str, part: str, script: str = "peers.py") -> str:
     """The page with this part between the script's markers, which are put at its end if it has none."""
     first, last = f"<!-- {script}: begin -->", f"<!-- {script}: end -->"
@@ -208,7 +243,7 @@ def replaced(page: str, part: str, script: str = "peers.py") -> str:
     before, _, rest = page.partition(first)
     _, end, after = rest.partition(last)
     if not end:
-        raise ValueError(f"RESULTS.md has the line {first} and no line {last} behind it: put it back")
+        raise ValueError(f"the page has the line {first} and no line {last} after it: put it back")
     return f"{before}{first}\n{part}\n{last}{after}"
 
 
@@ -233,6 +268,6 @@ def draw(results: Record, path: Path) -> Path:
         ax.grid(axis="y", visible=False)
     for ax in axes[len(workloads) :]:
         ax.set_visible(False)
-    label = "time of an epoch, as a multiple of npdeep's: shorter bars are faster; medians, their range stands in RESULTS.md"
+    label = "time of an epoch, as a multiple of npdeep's: shorter bars are faster; medians, their range is in RESULTS.md"
     figure.supxlabel(label, fontsize=18)
     return save(figure, path)

@@ -33,7 +33,7 @@ from matplotlib.ticker import NullFormatter
 import npdeep as nd
 from npdeep.common.tables import Table
 from npdeep.debug.time_step import matrix_products, multiplied
-from npdeep.plots import style
+from npdeep.plots.style import look, new_grid, save
 
 SIZES = {
     "batch": [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096],
@@ -194,7 +194,7 @@ def draw(results: dict[str, list[Point]], path: Path) -> Path:
     """One panel an axis: the work and its floor over the size, both logarithmic."""
     columns = min(2, len(results))
     rows = math.ceil(len(results) / columns)
-    figure, axes = style.new_grid(rows, columns, (7.5 * columns, 5.4 * rows))
+    figure, axes = new_grid(rows, columns, (7.5 * columns, 5.4 * rows))
     for ax in axes[len(results) :]:
         ax.set_visible(False)
     figure.supxlabel("exponent: slope of the larger half of the sizes; 1: twice the work takes twice the time", fontsize=14)
@@ -205,14 +205,14 @@ def draw(results: dict[str, list[Point]], path: Path) -> Path:
         for i, (name, milliseconds) in enumerate(times.items()):
             title = what if name == "work" else "its matrix products alone"
             label = f"{title}: exponent {found[name]:.2f}"
-            ax.loglog(sizes, milliseconds, label=label, **style.look(i, marked=True))
+            ax.loglog(sizes, milliseconds, label=label, **look(i, marked=True))
         for one in (ax.xaxis, ax.yaxis):
             one.set_major_formatter(lambda value, _: f"{value:,.10g}")
             one.set_minor_formatter(NullFormatter())
         ax.set(xlabel=of, ylabel="milliseconds")
         ax.set_title(f"{what}, by {of}\n{network}", fontsize=13)
         ax.legend(loc="upper left", fontsize=13)
-    return style.save(figure, path)
+    return save(figure, path)
 
 
 def settings(quick: bool) -> Iterator[tuple[str, list[int], int, float]]:

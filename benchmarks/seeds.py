@@ -9,7 +9,7 @@ Full MNIST with the notebooks' split (55,000 / 5,000 / 10,000), initializers, ba
 that the accuracies agree within bands and not to the digit. The bands, and where each value is printed: seeds_printed.py. Where
 a source does something other than it says, both ways are run here, and the report says what the error costs.
 
-Finished runs are kept in seeds.json and used again, so that a long run can be done in pieces; --fresh does all anew. A run of
+Finished runs are kept in seeds.json and used again, so that a long run can be done in pieces; --fresh does all again. A run of
 everything writes seeds.json and seeds.png beside this file and the tables into RESULTS.md; --only and --quick write only where
 --output names a folder. Seconds are of the training steps alone, without evaluation.
 """
@@ -45,10 +45,10 @@ Figures = dict[str, float]
 class Recipe:
     """How a network is made and trained.
 
-    build(seed) gives the trainer; where the recipe goes on `after` another one, build(network, seed) does, with a copy of that
-    one's trained network. `prepare` changes the digits. `patience`: stop after so many epochs without a better validation loss,
-    and put the best weights back. `measure` stands for a recipe that is no single training: from seed, digits and most epochs
-    to figures by name. `seeds` are those it is run from unless others are asked for.
+    build(seed) gives the trainer; where the recipe continues `after` another one, build(network, seed) does, with a copy of
+    that one's trained network. `prepare` changes the digits. `patience`: stop after this many epochs without a better
+    validation loss, and put the best weights back. `measure` is for a recipe that is no single training: from seed, digits and
+    most epochs to figures by name. `seeds` are those it is run from unless others are asked for.
     """
 
     key: str
@@ -207,7 +207,7 @@ def bn_he_long(seed: int) -> nd.Trainer:
     return normalized(seed, HE)
 
 
-@recipe("going on, statistics frozen", epochs=20, batch=200, after="bn_he")
+@recipe("continuing, statistics frozen", epochs=20, batch=200, after="bn_he")
 def bn_continued_frozen(network: nd.Sequential, seed: int) -> nd.Trainer:
     """As UBC's cell seems to have run: `training` is not fed, so the moving statistics normalize and stay."""
     for layer in network.layers:
@@ -216,7 +216,7 @@ def bn_continued_frozen(network: nd.Sequential, seed: int) -> nd.Trainer:
     return go_on(network, SGD(0.01), seed)
 
 
-@recipe("going on as before", epochs=20, batch=200, after="bn_he")
+@recipe("continuing as before", epochs=20, batch=200, after="bn_he")
 def bn_continued(network: nd.Sequential, seed: int) -> nd.Trainer:
     return go_on(network, SGD(0.01), seed)
 
@@ -342,7 +342,7 @@ def high(digits: Task) -> Task:
 
 
 def five_classes(hidden_layers: int, units: int, activation: str, initializer: str, seed: int, **more: float) -> nd.Sequential:
-    """Hidden layers of so many units for five digits."""
+    """Hidden layers of this many units for five digits."""
     layers: list[nd.layers.Layer] = []
     for number in range(1, hidden_layers + 1):
         layers.append(nd.Dense(units, kernel_initializer=initializer, name=f"hidden{number}"))
@@ -390,7 +390,7 @@ def digits_5_to_9(seed: int, digits: Task, epochs: int) -> Figures:
 
     def on_top_of(layer: str) -> nd.Sequential:
         reused = base.with_layers([outputs(5, kernel_initializer=LECUN)], keep=layer)
-        reused.freeze("hidden")
+        reused.freeze("hidden.*")
         return reused
 
     base = five_classes(5, 90, "leaky_relu", LECUN, seed, negative_slope=0.1)
@@ -425,7 +425,7 @@ class Watch(nd.callbacks.Callback):
 
 
 class Runner:
-    """Runs recipes on these digits, at most so many epochs each; keeps trained networks for the recipes that go on."""
+    """Runs recipes on these digits, at most this many epochs each; keeps trained networks for the recipes that continue."""
 
     def __init__(self, digits: Task, most: int | None = None) -> None:
         self.digits, self.most = digits, most
@@ -498,7 +498,7 @@ def parse(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=list(RECIPES), metavar="RECIPE", help="these recipes alone; see --list")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="S", help="these seeds (default: 0 1 2; for collapse 0 to 9)")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="where MNIST lies (default: $NPDEEP_DATA, else downloaded)")
-    parser.add_argument("--epochs", type=int, metavar="N", help="at most so many epochs a recipe; printed ones are left out")
+    parser.add_argument("--epochs", type=int, metavar="N", help="at most this many epochs a recipe; printed ones are left out")
     parser.add_argument("--quick", action="store_true", help="one epoch, one seed, few digits: nothing is compared")
     parser.add_argument("--fresh", action="store_true", help="use no run of an earlier time")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="folder for seeds.json, seeds.png and RESULTS.md")

@@ -24,7 +24,7 @@ HEADING = """## What the chapter's notebooks print
 """
 INSIDE, SPREAD, OUTSIDE = "inside", "spread", "OUTSIDE"
 NEIGHBOURS = 2
-"""The spread over the seeds is pooled over so many epochs before and behind."""
+"""The spread over the seeds is pooled over so many epochs before and after."""
 T = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 8: 2.31, 9: 2.26, 10: 2.23}
 """Student's t that 95 % stay below in size, by degrees of freedom; above ten 2.2 will do."""
 
@@ -164,7 +164,7 @@ def explained(totals: dict[str, int]) -> Iterator[str]:
         yield f"- {recipe}: {why}."
     yield (
         "Spread: the printed value lies where a single run of ours would with 95 % (t-distribution, deviation over the seeds, "
-        f"pooled over {NEIGHBOURS} epochs before and behind; selu_depth: over inputs that differ in their last digits)."
+        f"pooled over {NEIGHBOURS} epochs before and after; selu_depth: over inputs that differ in their last digits)."
     )
 
 
@@ -288,7 +288,7 @@ def sentences(results: Record) -> list[str]:
             lowest = ", ".join(f"{min(run['validation'][1:], default=1.0):.2f}" for run in runs)
             said.append(
                 f"{key}: falls to guessing for good, seed by seed, at epoch {epochs} (printed: at 5); lowest validation "
-                f"accuracy behind epoch 0: {lowest}."
+                f"accuracy after epoch 0: {lowest}."
             )
     return said
 

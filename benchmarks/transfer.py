@@ -7,8 +7,8 @@ class to learn from and 30 a class to stop early by, and the test digits 5 to 9 
     five frozen          all hidden layers kept as they are, a new output layer on top
     five frozen, cached  the same; what the frozen layers say of each image is computed once, not at every step
     four frozen          the fifth hidden layer left out, a new output layer on the fourth
-    top two unfrozen     goes on from there; hidden layers 3 and 4 learn too
-    all unfrozen         goes on from there; all four hidden layers learn
+    top two unfrozen     continues from there; hidden layers 3 and 4 learn too
+    all unfrozen         continues from there; all four hidden layers learn
     from scratch         four hidden layers and an output layer that have learnt nothing before
     all free at once     not in the book: four reused hidden layers, all of which learn from the first step on
 
@@ -133,16 +133,16 @@ def train(way: str, model: nd.Sequential, task: Task, seed: int, epochs: int) ->
 
 
 def reuse(base: nd.Sequential, task: Task, seed: int, epochs: int) -> Iterator[Run]:
-    """All the ways, in the book's order; some go on from where the one before stopped."""
+    """All the ways, in the book's order; some continue from where the one before stopped."""
     tries: dict[str, list[Run]] = {FROZEN: [], CACHED: []}
     for way in (FROZEN, CACHED) * REPEATS:
         model = base.with_layers([outputs()], keep="elu5")
-        model.freeze("hidden")
+        model.freeze("hidden.*")
         tries[way].append(train(way, model, task, seed, epochs))
     yield from (min(equal, key=lambda run: run.seconds) for equal in tries.values())
 
     model = base.with_layers([outputs()], keep="elu4")
-    model.freeze("hidden")
+    model.freeze("hidden.*")
     yield train(FOUR, model, task, seed, epochs)
     model.unfreeze("hidden[34]")
     yield train(TOP, model, task, seed, epochs)
@@ -175,10 +175,10 @@ def table(runs: Sequence[Run], title: str) -> Table:
         right = f"{statistics.mean(accuracies):.2f} ± {spread(accuracies):.2f}"
         least, most = f"{min(accuracies):.2f}", f"{max(accuracies):.2f}"
         rows.append([way, right, least, most, f"{epochs:.0f}", f"{seconds:.2f}", f"{pace:.1f}"])
-    header = ["hidden layers", "right on test digits 5–9, %", "least", "most", "epochs", "seconds", "ms an epoch"]
+    header = ["hidden layers", "right on test digits 5–9, %", "least", "most", "epochs", "seconds", "ms per epoch"]
     notes = [
         f"right: mean ± standard deviation over {counted(len(of(runs, FROZEN)), 'seed')}; least, most: the worst and the best",
-        "seed; epochs, seconds, ms an epoch: medians over the seeds.",
+        "seed; epochs, seconds, ms per epoch: medians over the seeds.",
     ]
     return Table(header, rows, title, notes)
 

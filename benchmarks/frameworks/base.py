@@ -17,7 +17,7 @@ class Peer:
 
     Args:
         workload: the network and how it learns.
-        x, y: all examples (n, 784) float32 and labels (n,) int64.
+        x, y: all examples (n, inputs) float32 and labels (n,) int64.
         threads: how many processors it may use.
     """
 
@@ -44,7 +44,7 @@ class Peer:
         return array
 
     def start(self, kernels: list[np.ndarray]) -> None:
-        """Begin training anew: these kernels, biases of 0, a fresh optimizer."""
+        """Begin training again: these kernels, biases of 0, a fresh optimizer."""
         raise NotImplementedError
 
     def step(self, x: Any, y: Any) -> Any:

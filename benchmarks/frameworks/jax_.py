@@ -114,7 +114,7 @@ class Step(Peer):
 
 
 class Scan(Step):
-    """Shuffling, gathering and all full batches as one compiled loop; the short last batch behind it."""
+    """Shuffling, gathering and all full batches as one compiled loop; the short last batch after it."""
 
     steps_alone = False
 

@@ -29,7 +29,7 @@ class KerasPeer(Peer):
     def build(self) -> None:
         import keras
 
-        workload, layers = self.workload, [keras.Input((workloads.PIXELS,))]
+        workload, layers = self.workload, [keras.Input((self.workload.inputs,))]
         for kind, i in workload.layers():
             if kind == "dropout":
                 layers.append(keras.layers.Dropout(workload.dropout))

@@ -1,4 +1,4 @@
-"""npdeep, as its users call it: checks at the door included."""
+"""npdeep, as its users call it: checks on entry included."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def network(workload: Workload) -> nd.Sequential:
         else:
             given = {"negative_slope": workloads.SLOPE} if workload.activation == "leaky_relu" else {}
             layers.append(nd.Activation(workload.activation, **given))
-    return nd.Sequential(layers, workloads.PIXELS, seed=42)
+    return nd.Sequential(layers, workload.inputs, seed=42)
 
 
 def optimizer(workload: Workload) -> Any:

@@ -21,9 +21,9 @@ class Classifier(Peer):
             momentum=workloads.MOMENTUM if workload.optimizer == "momentum" else 0,
             beta_1=workloads.BETA_1, beta_2=workloads.BETA_2, epsilon=workloads.ADAM_EPSILON,
         )
-        self.classifier.partial_fit(*self.first_batch, classes=np.arange(workloads.CLASSES))
+        self.classifier.partial_fit(*self.first_batch, classes=np.arange(workload.classes))
         for own, kernel in zip(self.classifier.coefs_, kernels, strict=True):
-            own[...] = kernel
+            own[...] = kernel if own.shape == kernel.shape else kernel[:, 1:] - kernel[:, :1]  # one output for two classes
         for own in self.classifier.intercepts_:
             own[...] = 0
         del self.classifier._optimizer        # the next partial_fit begins with a fresh one

@@ -14,7 +14,7 @@ ACTIVATIONS = {"relu": tf.nn.relu, "leaky_relu": partial(tf.nn.leaky_relu, alpha
 
 
 class Session(Peer):
-    """`session.run(training_op, feed_dict=…)`; moving averages along with it, max-norm in a run of its own behind it."""
+    """`session.run(training_op, feed_dict=…)`; moving averages along with it, max-norm in a run of its own after it."""
 
     def start(self, kernels: list[np.ndarray]) -> None:
         if not hasattr(self, "session"):
@@ -27,7 +27,7 @@ class Session(Peer):
 
     def build(self) -> None:
         workload = self.workload
-        self.inputs, self.labels = tf.placeholder(tf.float32, (None, workloads.PIXELS)), tf.placeholder(tf.int64, (None,))
+        self.inputs, self.labels = tf.placeholder(tf.float32, (None, self.workload.inputs)), tf.placeholder(tf.int64, (None,))
         self.kernels: list[Any] = []
         self.averages: list[Any] = []
         a: Any = self.inputs

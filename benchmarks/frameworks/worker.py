@@ -27,7 +27,7 @@ class Worker:
         from frameworks.workloads import WORKLOADS
 
         self.workload = WORKLOADS[workload]
-        x, y = np.load(folder / "x.npy"), np.load(folder / "y.npy")
+        x, y = self.workload.examples(np.load(folder / "x.npy"), np.load(folder / "y.npy"))
         self.peer = frameworks.load(name)(self.workload, x, y, threads)
 
     def prepare(self) -> dict[str, Any]:
@@ -43,14 +43,14 @@ class Worker:
         return {"losses": self.peer.losses(count)}
 
     def start(self) -> dict[str, Any]:
-        """Begin training anew."""
+        """Begin training again."""
         self.peer.start(self.workload.kernels())
         self.peer.steps(2)
         gc.collect()
         return {}
 
     def steps(self, count: int) -> dict[str, Any]:
-        """Seconds for so many steps."""
+        """Seconds for this many steps."""
         started = time.perf_counter()
         self.peer.steps(count)
         return {"seconds": time.perf_counter() - started}

@@ -1,4 +1,6 @@
-"""What is timed: networks of chapter 11 of Géron, *Hands-On Machine Learning* (2017), and two harder ones, on MNIST."""
+"""What is timed: networks of chapter 11 of Géron, *Hands-On Machine Learning* (2017), and two harder ones, on MNIST; and three
+of the size that a class begins with.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 PIXELS, CLASSES = 784, 10
+DRAWN = 40_010
+"""Examples of a network that takes no images; the last batch is a short one."""
 SLOPE = 0.01
 """Of leaky ReLU on the negative side."""
 EPSILON = 1e-5
@@ -37,11 +41,25 @@ class Workload:
     l1: float = 0.0
     max_norm: float = 0.0
     max_norm_axis: int = 1
+    inputs: int = PIXELS
+    classes: int = CLASSES
+
+    def rows(self, images: int) -> int:
+        """How many examples there are, where there are so many images."""
+        return images if self.inputs == PIXELS else min(images, DRAWN)
+
+    def examples(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The images and their labels; for a network that takes no images drawn numbers, and the class that fits them best."""
+        if self.inputs == PIXELS:
+            return x, y
+        rng = np.random.default_rng(7)
+        drawn = rng.standard_normal((self.rows(len(x)), self.inputs), np.float32)
+        return drawn, (drawn @ rng.standard_normal((self.inputs, self.classes))).argmax(axis=1)
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
         """(inputs, units) of every Dense."""
-        return list(zip((PIXELS, *self.hidden), (*self.hidden, CLASSES), strict=True))
+        return list(zip((self.inputs, *self.hidden), (*self.hidden, self.classes), strict=True))
 
     def has_normalization(self, i: int) -> bool:
         """Is there batch normalization behind the i-th Dense?"""
@@ -106,4 +124,9 @@ ALL = [
     ),
     Workload("W7", "784-2048-2048-10 ReLU, Adam, batch 512", (2048, 2048), "relu", 512, **ADAM),
 ]
-WORKLOADS = {workload.name: workload for workload in ALL}
+CLASSROOM = [
+    Workload("S1", "2-8-8-2 ReLU, Adam, batch 32", (8, 8), "relu", 32, **ADAM, inputs=2, classes=2),
+    Workload("S2", "784-30-10 ReLU, SGD, batch 10", (30,), "relu", 10, **SGD),
+    Workload("S3", "20-64-64-10 ReLU, Adam, batch 32", (64, 64), "relu", 32, **ADAM, inputs=20),
+]
+WORKLOADS = {workload.name: workload for workload in (*ALL, *CLASSROOM)}
