@@ -55,7 +55,7 @@ def test_the_command_lines_run_in_their_order(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     commands = [line.split("  ")[0] for line in re.findall(r"^    (npdeep .*)$", README, re.M)]
     assert commands[0] == "npdeep lesson"     # CI runs it; its tests are in test_lesson.py
-    assert len(commands) == 7
+    assert len(commands) == 6
     found = {}
     for command in commands[1:]:
         code = main.main(command.split()[1:])     # in this process: tests/test_cli.py starts some
