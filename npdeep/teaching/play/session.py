@@ -18,7 +18,7 @@ from npdeep.teaching.play.settings import Settings, both
 from npdeep.teaching.play.walks import Walk, Walked
 from npdeep.training.trainer import Trainer
 
-SLICE = 0.06
+SLICE = 0.075
 """How many seconds a page trains before it shows what it did and the next page has its turn."""
 
 PATIENCE = 600.0
