@@ -94,7 +94,21 @@ if not TYPE_CHECKING:                         # for mypy what is not there is an
         use = "" if name.startswith("_") else in_module(name, "nd", expanded(LAYERS), {n: globals().get(n) for n in __all__})
         for module in modules if name[:1].isupper() else ():
             use = use or in_module(name, f"nd.{module.__name__.rpartition('.')[2]}", module.HINTS, module.KNOWN)
+        use = use or ("" if name.startswith("_") else deeper(name))
         raise AttributeError(f"npdeep has no {name!r}{': ' if use else ''}{use}", name=name, obj=sys.modules[__name__])
+
+
+def deeper(name: str) -> str:
+    """Where a name is that belongs to a module further down: "write nd.debug.diagnose", or ""."""
+    doors = [f"interop.{door}" for door in importlib.import_module("npdeep.interop").__all__]
+    for place in ("augmentation", "datasets", "debug", *doors, "plots"):
+        try:
+            module = importlib.import_module(f"npdeep.{place}")
+        except ImportError:                   # a door to a package that is not installed
+            continue
+        if name in module.__all__:
+            return f"write nd.{place}.{name}"
+    return ""
 
 
 def __dir__() -> list[str]:

@@ -220,6 +220,24 @@ def test_a_module_says_what_it_has_in_place_of_a_name(module, name, hint):
     assert hint in str(raised.value)
 
 
+FURTHER_DOWN = {
+    "augmentation": "Shift",
+    "datasets": "mnist moons prefetch",
+    "debug": "diagnose explain gradient_check unroll gradient_norms",
+    "plots": "learning_curves walk_page",
+    "interop.torch": "to_torch from_torch as_module",
+    "interop.keras": "from_keras",
+    "interop.onnx": "export",
+    "interop.mpi": "DataParallel",
+}
+
+
+@pytest.mark.parametrize(("place", "name"), [(place, name) for place, names in FURTHER_DOWN.items() for name in names.split()])
+def test_the_package_says_where_a_name_is_that_belongs_further_down(place, name):
+    with pytest.raises(AttributeError, match=f"^npdeep has no '{name}': write nd.{place}.{name}$"):
+        getattr(nd, name)
+
+
 @pytest.mark.parametrize("module", list(MODULES), ids=lambda m: m.__name__)
 @pytest.mark.parametrize("name", ["xyzzy", "log", "__wrapped__"])
 def test_of_other_names_nothing_is_said(module, name):
