@@ -18,6 +18,8 @@ if any(importlib.util.find_spec(name) is None for name in ("panel", "bokeh", "th
     collect_ignore += [f"{PLAY}/{name}.py" for name in ("form", "page", "server", "views")]
 if importlib.util.find_spec("sklearn") is None:                                                    # the extra [sklearn]
     collect_ignore += [f"npdeep/interop/{name}.py" for name in ("estimator", "sklearn", "sklearn_mlp")]
+if importlib.util.find_spec("torch") is None:                                                      # the extra [torch]
+    collect_ignore += ["npdeep/interop/torch_module.py"]
 
 
 def pytest_collection_finish():

@@ -13,7 +13,6 @@ from npdeep.common import checks
 from npdeep.interop.optional import check_model, needed
 from npdeep.interop.torch_blocks import blocks, source_of
 from npdeep.interop.torch_calls import BLOCKS, NAMES, Call, pairs, sequential_of
-from npdeep.interop.torch_module import classes
 from npdeep.interop.torch_reading import Reading
 from npdeep.layers.base import Layer
 from npdeep.models.sequential import Sequential
@@ -161,7 +160,9 @@ def as_module(model: Sequential) -> Any:
     owner = "as_module"
     model = check_model(owner, model)
     needed(owner, "torch", "torch")
-    return classes()[0](model)
+    from npdeep.interop.torch_module import NpdeepModule
+
+    return NpdeepModule(model)
 
 
 def refused(owner: str, model: Sequential) -> Call:
