@@ -147,6 +147,10 @@ class Parameter:
 
     if not TYPE_CHECKING:
 
+        def __array__(self, *_: Any, **__: Any) -> Any:
+            """Not here: NumPy would make an array of one object of it."""
+            raise TypeError(f"Parameter {self.name}: its numbers are in .value; write parameter.value")
+
         def __getattr__(self, name: str) -> Any:
             """Called for what is not there."""
             raise no_attribute("Parameter", name, by_name(PARAMETER), self)
@@ -157,8 +161,10 @@ class Parameter:
             raise ValueError(f"Parameter {self.name} has no {name}: it is never trained, or its layer is in no model yet")
         owner = f"Parameter {self.name}"
         array = checks.real_array(owner, name, numbers)
-        if array.shape != self.shape and array.ndim > 0:
-            raise ValueError(f"{owner}: {name} must have the shape {self.shape}, got {array.shape}")
+        computed = array.ndim > 0 or (name == "grad" and isinstance(numbers, np.generic | np.ndarray))
+        if array.shape != self.shape and computed:            # a mere number fills it
+            cure = "" if array.ndim else "; to sum over the rows alone write .sum(axis=0)"
+            raise ValueError(f"{owner}: {name} must have the shape {self.shape}, got {array.shape}{cure}")
         target[...] = checks.cast(owner, name, array, target.dtype)
 
     def _set_trainable(self, trainable: Any) -> None:

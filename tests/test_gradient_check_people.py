@@ -1,6 +1,7 @@
 """The gradient check for people: kinks in words, what is held fixed, the sweep of steps, the pictures, the command."""
 
 import re
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -370,3 +371,20 @@ def test_a_trainer_for_a_model_is_told_its_parts(function):
     with pytest.raises(TypeError, match=cure):
         function(trainer, trainer.loss, x, y)
     function(trainer.model, trainer.loss, x, y)
+
+
+class Exaggerated(nd.Dense):
+    def backward(self, grad_output):
+        grad_input = super().backward(grad_output)
+        self.kernel.grad *= 1.001
+        return grad_input
+
+
+@pytest.mark.parametrize("size", [1.0, 1e155, 1e160])
+@pytest.mark.parametrize(("layer", "right"), [(nd.Dense, True), (Exaggerated, False)])
+def test_gradients_whose_squares_overflow_are_judged_as_others_are(layer, right, size):
+    model = nd.Sequential([layer(2)], 3, seed=0)
+    x = size * np.random.default_rng(0).standard_normal((4, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bool(nd.debug.gradient_check(model, "mean_absolute_error", x, np.full((4, 2), 7.0))) == right

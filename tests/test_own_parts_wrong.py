@@ -86,6 +86,11 @@ def width(self, n):
     return self.inner.build(n)
 
 
+def declare_w(self, n):
+    self.w = self.add_parameter("w", (n,), "ones")
+    return n
+
+
 def holder(build=width, **members):
     """A layer that holds a Dense, with a chain to go through."""
 
@@ -137,6 +142,14 @@ WRONG = {
     "layer, a parameter twice": (declares("build", "w", "w"), r"add_parameter\('w'\) is called twice"),
     "layer, a parameter in __init__": (declares("__init__", "w"), r"Mine.*: add_parameter\('w'\) belongs in build"),
     "layer, a parameter in forward": (declares("forward", "w"), r"Mine.*: add_parameter\('w'\) belongs in build"),
+    "layer, a gradient summed to one number": (
+        layer(build=declare_w, backward=lambda self, g: setattr(self.w, "grad", (g * self.input).sum()) or g),
+        r"grad must have the shape \(4,\), got \(\); to sum over the rows alone write .sum\(axis=0\)",
+    ),
+    "layer, layers in lists in a dict": (
+        layer(__init__=lambda self: nd.layers.Layer.__init__(self) or setattr(self, "inner", {"a": [nd.Dense(4)]})),
+        r"its attribute 'inner' holds an object of type Dense, which would not be trained or saved; take layers in with",
+    ),
     "layer, forward goes twice through what it holds": (holder(forward=twice), "goes through layer '.*dense' 2 times"),
     "layer, backward leaves out what it holds": (holder(backward=lambda self, g: g), "backward must go back through layer"),
     "layer, builds not what it holds": (holder(build=lambda self, n: n), "build has not built the Dense that it holds; call"),

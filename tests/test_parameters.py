@@ -155,6 +155,22 @@ def test_a_moving_statistic_has_no_gradient_and_is_never_trained():
     assert mean.value.tolist() == [1, 2]
 
 
+def test_a_sum_that_forgot_its_axis_is_no_gradient_and_a_mere_number_fills(layer):
+    layer.kernel.grad = 0.5
+    for forgot in (np.ones((2, 3)).sum(), np.ones((2, 3), np.float32).sum(), np.array(6.0)):
+        with pytest.raises(ValueError, match=r"grad must have the shape \(2, 3\), got \(\); .* write \.sum\(axis=0\)"):
+            layer.kernel.grad = forgot
+    assert (layer.kernel.grad == 0.5).all()
+    layer.kernel.value = np.float32(2)
+    assert (layer.kernel.value == 2).all()
+
+
+@pytest.mark.parametrize("use", [np.sum, np.array, np.isfinite, np.dot, lambda p: np.eye(2) @ p, lambda p: p @ np.eye(3)])
+def test_numpy_does_not_take_a_parameter_for_its_numbers(layer, use):
+    with pytest.raises(TypeError, match=r"Parameter out/kernel: its numbers are in \.value; write parameter\.value"):
+        use(*[layer.kernel] * (2 if use is np.dot else 1))
+
+
 def test_freezing_clears_the_old_gradient_and_counts_as_a_change(layer):
     kernel = layer.kernel
     kernel.grad = 5

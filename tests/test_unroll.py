@@ -327,6 +327,29 @@ def shaken(rng, x, *, amount):
     return x + amount * rng.standard_normal(x.shape, dtype=x.dtype)
 
 
+def tempered(x, w):
+    return x * np.tanh(w)
+
+
+def tempered_gradient(x, w, grad_output):
+    return (x * grad_output).sum(axis=0) * (1 - np.tanh(w) ** 2)
+
+
+class Tempered(N.Layer):
+    """The gradient of its parameter depends on the parameter."""
+
+    def build(self, input_size):
+        self.w = self.add_parameter("w", (input_size,), "ones")
+        return input_size
+
+    def forward(self, x, training=False):
+        return tempered(x, self.w.value)
+
+    def backward(self, grad_output):
+        self.w.grad = tempered_gradient(self.input, self.w.value, grad_output)
+        return tempered(grad_output, self.w.value)
+
+
 class Bent(N.Layer):
     """Writes into its buffers."""
 
@@ -427,8 +450,8 @@ LAYERS_OF = {
         nd.Parallel([[nd.Dense(3)], [nd.AlphaDropout(0.1)]], split=(2, 4)),
     ],
     "layer normalization": lambda: [nd.LayerNormalization(center=False), nd.Dense(4), nd.LayerNormalization(scale=False)],
-    "own": lambda: [Bent(), nd.Dense(6), Doubled(), Scaled(), Shaken(), Same(), nd.Activation("tanh")],
-    "own in a block": lambda: [nd.Residual([nd.Dense(6), Bent(), Doubled(), Shaken()]), Scaled()],
+    "own": lambda: [Bent(), nd.Dense(6), Tempered(), Doubled(), Scaled(), Shaken(), Same(), nd.Activation("tanh")],
+    "own in a block": lambda: [nd.Residual([nd.Dense(6), Bent(), Tempered(), Doubled(), Shaken()]), Scaled()],
     "own in branches": lambda: [nd.Parallel([[Doubled()], [Bent(), Scaled()]]), nd.Dense(6)],
     "own that holds layers": lambda: [nd.Dense(6), Block()],
 }
@@ -660,6 +683,13 @@ class MyLoss:
         return 2 * self.error / self.error.size
 
 
+class InlineDerivatives(OwnQuartic):
+    """With npdeep's base class, whose methods have other names."""
+
+    def derivatives(self, z, y):
+        self.grad_outputs[...] = 4 * (z - y) ** 3
+
+
 class MyOptimizer(P.Optimizer):
     """A custom optimizer."""
 
@@ -720,6 +750,7 @@ def test_what_is_the_users_own_is_refused_by_name(tmp_path, trainer, named):
         *((lambda k=k: trainer_with([nd.Residual([k()])]), f"{k.__name__}.forward") for k in (Inline, Counting, InLambda)),
         (lambda: trainer_with([nd.Dense(6), InlineBackward()]), "InlineBackward.backward"),
         (lambda: trainer_with(loss=MyLoss()), "MyLoss.forward"),
+        (lambda: trainer_with(loss=InlineDerivatives()), "InlineDerivatives.derivatives"),
         (lambda: trainer_with(optimizer=MyOptimizer(0.1)), "MyOptimizer.update_piece"),
         (lambda: trainer_with(optimizer=HalfScheduled(S.PowerDecay(0.1, 5))), "HalfScheduled.update_piece"),
     ],

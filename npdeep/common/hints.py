@@ -119,13 +119,13 @@ TRAINER = {
 LAYER = {
     "()": "a model of layers takes the rows: nd.Sequential([nd.Dense(3), ...], input_size).predict(x); a custom layer "
     "that holds others calls chain.forward(x, training)",
-    "trainable requires_grad": "freeze it by its model: model.freeze('hidden1'), or one parameter: "
+    "trainable requires_grad": "freeze it by its model: model.freeze(layer.name), or one parameter: "
     "layer.kernel.trainable = False",
     "W weight w weights": "the weights are layer.kernel.value; write layer.kernel.value = array",
     "b": "the bias is layer.bias.value; write layer.bias.value = array",
     "get_weights": "[p.value.copy() for p in layer.parameters]",
     "set_weights": "for p, w in zip(layer.parameters, weights): p.value = w",
-    "variables trainable_variables trainable_weights": "layer.parameters lists them; model.variables('hidden1') too",
+    "variables trainable_variables trainable_weights": "layer.parameters lists them; model.variables(layer.name) too",
     "activation": "an activation is a layer of its own: nd.Dense(10), nd.Activation('relu')",
     "training": "it is an argument: model.forward(x, training=True)",
     "in_features input_shape input_dim": "it is called input_size",

@@ -212,10 +212,12 @@ def compare(name: str, probe: Probe, values: Array, grad: Array, chosen: Array) 
     for j in np.flatnonzero(steep(numeric, left, right) & (np.abs(analytic - numeric) > probe.tolerance) & ~kink):
         kink[j] = probe.agrees_aside(name, int(chosen[j]))
     difference = np.where(kink, 0, np.abs(analytic - numeric))
-    scale = max(float(np.linalg.norm(analytic)), float(np.linalg.norm(numeric)), float(np.finfo(np.float64).tiny))
-    error = float(np.linalg.norm(difference)) / scale
+    unit = max(float(np.abs(analytic).max()), float(np.abs(numeric).max()), float(np.finfo(np.float64).tiny))
+    with np.errstate(invalid="ignore"):       # in this unit no square overflows
+        scale = max(float(np.linalg.norm(analytic / unit)), float(np.linalg.norm(numeric / unit)))
+        error = float(np.linalg.norm(difference / unit)) / scale if scale else 0.0
+        beyond_noise = float(np.linalg.norm(np.maximum(difference - noise, 0) / unit)) / scale if scale else 0.0
     error = error if math.isfinite(error) else math.inf
-    beyond_noise = float(np.linalg.norm(np.maximum(difference - noise, 0))) / scale
     verdict = "ok" if error <= probe.tolerance else "too small to tell" if beyond_noise <= probe.tolerance else "WRONG"
     worst = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
     return Comparison(

@@ -10,7 +10,8 @@ that is in functions at the top level of a module can also be written out by `nd
 >>> import npdeep as nd
 
 A layer declares its parameters in `build`; what it counts from batch to batch too, with `has_grad=False`, or files would not
-know of it. `self.rng` is its generator where it says `draws = True`. It leaves the arrays that it is given as they are:
+know of it (to stop counting where it is frozen, it says `batch_statistics = True` and asks `self.use_moving_statistics`).
+`self.rng` is its generator where it says `draws = True`. It leaves the arrays that it is given as they are:
 
 >>> def scaled(x, w):
 ...     return x * w

@@ -1,5 +1,6 @@
 """Layers are checked where they are put in, and custom ones again at their first use: by name, and with the cure."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +23,24 @@ def is_layer(thing: Any) -> bool:
     return hasattr(type(thing), "attach")
 
 
+def contents(value: Any) -> Iterator[Any]:
+    """What is in lists and dicts, however they lie in each other; else the value itself.
+
+    >>> list(contents({"a": [1, (2, 3)], "b": 4}))
+    [1, 2, 3, 4]
+    """
+    if isinstance(value, list | tuple | dict):
+        for inside in value.values() if isinstance(value, dict) else value:
+            yield from contents(inside)
+    else:
+        yield value
+
+
 def refuse_loose_layers(layer: "Layer") -> None:
     """Raise where an attribute holds layers that `hold` does not know of: they would not be trained, saved or copied."""
     known = {id(inside) for chain in layer.chains for inside in chain}
     for attribute, value in vars(layer).items():
-        for inside in value if isinstance(value, list | tuple) else value.values() if isinstance(value, dict) else [value]:
+        for inside in contents(value):
             if hasattr(type(inside), "with_layers") or (is_layer(inside) and id(inside) not in known):
                 raise TypeError(
                     f"{layer.title}: its attribute {attribute!r} holds {checks.describe(inside)}, "

@@ -53,6 +53,21 @@ def attributes(tree: ast.AST) -> Iterator[ast.Attribute]:
             yield node
 
 
+def places(target: ast.AST) -> Iterator[str]:
+    """What an assignment writes to: each self.something.
+
+    >>> list(places(ast.parse("self.w.grad, (self.n, x), self.m[0] = 1").body[0].targets[0]))
+    ['self.w.grad', 'self.n', 'self.m']
+    """
+    if isinstance(target, ast.Tuple | ast.List):
+        for one in target.elts:
+            yield from places(one)
+    elif isinstance(target, ast.Subscript | ast.Starred):
+        yield from places(target.value)
+    elif isinstance(target, ast.Attribute):
+        yield ast.unparse(target)
+
+
 def changing(part: Any) -> set[str]:
     """The attributes to which the methods of a step assign."""
     trees = methods_of(part).values()
@@ -66,9 +81,9 @@ def decisions(tree: ast.FunctionDef, changes: set[str]) -> Iterator[ast.AST]:
         condition = node.test if isinstance(node, ast.If | ast.IfExp | ast.While) else node
         is_condition = condition is not node or isinstance(node, ast.Compare | ast.BoolOp)
         counts = isinstance(node, ast.AugAssign) and any(attributes(node.target))
-        if isinstance(node, ast.Assign):      # self.t = self.t + 1
-            written = {one.attr for target in node.targets for one in attributes(target)}
-            counts = any(one.attr in written for one in attributes(node.value))
+        if isinstance(node, ast.Assign):      # self.t = self.t + 1, and not self.w.grad = f(self.w.value)
+            written = {place for target in node.targets for place in places(target)}
+            counts = not written.isdisjoint(ast.unparse(one) for one in ast.walk(node.value))
         by_step = isinstance(node, ast.BinOp) and "step" in names(node) and ast.unparse(node) != "step + 1"
         if counts or by_step or (is_condition and not fixed(condition, changes)) or isinstance(node, ast.Match):
             yield condition

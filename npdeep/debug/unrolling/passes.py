@@ -31,13 +31,15 @@ def refuse(part: Any, method: str, around: Iterable[Any] = ()) -> ValueError:
     for layer in around:                      # what a custom layer does in between shows in the npdeep layers that it holds
         if is_npdeep(part) and not is_npdeep(layer) and str(part.name).startswith(f"{layer.name}/"):
             part = layer
+    if isinstance(part, Loss):                # the methods that the user has written
+        method = {"forward": "losses", "backward": "derivatives"}.get(method, method)
     kind, name = type(part).__name__, getattr(part, "name", None)
     where = f"{kind}.{method}" + (f" (layer {name!r})" if isinstance(part, Layer) else "")
     if is_npdeep(part):
         return ValueError(f"unroll: the file would not give the same bits as {where}; please report the network that does this")
     return ValueError(
         f"unroll: some arithmetic of {where} is in no function of its own; move the arithmetic of {kind}.{method} into a "
-        "function at the top level of a module, that takes arrays and writes into out"
+        "function at the top level of a module, that takes arrays and returns one array or writes into out"
     )
 
 
