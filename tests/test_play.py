@@ -27,6 +27,7 @@ from npdeep.teaching.play.presets import PRESETS
 from npdeep.teaching.play.runs import Run
 from npdeep.teaching.play.session import Session, Workshop
 from npdeep.teaching.play.settings import CONTROLS, Settings, both, from_query, to_query
+from npdeep.teaching.play.views import decades_of, roomy
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +154,29 @@ def test_every_preset_makes_networks(name):
     assert len(session.runs) == 1 + session.settings[0].compare
     session.update()
     assert session.frame.updates == 1
+
+
+def test_layers_of_two_networks_side_by_side_are_the_same_ones():
+    for name, (first, second) in PRESETS.items():
+        if first.depth == second.depth:
+            starts = [Run(settings, data_of(settings)).start for settings in (first, second)]
+            assert [len(start.names) for start in starts] == [first.depth + 1] * 2, name
+
+
+def test_nothing_is_said_of_activations_that_are_not_numbers():
+    settings = Settings(data="xor", depth=1, width=4, activation="relu")
+    run = Run(settings, data_of(settings))
+    run.trainer.model.parameters[0].value[:] = np.nan
+    run.update(watched=True)
+    assert np.isnan([run.seen.spread[0], run.seen.saturated[0], run.seen.dead[0]]).all()
+
+
+@pytest.mark.parametrize("numbers", [[1.0], [0.1, 1.0], [1e-7, 3.0], [10.0, 1000.0]])
+def test_no_point_is_on_the_edge_of_a_logarithmic_axis(numbers):
+    low, high = roomy(*decades_of([np.array(numbers)]))
+    span = math.log(high / low)
+    assert math.log(min(numbers) / low) > 0.02 * span
+    assert math.log(high / max(numbers)) > 0.02 * span
 
 
 def test_a_network_that_is_too_large_is_refused_before_it_is_made():

@@ -26,6 +26,15 @@ def describe(value: Any) -> str:
     return f"an object of type {type(value).__name__}"
 
 
+def counted(n: int, what: str) -> str:
+    """1 row, 2 rows.
+
+    >>> counted(1, "row"), counted(1000, "row")
+    ('1 row', '1,000 rows')
+    """
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
 def is_number(value: Any, kind: type = numbers.Real) -> bool:
     """Is it a real number (or, of the kind numbers.Integral, an integer)? No bool is one, and no span of time, which NumPy
     counts among its integers.

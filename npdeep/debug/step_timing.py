@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from npdeep.common.events import Formula
 from npdeep.common.printing import fold
 from npdeep.common.tables import Table
+from npdeep.common.words import counted
 
 WORTH_SAYING = 0.1
 """A kind of work is spoken of where it takes this share of the step."""
@@ -200,12 +201,3 @@ def micro(seconds: float) -> str:
     """
     value = 1e6 * seconds
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def counted(n: int, what: str) -> str:
-    """1 row, 2 rows.
-
-    >>> counted(1, "row"), counted(1000, "row")
-    ('1 row', '1,000 rows')
-    """
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

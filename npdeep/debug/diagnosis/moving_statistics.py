@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from npdeep.common.words import counted
 from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.probe import FEWEST, Probe
 from npdeep.training.trainer import Trainer
@@ -63,9 +64,9 @@ def single_rows(probe: Probe, trainer: Trainer) -> list[Finding]:
         evidence = {"updates": trainer.iteration, "of_the_variance": share, "low": low, "high": high}
         if layer.momentum < 1 and not layer.moving_mean.value.any() and np.all(moving == 1):
             words = (
-                f"after {trainer.iteration:,} updates its moving statistics are exactly where they began (mean 0, variance 1): "
-                "it was trained on batches of one row, which have none of their own and are normalized by these. So every row "
-                "goes through as it is: the layer normalizes nothing."
+                f"after {counted(trainer.iteration, 'update')} its moving statistics are exactly where they began (mean 0, "
+                "variance 1): it was trained on batches of one row, which have none of their own and are normalized by these. "
+                "So every row goes through as it is: the layer normalizes nothing."
             )
             return [Finding("single_rows", str(layer.name), words, evidence | {"untouched": 1.0})]
         warm = layer.momentum**trainer.iteration <= LEFT
@@ -107,7 +108,7 @@ def _cold(probe: Probe, trainer: Trainer, layer: Any) -> Finding | None:
         f"{math.exp(variance_off):.2g} (medians over the units); the loss is {probe.calm:.3g} with the batch's statistics and "
         f"{probe.evaluated:.3g} in evaluation."
     )
-    since = f"after {trainer.iteration:,} updates {left:.0%} of their start (mean 0, variance 1) is left; "
+    since = f"after {counted(trainer.iteration, 'update')} {left:.0%} of their start (mean 0, variance 1) is left; "
     start = since if left > LEFT else ""
     hint = "" if left > LEFT else "They come from other data: go through some batches of this data in training mode."
     evidence = {

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from npdeep.common.words import counted
 from npdeep.debug.diagnosis.findings import Finding
 from npdeep.debug.diagnosis.labels import agreement, skill
 from npdeep.debug.diagnosis.neighbours import Kinship
@@ -39,7 +40,7 @@ def chance_level(probe: Probe, trainer: Trainer, kinship: Kinship | None) -> lis
     if guess is None or probe.left(guess) != 1 or probe.n < 2 or not np.ptp(probe.batch.x, axis=0).any():
         return []
     spread = float(np.asarray(probe.outputs, np.float64).std(axis=0).max())
-    so_far = f"its loss is {loss:.4g} after {trainer.iteration:,} updates, {guessing(probe)} {guess:.4g}"
+    so_far = f"its loss is {loss:.4g} after {counted(trainer.iteration, 'update')}, {guessing(probe)} {guess:.4g}"
     evidence = {"loss": loss, "chance": guess, "updates": trainer.iteration, "spread": spread, "collapsed": 0.0}
     if trainer.iteration < UPDATES:
         if spread >= SAME or probe.left(loss) < NEAR:

@@ -72,8 +72,8 @@ def initializer(name: str, gain: float, activation: str) -> Any:
     return Part(f"initializers.{type(known).__name__}", [], {"gain" if hasattr(known, "gain") else "stddev": gain})
 
 
-def hidden(settings: Settings, number: int, inputs: int) -> list[Part]:
-    """One hidden layer: dense, normalization, activation, dropout; around them a residual connection, if asked."""
+def hidden(settings: Settings, number: int) -> list[Part]:
+    """One hidden layer: dense, normalization, activation, dropout; around all but the first a shortcut, if asked."""
     activation, dropout = settings.layer(number)
     width, normalization = settings.width, settings.normalization
     kernel = {"kernel_initializer": initializer(settings.initializer, settings.gain, activation)}
@@ -90,9 +90,8 @@ def hidden(settings: Settings, number: int, inputs: int) -> list[Part]:
         parts.append(_activation(activation, f"activation{number}"))
     if dropout > 0:
         parts.append(Part("Dropout", [dropout], {"name": f"dropout{number}"}))
-    if settings.residual:
-        projection = {} if inputs == width else {"projection": True}
-        return [Part("Residual", [parts], {**projection, "name": f"block{number}"})]
+    if settings.residual and number > 1:      # as in the lesson: a projection would be one more layer than the others have
+        return [Part("Residual", [parts], {"name": f"block{number}"})]
     return parts
 
 
@@ -104,11 +103,11 @@ def _activation(name: str, layer: str) -> Part:
     return Part("Activation", [name], {**required, "name": layer})
 
 
-def layers(settings: Settings, inputs: int, classes: int) -> list[Part]:
+def layers(settings: Settings, classes: int) -> list[Part]:
     """All layers, lowest first."""
     parts = [Part("Dropout", [settings.input_dropout], {"name": "dropout0"})] if settings.input_dropout > 0 else []
     for number in range(1, settings.depth + 1):
-        parts += hidden(settings, number, inputs if number == 1 else settings.width)
+        parts += hidden(settings, number)
     return [*parts, Part("Dense", [classes], {"kernel_initializer": initializer(settings.outputs, 1.0, ""), "name": "outputs"})]
 
 
@@ -127,7 +126,6 @@ def check_size(settings: Settings, inputs: int, classes: int) -> None:
     width, kinds = settings.width, {settings.layer(number)[0] for number in range(1, settings.depth + 1)}
     double = 2 if kinds & {"glu", "maxout"} else 1
     weights = double * (inputs * width + (settings.depth - 1) * width**2) + width * classes
-    weights += inputs * width if settings.residual else 0
     if weights > MOST_PARAMETERS:
         raise ValueError(
             f"Width {width} with Depth {settings.depth} makes {weights:,} weights; the playground takes "
@@ -145,7 +143,7 @@ def trainer(settings: Settings, data: Data) -> Trainer:
     """
     inputs, classes = data.x.shape[1], len(data.classes)
     check_size(settings, inputs, classes)
-    parts = layers(settings, inputs, classes)
+    parts = layers(settings, classes)
     model = nd.Sequential(made(parts), input_size=inputs, seed=settings.seed)
     return Trainer(model, "softmax_cross_entropy", optimizer(settings).make(), made(clipping(settings)), metrics=["accuracy"])
 
@@ -166,7 +164,7 @@ def code(settings: Settings, data: Data, updates: int = 0) -> str:
     """
     if settings.fault:
         return FAULT.format(settings.fault)
-    stack = "".join(f"        {part},\n" for part in layers(settings, data.x.shape[1], len(data.classes)))
+    stack = "".join(f"        {part},\n" for part in layers(settings, len(data.classes)))
     clip = clipping(settings)
     epochs = max(1, updates // -(-len(data.x) // settings.batch_size)) if updates else 10
     return f"""import npdeep as nd

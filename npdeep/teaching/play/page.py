@@ -20,7 +20,7 @@ from npdeep.teaching.play.data import MOST_BYTES, read_csv
 from npdeep.teaching.play.form import HERE, Form, bar_items, side_items, values
 from npdeep.teaching.play.presets import PRESETS
 from npdeep.teaching.play.session import HIDDEN, Frame, Paints, Session
-from npdeep.teaching.play.settings import CONTROLS, Settings, both, differences, from_query, to_query
+from npdeep.teaching.play.settings import BUGS, CONTROLS, Settings, both, differences, from_query, to_query
 from npdeep.teaching.play.views import CURVE_VIEWS, LAYER_VIEWS, Views
 
 MOMENT = 0.5
@@ -155,7 +155,7 @@ class Page:
         drawn = plane or any(run.picture is not None for run in self.session.runs)
         for side, there in (("a", drawn), ("b", drawn and two)):
             title = "Decision surface" if plane else "First-layer weights"
-            how = "colour: class · grey: undecided" if plane else "the first 21 units · yellow above 0, blue below"
+            how = "colour: class · grey: undecided" if plane else "the first 21 units · yellow > 0, blue < 0, red: NaN"
             of = f" of network {side.upper()}" if two else ""
             self.heads[f"picture_{side}"].object = f'<h2>{title}{of}</h2><p class="how">{how}</p>'
             self.pictures[side].visible = there
@@ -199,7 +199,7 @@ class Page:
         self.bar.look = " ".join(["dark" if first.dark else "light", *(["large"] if first.large else [])])
         self.fill()
         if again:
-            self.say("")
+            self.say(bug_words(first.fault))
             self.tell("")
             self.session.ask(self.session.make)
 
@@ -353,6 +353,19 @@ def preset_of(first: Settings, second: Settings) -> str:
     """
     plain = tuple(replace(settings, dark=False, large=False) for settings in (first, second))
     return next((name for name, pair in PRESETS.items() if pair == plain), "")
+
+
+def bug_words(fault: str) -> str:
+    """What there is to do with a planted fault; its name would give it away.
+
+    >>> bug_words("zeros")
+    'Bug 12: something is wrong with this network or its data. Train it and find out what. The grey fields are not its own.'
+    """
+    if not fault:
+        return ""
+    number = BUGS.index(fault) + 1
+    told = "something is wrong with this network or its data. Train it and find out what."
+    return f"Bug {number}: {told} The grey fields are not its own."
 
 
 def preset_words(name: str, first: Settings, second: Settings) -> str:

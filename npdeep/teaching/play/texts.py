@@ -5,6 +5,7 @@ import html
 import numpy as np
 
 from npdeep.common.events import statistics_in_words
+from npdeep.common.words import counted
 from npdeep.debug import diagnose
 from npdeep.kernels.arrays import Array
 from npdeep.teaching.play import networks
@@ -40,7 +41,7 @@ def numbers(frame: Frame) -> str:
         )  # fmt: skip
         of = f" of network {side}" if len(frame.looks) > 1 else ""
         rows = [header, *([] if seen is None else seen.rows())]
-        tables.append(f"<h2>Numbers{of} after {frame.updates:,} updates</h2><p>{outcome}</p>{table(rows)}")
+        tables.append(f"<h2>Numbers{of} after {counted(frame.updates, 'update')}</h2><p>{outcome}</p>{table(rows)}")
     return "".join(tables)
 
 

@@ -150,9 +150,9 @@ class Views:
         """Axes that hold all numbers, in whole powers of ten, so that they do not jump about."""
         shown = [source.data for source in (*self.layers, *self.starts)]
         for name in ("gradient", "spread", "moved"):
-            set_log_range(self.figures[name], *decades_of([data[name] for data in shown]))
+            set_log_range(self.figures[name], *roomy(*decades_of([data[name] for data in shown])))
         losses = [source.data[name] for source in self.curves for name in ("loss", "test_loss")]
-        set_log_range(self.figures["loss"], *decades_of(losses, steps=4))
+        set_log_range(self.figures["loss"], *roomy(*decades_of(losses, steps=4)))
         for name in CURVE_VIEWS:
             set_range(self.figures[name].x_range, 0, nice_above(frame.updates))
         for name in LAYER_VIEWS:
@@ -235,6 +235,16 @@ def decades_of(columns: list[Array], steps: int = 1) -> tuple[float, float]:
         return DECADE
     low, high = np.floor(steps * np.log10(numbers.min())), np.ceil(steps * np.log10(numbers.max()))
     return float(10 ** (low / steps)), float(10 ** (max(high, low + 1) / steps))
+
+
+def roomy(start: float, end: float) -> tuple[float, float]:
+    """A logarithmic axis that is a little longer, so that no point on its edge is cut.
+
+    >>> [round(limit, 3) for limit in roomy(1.0, 1e5)]
+    [0.708, 141253.754]
+    """
+    room = (end / start) ** UNIT[0]
+    return start * room, end / room
 
 
 def nice_above(updates: int) -> int:
