@@ -256,6 +256,28 @@ def test_few_rows_do_not_make_a_sparse_unit_dead(digits):
     assert only(diagnose(trainer, x[:20], y[:20]), "dead").evidence["units"] == 25
 
 
+def dead_in(kind, rng):
+    """Four blobs, and a block all of whose units are dead by their bias; the way around it learns them all the same."""
+    centres, y = rng.standard_normal((4, 6)) * 2, rng.integers(0, 4, 600)
+    x = centres[y] + 0.5 * rng.standard_normal((600, 6))
+    branch = [nd.Dense(6, bias_initializer=nd.initializers.Constant(-50.0)), nd.Activation("relu")]
+    block = nd.Residual(branch) if kind == "residual" else nd.Parallel([branch, [nd.Dense(6)]])
+    trainer = network(block, nd.Dense(4), input_size=6, optimizer=nd.optimizers.Adam(0.01))
+    trainer.fit(x, y, epochs=20, verbose=False)
+    return trainer, x, y
+
+
+@pytest.mark.parametrize("kind", ["residual", "parallel"])
+def test_a_dead_layer_that_has_a_way_around_it_is_named_and_nothing_else_is(kind, rng):
+    trainer, x, y = dead_in(kind, rng)
+    assert trainer.evaluate(x, y)["loss"] < 0.2
+    report = diagnose(trainer, x, y)
+    assert report.kinds == ["dead"]
+    finding = only(report, "dead")
+    assert finding.layer == f"{kind}/dense"
+    assert finding.evidence["by_bias"] == finding.evidence["units"] == 6
+
+
 def test_a_leaky_relu_is_never_dead(digits):
     (x, y), _ = digits
     trainer = network(*hidden(activation="leaky_relu"), nd.Dense(10))
@@ -804,6 +826,15 @@ def test_what_is_frozen_has_no_update_and_no_gradient(digits):
     report = diagnose(trainer, x[:300], y[:300])
     assert report
     assert {look.name: look.ratio is None for look in report.layers} == {"low": True, "high": False, "outputs": False}
+
+
+def test_a_network_of_frozen_weights_that_learns_nothing_is_told_to_thaw_them(digits):
+    (x, y), _ = digits
+    trainer = network(*hidden(name="low"), nd.Dense(10, name="outputs"))
+    trainer.model.freeze("low|outputs/kernel")
+    trainer.fit(x[:500], y[:500], epochs=10, verbose=False)
+    finding = only(diagnose(trainer, x[:500], y[:500]), "chance_level")
+    assert finding.advice.startswith("100% of the weights are frozen: train more of them, model.unfreeze(...).")
 
 
 def test_the_measurements_are_those_of_the_step(digits):

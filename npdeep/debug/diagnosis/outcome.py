@@ -29,6 +29,9 @@ AS_TRAINED = (
     "let the weights have a mean of 1."
 )
 
+MOST = 0.5
+"""With half of its weights frozen, a network that learns nothing is told so first."""
+
 SAME = 1e-3
 """Outputs whose spread from row to row is below a thousandth: in a fresh network too, no row can be told from another. Logits
 of fresh healthy networks spread by 0.1 to 1."""
@@ -67,7 +70,14 @@ def chance_level(probe: Probe, trainer: Trainer, kinship: Kinship | None) -> lis
     if kinship is not None and kinship.told:
         there = frozenset({"labels"})
         words += f" There is something to learn: of the targets of close rows {agreement(kinship)}."
-    return [Finding("chance_level", "outputs", words, evidence, there=there)]
+    return [Finding("chance_level", "outputs", words, evidence, _thawed(probe, evidence), there=there)]
+
+
+def _thawed(probe: Probe, evidence: dict[str, float]) -> str:
+    """What to do first where most of the weights are frozen."""
+    weights = [p for p in probe.model.parameters if p.has_grad]
+    frozen = evidence["frozen"] = sum(p.size for p in weights if not p.trainable) / max(1, sum(p.size for p in weights))
+    return f"{frozen:.0%} of the weights are frozen: train more of them, model.unfreeze(...)." if frozen >= MOST else ""
 
 
 def guessing(probe: Probe) -> str:

@@ -207,7 +207,11 @@ def rectifier(probe: Probe, look: ActivationLook) -> list[Finding]:
 
 
 def _harmless(probe: Probe, finding: Finding) -> bool:
-    """Units that a network that fits does not use; and units that weights made linear in one that learns (autoencoders do)."""
+    """Units that a network that fits does not use, unless they are a whole layer (in a block, the shortcut passes that by); and
+    units that weights made linear in one that learns (autoencoders do).
+    """
+    if finding.kind == "dead" and finding.evidence["share"] == 1:
+        return False
     if finding.kind in ("dead", "nearly_dead"):
         return probe.works or (probe.moves and probe.left_now <= LEARNS and finding.evidence["share"] < HALF)
     by_weights = finding.evidence["by_weights"] >= 0.5 * finding.evidence["units"]
