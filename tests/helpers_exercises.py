@@ -249,6 +249,18 @@ def glorot_uniform_3(fan_in, fan_out, rng):
 
 
 @right
+def glorot_uniform_4(fan_in, fan_out, rng):
+    return math.sqrt(6 / (fan_in + fan_out)) * (1 - 2 * rng.random((fan_in, fan_out)))
+
+
+@right
+def glorot_uniform_5(fan_in, fan_out, rng):
+    r = math.sqrt(6 / (fan_in + fan_out))
+    rng.random()
+    return rng.random((fan_in, fan_out), dtype=np.float32) * np.float64(2 * r) - r
+
+
+@right
 def he_normal_1(fan_in, fan_out, rng):
     return rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))
 
@@ -256,6 +268,11 @@ def he_normal_1(fan_in, fan_out, rng):
 @right
 def he_normal_2(fan_in, fan_out, rng):
     return rng.standard_normal((fan_in, fan_out)) * np.sqrt(2.0 / fan_in)
+
+
+@right
+def he_normal_4(fan_in, fan_out, rng):
+    return rng.standard_normal((fan_in, fan_out)) * -((2 / fan_in) ** 0.5)
 
 
 @right

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import npdeep as nd
+from npdeep.teaching.exercises import catalogue
 
 sys.path.append(str(Path(__file__).parents[1] / "tutorials"))
 from make_exercises_table import WORTH, unseen
@@ -77,3 +78,41 @@ def test_what_cannot_be_repeated_is_seen_in_the_numbers():
 def test_the_order_is_named_though_another_output_is_wrong_too():
     said = answer("rmsprop", lambda w, g, s, r, rho, e: (-w, rho * s + (1 - rho) * g * g))
     assert "- w is what s should be: are the outputs in another order?" in said
+
+
+def test_chance_is_not_called_a_mistake():
+    """The mean of weights drawn in another way is never exactly that of the solution's."""
+    said = answer("glorot_uniform", lambda i, o, rng: rng.choice([-1, 1], (i, o)) * np.sqrt(6 / (i + o)))
+    assert "the mean of W" not in said
+    assert "the number of different values in W" in said
+    said = answer("inverted_dropout", lambda x, rate, rng: (x * (mask := rng.normal(1, rate, x.shape)), mask))
+    assert "fractions" not in said
+
+
+@pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "inverted_dropout"])
+def test_numbers_that_are_not_drawn_from_the_given_generator_are_no_solution(name):
+    exercise = catalogue.find(name)
+    said = answer(name, lambda *given: exercise.solution(*given[:-1], np.random.default_rng(0)))
+    assert "it returns the same numbers whatever rng is" in said
+
+
+def test_weights_in_one_row_are_told_their_shape():
+    said = answer("he_normal", lambda i, o, rng: rng.normal(0, np.sqrt(2 / i), i * o))
+    assert "W must have the shape (fan_in, fan_out), (" in said
+
+
+def test_a_factor_of_one_is_no_answer():
+    def clipped(gradients, limit):
+        norm = np.sqrt(sum((g**2).sum() for g in gradients))
+        return [g * min(1, limit / (norm + 1e-6)) for g in gradients]
+
+    assert "right to some 4 digits: is a small number, such as 1e-8, added" in answer("clip_by_global_norm", clipped)
+
+
+def test_two_single_integers_are_not_exchanged_for_one_list_alone():
+    def last_of_equals(losses, patience):
+        best, last = catalogue.find("early_stopping").solution(losses, patience)
+        return max(i for i in range(last + 1) if losses[i] == losses[best]), last
+
+    said = answer("early_stopping", last_of_equals)
+    assert "another order" not in said

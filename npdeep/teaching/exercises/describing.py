@@ -52,11 +52,8 @@ def describe(
     for question in (*PLAIN, _terms, lambda *_: substituted(), *FURTHER):
         answer = question(cases, max(tolerance, NEAR))
         if answer:
-            worst = "" if question in PLAIN else f"; {worst_element(name, cases)}"
+            worst = "" if question in (*PLAIN, _almost) else f"; {worst_element(name, cases)}"
             return f"{name} {answer}{worst}"
-    if _all(cases, lambda c: near(c.got, c.right, ALMOST)):
-        small = "is a small number, such as 1e-8, added where none is asked for?"
-        return f"{name} is right to some {-math.log10(ALMOST):.0f} digits: {small}"
     return f"{_change(name, cases, max(tolerance, NEAR)) or name + how_wrong(cases)}; {worst_element(name, cases)}"
 
 
@@ -182,7 +179,7 @@ SOURCES_OF_INF = "a division by 0, a logarithm of 0, or an exponential of a larg
 
 def _cut(cases: Sequence[Case], tolerance: float) -> str | None:
     """Where an array of integers took the numbers up to the point alone."""
-    if _all(cases, lambda c: near(c.got, np.trunc(c.right), tolerance) and not near(c.got, c.right, 0.01)):
+    if _all(cases, lambda c: near(c.got, np.trunc(c.right), NEAR) and not near(c.got, c.right, 0.01)):
         return "lost its fractions: was an array made with dtype=int, or from integers? np.zeros(shape) holds floats"
     return None
 
@@ -227,7 +224,7 @@ def times(factors: Sequence[float], cases: Sequence[Case]) -> str:
 def _factor(cases: Sequence[Case], tolerance: float) -> str | None:
     factors = [ratio(case.got, case.right, tolerance) for case in cases]
     known = [f for f in factors if f is not None]
-    if len(known) < len(cases):
+    if len(known) < len(cases) or np.allclose(known, 1, rtol=0, atol=ALMOST):
         return None
     text = times(known, cases)
     single = _all(cases, lambda c: c.right.size == 1)  # one number is always a multiple of another
@@ -329,6 +326,12 @@ def _where(cases: Sequence[Case], tolerance: float) -> str | None:
     return None
 
 
+def _almost(cases: Sequence[Case], tolerance: float) -> str | None:
+    if not _all(cases, lambda c: near(c.got, c.right, ALMOST)):
+        return None
+    return f"is right to some {-math.log10(ALMOST):.0f} digits: is a small number, such as 1e-8, added where none is asked for?"
+
+
 def _power(cases: Sequence[Case], tolerance: float) -> str | None:
     with np.errstate(all="ignore"):
         for what, function in POWERS.items():
@@ -367,4 +370,4 @@ def _proportional(case: Case, axis: int, tolerance: float) -> bool:
 PLAIN = (_not_finite, _cut, _zeros, _sign, _factor, _same_as, _transposed)
 """Questions of which the answer needs no example."""
 
-FURTHER = (_offset, _power, _elementwise, _where, _lines)
+FURTHER = (_offset, _almost, _power, _elementwise, _where, _lines)

@@ -8,6 +8,7 @@ import numpy as np
 
 from npdeep import initializers
 from npdeep.kernels.arrays import Array
+from npdeep.teaching.exercises.calling import Fault
 from npdeep.teaching.exercises.exercise import Exercise, Inputs, Mistake
 
 CHAPTER = "initializers"
@@ -23,18 +24,20 @@ def _inputs(rng: np.random.Generator, n: int) -> Inputs:
 
 
 def _measure(variance: Callable[[int, int], float]) -> Callable[[Inputs, Sequence[Any]], dict[str, float]]:
-    """Rows, columns, mean, standard deviation and mean absolute value, each in units that make them numbers near 1 or 0."""
+    """Rows, columns, mean, standard deviation and the like, each in units that make them numbers near 1 or 0."""
 
     def measure(inputs: Inputs, values: Sequence[Any]) -> dict[str, float]:
         W = np.asarray(values[0], float)
-        rows, columns = W.shape if W.ndim == 2 else (0, 0)
+        if W.ndim != 2:
+            raise Fault(f"W must have the shape (fan_in, fan_out), {(inputs['fan_in'], inputs['fan_out'])}; it has {W.shape}")
         right = math.sqrt(variance(inputs["fan_in"], inputs["fan_out"]))
         return {
-            "the number of rows of W": rows / inputs["fan_in"],
-            "the number of columns of W": columns / inputs["fan_out"],
+            "the number of rows of W": W.shape[0] / inputs["fan_in"],
+            "the number of columns of W": W.shape[1] / inputs["fan_out"],
             "the standard deviation of W, in units of the right one,": float(W.std()) / right,
             "the mean of W, in units of its standard deviation,": float(W.mean() / max(W.std(), 1e-9)),
             "the mean of |W|, in units of its standard deviation,": float(np.abs(W).mean() / max(W.std(), 1e-9)),
+            "the number of different values in W, divided by that of its elements,": np.unique(W).size / max(W.size, 1),
         }
 
     return measure

@@ -148,6 +148,26 @@ def _right_inner(dy: Array, hat: Array, n: int) -> Array:
     return np.asarray(dy - dy.mean(0) - hat * (dy * hat).mean(0))
 
 
+def _divided(divisor: Callable[[Array, float, int], Array], axis: int) -> Function:
+    """A way back, of batch (axis 0) or layer normalization (1), with another divisor than sqrt(variance + epsilon)."""
+
+    def wrong(x: Array, gamma: Array, epsilon: float, dy: Array) -> Three:
+        s, g = divisor(x, epsilon, axis), gamma * dy
+        hat = (x - x.mean(axis, keepdims=True)) / s
+        dx = (g - g.mean(axis, keepdims=True) - hat * (g * hat).mean(axis, keepdims=True)) / s
+        return dx, (dy * hat).sum(0), dy.sum(0)
+
+    return wrong
+
+
+def _outside(x: Array, epsilon: float, axis: int) -> Array:
+    return np.asarray(x.std(axis, keepdims=True) + epsilon)
+
+
+def _unbiased(x: Array, epsilon: float, axis: int) -> Array:
+    return np.asarray(np.sqrt(x.var(axis, keepdims=True, ddof=1) + epsilon))
+
+
 BACKWARD = Exercise(
     name="batch_normalization_backward",
     chapter=CHAPTER,
@@ -211,6 +231,8 @@ BACKWARD = Exercise(
         Mistake("dbeta is dy itself: beta is used in every row, so the rows add up",
                 {"dbeta": lambda x, gamma, epsilon, dy: dy.copy()}),
         Mistake("dbeta is one number: sum over the rows alone, axis=0", {"dbeta": lambda x, gamma, epsilon, dy: dy.sum()}),
+        Mistake("epsilon is outside the root: sqrt(variance + epsilon), not sqrt(variance) + epsilon", _divided(_outside, 0)),
+        Mistake("the variance is divided by n - 1 (ddof=1): batch normalization divides by n", _divided(_unbiased, 0)),
         Mistake("dgamma and dbeta are exchanged", {"dgamma": lambda x, gamma, epsilon, dy: dy.sum(0),
                 "dbeta": lambda x, gamma, epsilon, dy: (dy * _x_hat(x, epsilon)).sum(0)}),
     ),
@@ -377,6 +399,8 @@ LAYER = Exercise(
         Mistake("dgamma is the sum of dy x: it is that of dy x_hat, with the normalized x",
                 {"dgamma": lambda x, gamma, epsilon, dy: (dy * x).sum(0)}),
         Mistake("dbeta is the mean over the rows, not the sum", {"dbeta": lambda x, gamma, epsilon, dy: dy.mean(0)}),
+        Mistake("epsilon is outside the root: sqrt(variance + epsilon), not sqrt(variance) + epsilon", _divided(_outside, 1)),
+        Mistake("the variance is divided by m - 1 (ddof=1): layer normalization divides by m", _divided(_unbiased, 1)),
     ),
 )  # fmt: skip
 

@@ -31,6 +31,9 @@ def _dropped(keep: Function, scale: Function) -> Function:
     return forward
 
 
+_dropout = _dropped(lambda rate: 1 - rate, lambda rate: 1 / (1 - rate))
+
+
 def _dropout_measure(inputs: Inputs, values: Sequence[Any]) -> dict[str, float]:
     x, (y, mask) = inputs["x"], values
     if y.shape != x.shape or mask.shape != x.shape:
@@ -113,7 +116,7 @@ DROPOUT = Exercise(
     make_inputs=_dropout_inputs,
     measure=_dropout_measure,
     tolerance=0.03,
-    solution=_dropped(lambda rate: 1 - rate, lambda rate: 1 / (1 - rate)),
+    solution=_dropout,
     mistakes=(
         Mistake("what is kept is not made larger: divide by 1 - rate in training, so that nothing is left to do later",
                 _dropped(lambda rate: 1 - rate, lambda rate: 1.0)),
@@ -133,6 +136,7 @@ DROPOUT = Exercise(
         Mistake("mask is not the one that made y: draw once, and return what you have used", _two_masks),
         Mistake("mask has no scale: it is 1/(1 - rate) where y is kept, so that the way back is dy mask", _unscaled_mask),
         Mistake("mask marks what is dropped: it is 1/(1 - rate) where y is kept, and 0 where it is dropped", _opposite_mask),
+        Mistake("y and mask are returned in the wrong order", lambda x, rate, rng: _dropout(x, rate, rng)[::-1]),
         Mistake("nothing is dropped", lambda x, rate, rng: (x.copy(), np.ones_like(x))),
         Mistake("half of the elements are dropped whatever the rate is: compare with rate, not with 0.5",
                 _dropped(lambda rate: 0.5, lambda rate: 1 / (1 - rate))),

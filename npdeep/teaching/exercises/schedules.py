@@ -132,6 +132,7 @@ def _special_losses() -> list[Inputs]:
         {"losses": [1.0, 0.5, 0.9, 0.8, 0.7, 0.6], "patience": 3},                  # lower than before, not than the best
         {"losses": [1.0, 2.0, 3.0, 4.0, 5.0], "patience": 4},                       # the first is the best
         {"losses": [3.0, 2.0, 2.5, 1.0, 1.5, 1.6, 0.5], "patience": 2},             # a lower one that is never seen
+        {"losses": [1.0, 0.99999, 0.99998, 0.99997, 0.99996], "patience": 2},       # lower by little is lower
     ]  # fmt: skip
 
 
@@ -172,6 +173,8 @@ EARLY_STOPPING = Exercise(
                 lambda losses, patience: _stopping(losses, patience, resets=False), "modelscope/ms-swift#5326"),
         Mistake("an equal loss counts as better: it must be lower than the best",
                 lambda losses, patience: _stopping(losses, patience, lambda loss, best, before: loss <= best)),
+        Mistake("a loss that is lower by little does not count as lower: any lower loss does, there is no min_delta here",
+                lambda losses, patience: _stopping(losses, patience, lambda loss, best, before: loss < best - 1e-3)),
         Mistake("the loss is compared with that of the epoch before: compare it with the best so far",
                 lambda losses, patience: _stopping(losses, patience, lambda loss, best, before: loss < before)),
         Mistake("the largest loss is taken for the best: a lower loss is better",

@@ -150,12 +150,13 @@ def _steps(
     mask: Callable[[Array, Array], Array] = lambda z, da: np.asarray(z > 0),
     gradients: Callable[[list[Array], float], list[Array]] | None = None,
     updated_first: bool = False,
+    activation: Callable[[Array], Array] = lambda z: np.maximum(z, 0),
 ) -> Function:
-    """A wrong step: another gradient of the loss, another slope of ReLU, or another use of the gradients."""
+    """A wrong step: another gradient of the loss, another slope of ReLU, another use of the gradients, or no ReLU."""
 
     def step(x: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array, rate: float) -> Five:
         z1 = x @ W1 + b1
-        a1 = np.maximum(z1, 0)
+        a1 = activation(z1)
         p = _softmax(a1 @ W2 + b2)
         dz2 = dz(p, np.eye(W2.shape[1])[y])
         dW2, db2 = a1.T @ dz2, dz2.sum(0)
@@ -239,6 +240,10 @@ STEP = Exercise(
         Mistake("the gradient of the loss is divided by n twice, the second time in the update",
                 _steps(dz=lambda p, q: (p - q) / len(p) ** 2)),
         Mistake("ReLU is left out on the way back: dz1 is da1 * (z1 > 0)", _steps(mask=lambda z, da: np.ones_like(z))),
+        Mistake("ReLU is left out, on both ways: a1 is relu(z1)",
+                _steps(mask=lambda z, da: np.ones_like(z), activation=np.copy)),
+        Mistake("b1 is updated with the sum of da1: the slope of ReLU belongs in its gradient too, db1 is the sum of dz1",
+                {"b1": lambda *given: _steps(mask=lambda z, da: np.ones_like(z))(*given)[2]}),
         Mistake("the slope of ReLU is asked at da1: it is asked at z1", _steps(mask=lambda z, da: np.asarray(da > 0))),
         Mistake("dW2 is made of z1: what enters the second layer is a1", {"W2": _from_z1}),
         Mistake("the loss is nan: was 1 subtracted from p at the labels before its logarithm was taken? change a copy of p",

@@ -33,12 +33,13 @@ def tried(exercise: Exercise, function: Function, inputs: Inputs) -> Trial:
 
 
 def observed(exercise: Exercise, inputs: Inputs, values: Sequence[Any]) -> dict[str, Any]:
-    """The outputs by their names, or what is measured of them."""
+    """The outputs by their names, or what is measured of them: numbers near 1, or 0, where what is smaller is chance."""
     if exercise.measure is None:
         return dict(zip(exercise.outputs, values, strict=True))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        return {name: round(value, 3) for name, value in exercise.measure(inputs, values).items()}
+        measured = exercise.measure(inputs, values)
+        return {name: round(value, 3) if abs(value) > exercise.tolerance else 0.0 for name, value in measured.items()}
 
 
 def expected_of(exercise: Exercise, function: Function, inputs: Inputs) -> list[dict[str, Any]]:
