@@ -12,7 +12,7 @@ from PIL import Image
 
 import npdeep as nd
 from npdeep.history import History
-from npdeep.teaching.lesson import chosen, gradients, networks, sentences, table, units, verdict
+from npdeep.teaching.lesson import chosen, gradients, measure, networks, sentences, table, units, verdict
 from npdeep.teaching.lesson.figures import PICTURES
 from npdeep.teaching.lesson.measure import Look, Result
 from npdeep.teaching.lesson.networks import NETWORKS
@@ -294,6 +294,15 @@ def test_a_network_that_has_diverged_is_drawn_and_told(tmp_path):
     for picture in PICTURES:
         picture.draw([gone, result()])
     assert "it has diverged" in sentences([gone, result()])[0]
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_of_a_network_that_has_diverged_no_share_of_units_is_told(number):
+    trainer = nd.Trainer(NETWORKS[4].model(0), "softmax_cross_entropy")
+    trainer.model.parameters[0].value[:] = number
+    gone = dataclasses.replace(result(), after=measure.look(trainer, (np.ones((20, 784), np.float32), np.arange(20) % 10)))
+    assert "not a number" in str(units([gone]))
+    assert np.isnan([gone.after.saturated, gone.after.dead]).all()
 
 
 # ── every sentence follows from the tables ────────────────────────────────────────────────────────────────────────────

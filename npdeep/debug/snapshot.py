@@ -1,6 +1,7 @@
 """What one training step on a copy shows: gradient norms, slopes, and where next to no gradient passes."""
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def _steepest(rule: activations.Rule, given: tuple[tuple[str, float], ...]) -> f
 
 def flat_share(layer: Any) -> tuple[float, float]:
     """How much of an activation layer passes next to no gradient: the share of single activations, and of units that never
-    do better.
+    do better; NaN where its inputs are not finite.
 
     >>> import npdeep as nd
     >>> model = nd.Sequential([nd.Activation("relu", name="a")], input_size=2)
@@ -100,6 +101,8 @@ def flat_share(layer: Any) -> tuple[float, float]:
     if not isinstance(layer, Activation) or layer.input is None:
         wanted = "an Activation layer of a model that has made a pass"
         raise TypeError(f"flat_share: layer must be {wanted}, got {checks.describe(layer)}")
+    if not np.isfinite(layer.input).all():
+        return math.nan, math.nan
     flat = slopes(layer) < SATURATED * steepest(layer)
     return float(flat.mean()), float(flat.all(axis=0).mean())
 

@@ -52,9 +52,9 @@ def units(results: Sequence[Result]) -> Table:
 
 def shut(result: Result) -> str:
     """The saturated share of a network with squashing activations, the dead share of another."""
-    if result.squashes:
-        return f"{result.before.saturated:.0%} → {result.after.saturated:.0%} saturated"
-    return f"{result.before.dead:.0%} → {result.after.dead:.0%} dead"
+    name = "saturated" if result.squashes else "dead"
+    before, after = (getattr(look, name) for look in (result.before, result.after))
+    return f"{before:.0%} → {after:.0%} {name}" if math.isfinite(before + after) else "not a number"
 
 
 def times(ratio: float) -> str:

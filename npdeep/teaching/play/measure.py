@@ -67,9 +67,9 @@ def look(model: Sequential, moved: tuple[float, ...] = ()) -> Look:
 
 
 def of_activations(layer: Layer) -> tuple[float, float, float]:
-    """Spread over examples, share saturated, share of units dead on all rows; NaN where numbers are not finite."""
+    """Spread over examples, share saturated, share of units dead on all rows."""
     spread = spread_over_examples(layer.output)
-    if math.isnan(spread) or not isinstance(layer, Activation) or layer.rule.whole_row:
+    if not isinstance(layer, Activation) or layer.rule.whole_row:
         return spread, NAN, NAN
     return spread, *flat_share(layer)
 
