@@ -50,6 +50,8 @@
       bad: [...document.querySelectorAll("#arrays .scale .bad")].map((p) => p.textContent),
       source: document.getElementById("source").hidden ? "" : document.querySelector("#source summary").textContent,
       wider: document.documentElement.scrollWidth > window.innerWidth,
+      cut: [...document.querySelectorAll(".row .statistics")].some((table) => table.scrollWidth > table.clientWidth),
+      bar: document.querySelector("header").offsetHeight,
     });
     const choice = document.getElementById("parameter");
     for (const group of choice ? [...choice.options].map((option) => option.value) : [undefined]) {
