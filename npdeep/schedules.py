@@ -309,8 +309,13 @@ def value_at(rate: "float | Schedule", step: int) -> float:
     if not callable(rate):                    # isinstance would lead a debugger away from the step
         return rate
     value: Any = rate(step)
-    if not (isinstance(value, numbers.Real) and 0 <= float(value) < math.inf):
-        raise ValueError(f"{rate!r} must give a number of at least 0 at every step, but at step {step} it gave {value!r}")
+    try:
+        fits = isinstance(value, numbers.Real) and 0 <= float(value) < math.inf
+    except (TypeError, OverflowError):        # a span of time, an integer that no float can hold
+        fits = False
+    if not fits:
+        got = checks.describe(value)
+        raise ValueError(f"{rate!r} must give a number of at least 0 at every step, but at step {step} it gave {got}")
     return float(value)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import npdeep as nd
+from npdeep.command_line import main
+from npdeep.teaching.play import settings
 from npdeep.training import saving
 
 SCRIPT = Path(__file__).parent / "attacks" / "fuzz_calls.py"
@@ -109,3 +111,130 @@ def test_what_was_a_raw_error_names_its_argument(what):
         call()
     assert words in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+def own(base, **methods):
+    return type("Mine", (base,), methods)()
+
+
+def fitted(callback, path=None):
+    trainer = nd.Trainer(model(), "softmax_cross_entropy")
+    trainer.fit(X, Y, epochs=1, callbacks=[callback], verbose=False)
+    return trainer if path is None else trainer.save(path)
+
+
+def with_regularizer():
+    regularizer = own(nd.regularizers.Regularizer, penalty=lambda self, w, dw, t: "much")
+    layers = [nd.Dense(3, kernel_regularizer=regularizer)]
+    return nd.Trainer(nd.Sequential(layers, 4, seed=0), "softmax_cross_entropy")
+
+
+def with_schedule(value):
+    schedule = own(nd.schedules.Schedule, __call__=lambda self, step: value)
+    return nd.Trainer(model(), "softmax_cross_entropy", nd.optimizers.SGD(schedule)).step(X, Y)
+
+
+def with_initializer(value):
+    initializer = own(nd.initializers.Initializer, __call__=lambda self, *_: value)
+    return nd.Sequential([nd.Dense(3, kernel_initializer=initializer, name="hidden")], 4, seed=0)
+
+
+def measured(value):
+    return nd.Trainer(model(), "softmax_cross_entropy", metrics=[lambda outputs, targets: value]).evaluate(X, Y)
+
+
+RETURNED = "Dense 'hidden': what the initializer Mine returned for kernel"
+JUNK = {
+    "a penalty": (lambda path: with_regularizer().step(X, Y), "Mine: penalty must return one number, got the string 'much'"),
+    "a penalty, evaluated": (lambda path: with_regularizer().evaluate(X, Y), "Mine: penalty must return one number"),
+    "a large metric": (lambda path: measured(10**400), "must return one number"),
+    "a complex metric": (lambda path: measured(np.complex64(1)), "must return one number"),
+    "a large rate": (lambda path: with_schedule(10**400), "must give a number of at least 0 at every step"),
+    "rates": (lambda path: with_schedule([np.ones((50, 50))] * 50), "must give a number of at least 0 at every step"),
+    "first weights": (lambda path: with_initializer("x"), f"{RETURNED} must hold numbers"),
+    "few first weights": (lambda path: with_initializer(np.ones(2)), f"{RETURNED} must have the shape (4, 3)"),
+    "an order": (lambda path: fitted(own(nd.callbacks.Callback, order="first")), "order must be a number"),
+    "a state": (
+        lambda path: fitted(own(nd.callbacks.Callback, state=lambda self: np.ones(2)), path / "a.npz"),
+        "callback Mine: state() must return a dict",
+    ),
+    "a record": (
+        lambda path: fitted(nd.callbacks.LambdaCallback(on_epoch_end=lambda _, record: record.update(w=X)), path / "a.npz"),
+        "history/records/0/w is an array",
+    ),
+    "a batch": (lambda path: model().predict(iter([X, [[1], [2, 3]]])), "x cannot be made into an array"),
+    "images": (
+        lambda path: own(nd.augmentation.Augmentation, change=lambda self, images, rng: [[1], [2, 3]])(X.reshape(5, 4, 4)),
+        "Mine: change must return images of shape (5, 4, 4, 1)",
+    ),
+    "lists of arrays": (lambda path: nd.exercises.check("relu_forward", lambda z: [z, z[:2]]), "a list of arrays"),
+}
+
+
+@pytest.mark.parametrize("what", JUNK)
+def test_what_a_custom_part_returns_is_refused_by_the_name_of_the_part(what, tmp_path):
+    call, words = JUNK[what]
+    with pytest.raises((ValueError, TypeError, AssertionError)) as caught:
+        call(tmp_path)
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+LESSON = {
+    "a folder": (lambda: nd.lesson.run(3, epochs=1), "lesson: folder must be"),
+    "a function": (lambda: nd.lesson.run("lesson", say=3), "lesson: say must be a function"),
+    "no network": (lambda: nd.lesson.train("x", (X, Y), (X, Y), epochs=1, seed=0), "lesson: network must be one of"),
+    "no digits": (
+        lambda: nd.lesson.train(nd.lesson.NETWORKS[0], X, (X, Y), epochs=1, seed=0), "lesson: training must be a pair (x, y)"
+    ),
+    "layers for no memory": (lambda: nd.lesson.networks(10**9), "lesson: depth must be at most 100"),
+    "an array for a word": (lambda: nd.lesson.chosen(normalization=np.ones(0)), "normalization"),
+    "no results": (lambda: nd.lesson.table([3]), "lesson: results[0] must be a Result"),
+    "no list of results": (lambda: nd.lesson.sentences(3), "lesson: results must be a list of results"),
+    "no port": (lambda: nd.play("x"), "play: port must be an integer"),
+    "too large a port": (lambda: nd.play(70_000), "play: port must be at most 65535"),
+    "no format": (lambda: nd.plots.save(nd.plots.activations(["relu"]), "a.x"), "save: path must end in ."),
+}
+
+
+@pytest.mark.parametrize("what", LESSON)
+def test_the_lesson_the_playground_and_pictures_name_what_they_cannot_use(what, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call, words = LESSON[what]
+    with pytest.raises((ValueError, TypeError)) as caught:
+        call()
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("host", [3, "a" * 100, "203.0.113.1"])
+def test_a_host_that_is_not_this_computer_is_refused_by_name(host):
+    pytest.importorskip("panel")
+    from npdeep.teaching.play import server
+
+    with pytest.raises((ValueError, TypeError), match="play: host must be an address or a name of this computer"):
+        server.free_port(host, 0)
+
+
+@pytest.mark.parametrize("name", [0, None, [], {}, "no such"])
+def test_a_setting_that_there_is_not_is_refused_whatever_its_name_is(name):
+    with pytest.raises(ValueError, match="there is no setting"):
+        settings.Settings().changed(name, 3)
+
+
+COMMANDS = {
+    "unroll file.npz --to a.txt": "unroll: path must be the name of a Python module",
+    "unroll file.npz --to a.py --batch-size 0": "npdeep unroll: batch_size must be",
+    "check dense --figure a.x": "path must end in .",
+    "evaluate file.npz --data nowhere": "--data mnist downloads them",
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_command_blames_what_is_to_blame(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    nd.Trainer(nd.Sequential([nd.Dense(10)], 784, seed=0), "softmax_cross_entropy").save("file.npz")
+    assert main.main(words.split()) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert COMMANDS[words] in said
+    assert "checkpoint file.npz" not in said
+    assert "without `folder`" not in said

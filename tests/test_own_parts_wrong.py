@@ -215,7 +215,7 @@ WRONG = {
     "schedule, nothing": (schedule(lambda self, step: None), r"Mine\(\) must give a number of at least 0 .* gave None"),
     "schedule, negative": (schedule(lambda self, step: -1.0), r"Mine\(\) must give a number of at least 0 .* gave -1"),
     "schedule, NaN": (schedule(lambda self, step: NAN), r"Mine\(\) must give a number of at least 0 .* gave nan"),
-    "schedule, an array": (schedule(lambda self, step: np.ones(2)), r"Mine\(\) must give a number .* gave array"),
+    "schedule, an array": (schedule(lambda self, step: np.ones(2)), r"Mine\(\) must give a number .* gave an array"),
     "schedule, takes nothing": (schedule(lambda self: 1.0), r"Mine: __call__\(\) is called with \(step\)"),
     "metric, a string": (metric(lambda self, z, y: "0.5"), "metric share: must return one number, got the string '0.5'"),
     "metric, nothing": (metric(lambda self, z, y: None), "metric share: must return one number, got None"),

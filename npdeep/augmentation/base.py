@@ -59,10 +59,10 @@ class Augmentation(Described):
         if self.channels_needed not in (None, images.shape[3]):
             raise ValueError(f"{self._name}: works on colours and needs {self.channels_needed} channels, got {images.shape[3]}")
         changed = self.change(images, rng)
-        if np.shape(changed) != images.shape:
+        if not isinstance(changed, np.ndarray) or changed.shape != images.shape:
             got = checks.describe(changed)
             raise ValueError(f"{self._name}: change must return images of shape {images.shape}, got {got}")
-        return changed
+        return checks.real_array(self._name, "what change returned", changed)
 
     def change(self, images: Array, rng: np.random.Generator) -> Array:
         """New images (n, height, width, channels), drawing from rng; `images` stays as it is."""

@@ -34,6 +34,7 @@ function make nd.callbacks.LambdaCallback(on_epoch_end=function), called as func
             got = checks.describe(callback) + how_to_derive(callback)
             raise TypeError(f"{owner} must be an object of nd.callbacks, got {got}")
         custom.check_not_hidden(owner, callback)
+        checks.number(f"{owner} ({type(callback).__name__})", "order", callback.order)
         for name in sorted({*dir(type(callback)), *vars(callback)}):
             if name.startswith("on_") and callable(getattr(callback, name)):
                 check_moment(f"{owner} ({type(callback).__name__})", callback, name)

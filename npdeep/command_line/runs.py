@@ -12,9 +12,10 @@ from npdeep.callbacks import Callback
 from npdeep.clipping import ClipByGlobalNorm
 from npdeep.common import checks, writing
 from npdeep.common.whole_files import replacing
-from npdeep.datasets.mnist import OTHER_DATA, Split
+from npdeep.datasets.mnist import NO_FOLDER, OTHER_DATA, Split
 from npdeep.debug.diagnosis import Diagnosis, diagnose, plant
 from npdeep.debug.unrolling import unroll
+from npdeep.debug.unrolling.unroll import check_path
 from npdeep.files import encoding, fields, npz, schema
 from npdeep.layers import BatchNormalization, Dense
 from npdeep.layers.hidden import hidden_layer
@@ -44,8 +45,9 @@ def load_data(source: str, check: bool = True) -> tuple[Split, Split, Split]:
         return (x[HELD_OUT:], y[HELD_OUT:]), (x[:HELD_OUT], y[:HELD_OUT]), test
     try:
         return datasets.mnist(None if source == "mnist" else source, check=check)
-    except ValueError as error:               # the cure of mnist is Python
-        raise ValueError(str(error).replace(OTHER_DATA, "take other images with --no-check")) from None
+    except (ValueError, FileNotFoundError) as error:    # the cures of mnist are Python
+        text = str(error).replace(OTHER_DATA, "take other images with --no-check")
+        raise type(error)(text.replace(NO_FOLDER, "--data mnist downloads them")) from None
 
 
 def build_model(
@@ -240,6 +242,9 @@ def diagnose_run(path: Path | None, source: str, fault: str | None, check: bool 
 
 def unroll_file(path: Path, to: Path, source: str, epochs: int, batch_size: int, check: bool = True) -> Path:
     """The training step of a saved trainer as a file of its own, with training digits beside it."""
+    check_path(to)                            # below, errors are those of the checkpoint
+    epochs = checks.whole("unroll", "epochs", epochs, minimum=0)
+    batch_size = checks.whole("unroll", "batch_size", batch_size)
     trainer = Trainer.restore(path)
     x, y = (None, None) if source == "none" else load_data(source, check)[0]
     if x is not None and x.shape[1] != trainer.model.input_size:

@@ -1,5 +1,6 @@
 """What a custom part is checked for at its first use, whatever its kind: a layer, a loss, an optimizer, a metric, …"""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
@@ -65,11 +66,9 @@ def one_number(what: str, value: Any) -> float:
     Traceback (most recent call last):
     TypeError: metric share: must return one number, got the string '0.5'
     """
-    try:
-        if not isinstance(value, str):
+    if not isinstance(value, str) and getattr(getattr(value, "dtype", None), "kind", "") != "c":
+        with contextlib.suppress(Exception):  # whatever its class raises; an integer may be too large
             return float(value)
-    except (TypeError, ValueError):
-        pass
     raise TypeError(f"{what} must return one number, got {checks.describe(value)}")
 
 

@@ -39,6 +39,7 @@ VALIDATION = 5000
 """How many of the first training images are for validation."""
 
 OTHER_DATA = "load other data with mnist(folder, check=False), or one file with nd.datasets.idx(path)"
+NO_FOLDER = "without `folder` they are downloaded"
 ADVICE = "Put the four files of MNIST into a folder: mnist(folder), or set NPDEEP_DATA; or use mnist_sample()"
 
 
@@ -163,7 +164,7 @@ def find(name: str, folder: str | Path | None) -> Path:
     """The file's place: in the folder, else in $NPDEEP_DATA, else in the cache, else downloaded there."""
     if folder is not None:
         place = checks.path("mnist", "folder", folder)
-        lacks, without = f"{place} has", "; without `folder` they are downloaded"
+        lacks, without = f"{place} has", f"; {NO_FOLDER}"
     elif os.environ.get("NPDEEP_DATA"):
         place = Path(os.environ["NPDEEP_DATA"])
         lacks, without = f"$NPDEEP_DATA names {place}, which has", ""

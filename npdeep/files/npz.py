@@ -61,6 +61,8 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
         depth = nesting(text)
     except RecursionError:
         depth = sys.getrecursionlimit()
+    except TypeError:
+        raise TypeError(f"checkpoint: {not_in_json(content)}; a file keeps numbers and texts there") from None
     if depth > DEEPEST:
         raise ValueError(f"checkpoint: what is to be stored is nested more than {DEEPEST} deep, which no reader would take")
     with short_names():
@@ -255,6 +257,20 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return {"float": str(value)} if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def not_in_json(value: Any, place: str = "") -> str:
+    """What JSON cannot say of what `plain` made, and where it is; "" where there is none.
+
+    >>> not_in_json({"history": [0.5, {1, 2}]})
+    'history/1 is an object of type set'
+    """
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in pairs:
+        if found := not_in_json(item, f"{place}/{key}".lstrip("/")):
+            return found
+    fine = isinstance(value, str | int | float | dict | list | None)
+    return "" if fine else f"{place} is {checks.describe(value)}"
 
 
 def revived(value: Any) -> Any:

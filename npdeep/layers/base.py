@@ -284,7 +284,13 @@ class Layer(Attributes):
         self.start_noise(seed, *place)
         for parameter in self.parameters:
             kind = parameter.name.rpartition("/")[2]
-            parameter.value = self.initializers[kind](parameter.shape, *self.fans_of(parameter), rng)
+            initializer = self.initializers[kind]
+            value = initializer(parameter.shape, *self.fans_of(parameter), rng)
+            try:
+                parameter.value = value
+            except (ValueError, TypeError) as error:
+                returned = f"{self.title}: what the initializer {type(initializer).__name__} returned for {kind}"
+                raise type(error)(str(error).replace(f"Parameter {parameter.name}: value", returned)) from None
         for index, layer in enumerate(layer for chain in self.chains for layer in chain):
             layer.initialize(seed, *place, index)
 

@@ -1,6 +1,7 @@
 """`model.predict`: the outputs for rows of an array, in memory or on a disk, and for batches that come one after the other."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -88,19 +89,31 @@ def rows_of(batch: Any, width: int) -> Array:
     TypeError: predict: each batch must be an array of x, got a tuple of 2; of batches (x, y) write \
 predict(x for x, y in batches)
     """
-    if isinstance(batch, tuple | list) and batch and np.ndim(batch[0]) > 1:
+    if isinstance(batch, tuple | list) and batch and dimensions(batch[0]) > 1:
         raise TypeError(
             f"predict: each batch must be an array of x, got a {type(batch).__name__} of {len(batch)}; of batches (x, y) write "
             "predict(x for x, y in batches)"
         )
-    if np.ndim(batch) < 2 and not isinstance(batch, dict):
+    x = batch if isinstance(batch, dict) else checks.real_array("predict", "x", batch)
+    if not isinstance(x, dict) and x.ndim < 2:
         raise TypeError(
-            f"predict: x must give batches of the shape (n, {width}), got one of shape {np.shape(batch)}; for an iterable of "
+            f"predict: x must give batches of the shape (n, {width}), got one of shape {x.shape}; for an iterable of "
             "single rows write np.array(list(x))"
         )
-    x = checks.examples("predict", "x", batch, width)
+    x = checks.examples("predict", "x", x, width)
     checks.finite("predict", "x", x)
     return x
+
+
+def dimensions(value: Any) -> int:
+    """How many it has; 0 for what is no array and cannot be made into one.
+
+    >>> dimensions(np.ones((2, 3))), dimensions([[1, 2], [3]])
+    (2, 0)
+    """
+    with suppress(Exception):                 # rows of several lengths, more than fits into memory, whatever a class raises
+        return int(np.ndim(value))
+    return 0
 
 
 def is_batches_of_x(x: Any) -> bool:

@@ -225,6 +225,9 @@ def save(figure: Figure, path: Path) -> Path:
     if not isinstance(figure, Figure):
         raise TypeError(f"save: figure must be a matplotlib Figure, got {describe(figure)}")
     path = checks.path("save", "path", path)
+    known = figure.canvas.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in known:
+        raise ValueError(f"save: path must end in .{', .'.join(known)}, got {checks.shortened(repr(path.name))}")
     with replacing(path) as file:
         figure.savefig(file, dpi=100, format=path.suffix[1:] or None)
     plt.close(figure)

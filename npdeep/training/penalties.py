@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from npdeep.common import custom
 from npdeep.common.events import Formula, StepEvent
 from npdeep.kernels.arrays import Array
 from npdeep.parameters import Parameter, chunks
@@ -18,8 +19,24 @@ def penalty_pieces(parameters: list[Parameter]) -> list[Piece]:
             arena = parameter.arena
             for span in chunks([parameter.span]):
                 w, dw = arena.values[span], arena.grads[span] if parameter.trainable else None
-                pieces.append((parameter.regularizer, w, dw, arena.scratch[: len(w)]))
+                pieces.append((asked(parameter.regularizer), w, dw, arena.scratch[: len(w)]))
     return pieces
+
+
+def asked(regularizer: Any) -> Any:
+    """The regularizer; a custom one together with a look at what it returns."""
+    return Asked(regularizer) if custom.is_custom(regularizer) else regularizer
+
+
+class Asked:
+    """A custom regularizer, whose penalties must be numbers."""
+
+    def __init__(self, own: Any) -> None:
+        self.own = own
+
+    def penalty(self, w: Array, dw: Array | None, t: Array) -> float:
+        """Ask it. Raises TypeError where it does not return a number."""
+        return custom.one_number(f"{type(self.own).__name__}: penalty", self.own.penalty(w, dw, t))
 
 
 def total_penalty(parameters: list[Parameter]) -> float:

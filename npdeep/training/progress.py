@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from npdeep.callbacks import Callback
+from npdeep.common import checks
 from npdeep.common.stored import on_disk
 from npdeep.history import History
 from npdeep.metrics import Totals
@@ -87,7 +88,15 @@ class Progress:
     def states_of_callbacks(self) -> list[tuple[str, dict[str, Any]]]:
         """Those of the callbacks at work now or in the last fit, else those that a file held."""
         at_work = self.watchers or ([] if self.callback_states else self.last_watchers)
-        return [(watcher.identity, watcher.state()) for watcher in at_work] or self.callback_states
+        return [(watcher.identity, state_of(watcher)) for watcher in at_work] or self.callback_states
+
+
+def state_of(watcher: Callback) -> dict[str, Any]:
+    """What a callback keeps. Raises TypeError where it is no dict."""
+    state = watcher.state()
+    if not isinstance(state, dict):
+        raise TypeError(f"callback {type(watcher).__name__}: state() must return a dict, got {checks.describe(state)}")
+    return state
 
 
 def of_progress(name: str) -> Any:

@@ -96,6 +96,8 @@ def numbers(name: str, value: Any) -> Any:
         array = np.asarray(value)
     except ValueError:
         raise Fault(f"{expected}: its rows have different lengths") from None
+    except Exception:                         # more than fits into memory, whatever a class raises
+        raise Fault(expected) from None
     if array.dtype.kind not in "biuf":
         raise Fault(f"{expected}{' that is real' if array.dtype.kind == 'c' else ''}")
     return array

@@ -43,6 +43,8 @@ def describe(
     """
     if any(isinstance(case.right, list) for case in cases):
         return _list(name, cases, tolerance)
+    if any(isinstance(case.got, list) for case in cases):
+        return f"{name} is a list of arrays, expected one array"
     cases = [Case(np.asarray(c.got, float), np.asarray(c.right, float), c.inputs, c.others, c.terms) for c in cases]
     for other in cases[0].others:
         if _all(cases, lambda c, other=other: near(c.got, np.asarray(c.others[other], float), tolerance)):  # type: ignore[misc]

@@ -12,7 +12,7 @@ from npdeep.common import checks, seeds, writing
 from npdeep.common.printing import fold
 from npdeep.teaching.lesson import page
 from npdeep.teaching.lesson.figures import PICTURES, draw
-from npdeep.teaching.lesson.measure import BATCH, Result, train
+from npdeep.teaching.lesson.measure import BATCH, Result, check_function, train
 from npdeep.teaching.lesson.networks import DEPTH, LEARNING_RATE, NETWORKS, WIDTH, Network, chosen, networks
 from npdeep.teaching.lesson.tables import gradients, table, units
 from npdeep.teaching.lesson.words import sentences, verdict
@@ -65,8 +65,10 @@ def run(
     Raises ValueError or TypeError for invalid arguments; OSError, before the training, where the folder cannot be written.
     """
     epochs, seed = checks.whole("lesson", "epochs", epochs), seeds.check_seed("lesson", seed)
+    check_function("say", say)
+    check_function("stopped", stopped)
     chose = chosen(depth, width, activation, initializer, normalization, residual)
-    folder = writing.check_folder("lesson", folder)
+    folder = writing.check_folder("lesson", checks.path("lesson", "folder", folder))
     training, test = datasets.mnist_sample()
     results: list[Result] = []
     for number, network in enumerate(chose, start=1):

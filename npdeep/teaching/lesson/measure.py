@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from npdeep.callbacks import Callback, progress
+from npdeep.common import checks, seeds
+from npdeep.common.hinting import is_function
 from npdeep.common.printing import fold
 from npdeep.datasets.mnist import Split
 from npdeep.debug.snapshot import flat_share, gradient_norms, hidden_activations, snapshot, spread_over_examples
 from npdeep.history import History
 from npdeep.layers import Activation, Residual
-from npdeep.teaching.lesson.networks import Network
+from npdeep.teaching.lesson.networks import PIXELS, Network
 from npdeep.training.trainer import Trainer
 
 BATCH = 50
@@ -88,6 +90,39 @@ class Result:
         return bool(self.history.stopped_because) and math.isfinite(self.loss)
 
 
+def check_split(name: str, split: Any) -> Split:
+    """Digits and labels, at least one. Raises TypeError or ValueError where they are none."""
+    if not isinstance(split, tuple | list) or len(split) != 2:
+        got = checks.describe(split)
+        raise TypeError(f"lesson: {name} must be a pair (x, y), as nd.datasets.mnist_sample() has them, got {got}")
+    return checks.examples("lesson", f"{name}'s x", split[0], PIXELS), checks.real_array("lesson", f"{name}'s y", split[1])
+
+
+def check_function(name: str, function: Any) -> None:
+    """Raise TypeError where it is none."""
+    if not is_function(function):
+        raise TypeError(f"lesson: {name} must be a function, got {checks.describe(function)}")
+
+
+def check_results(results: Any, name: str = "results") -> list[Result]:
+    """What `train` returned for several networks. Raises TypeError for anything else.
+
+    >>> check_results([3])
+    Traceback (most recent call last):
+    TypeError: lesson: results[0] must be a Result, as nd.lesson.train returns it, got 3
+    """
+    found = checks.items("lesson", name, results, "results")
+    for i, result in enumerate(found):
+        check_result(f"{name}[{i}]", result)
+    return found
+
+
+def check_result(name: str, result: Any) -> None:
+    """Raise TypeError where it is not what `train` returns."""
+    if not isinstance(result, Result):
+        raise TypeError(f"lesson: {name} must be a Result, as nd.lesson.train returns it, got {checks.describe(result)}")
+
+
 class Watch(Callback):
     """Looks at the network several times on its way, and ends the training when a function says so, or all is NaN."""
 
@@ -132,7 +167,17 @@ def train(
     say: Callable[[str], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Train one network from the seed and measure it before and after. say: takes a line now and then; None keeps silent."""
+    """Train one network from the seed and measure it before and after. say: takes a line now and then; None keeps silent.
+
+    Raises ValueError or TypeError for what is no network of the lesson, and for other invalid arguments.
+    """
+    if not isinstance(network, Network):
+        raise TypeError(f"lesson: network must be one of nd.lesson.networks(), got {checks.describe(network)}")
+    training, test = (check_split(name, split) for name, split in (("training", training), ("test", test)))
+    epochs, seed = checks.whole("lesson", "epochs", epochs), seeds.check_seed("lesson", seed)
+    if say is not None:
+        check_function("say", say)
+    check_function("stopped", stopped)
     model = network.model(seed)
     trainer = Trainer(model, "softmax_cross_entropy", network.optimizer(), metrics=["accuracy"])
     epochs = min(epochs, network.most or epochs)

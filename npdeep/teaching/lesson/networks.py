@@ -77,12 +77,22 @@ def today() -> list[Layer]:
     return [*layers, Dense(CLASSES, name="outputs")]
 
 
+def check_shape(depth: Any, width: Any) -> tuple[int, int]:
+    """Hidden layers and units of each. Raises ValueError or TypeError for what is none, or too many."""
+    depth, width = checks.whole("lesson", "depth", depth), checks.whole("lesson", "width", width)
+    for name, value, most in (("depth", depth, DEEPEST), ("width", width, WIDEST)):
+        if value > most:
+            raise ValueError(f"lesson: {name} must be at most {most:,}, or the class is over first; got {value:,}")
+    return depth, width
+
+
 def networks(depth: int = DEPTH, width: int = WIDTH) -> tuple[Network, ...]:
     """The deep networks of this depth and width; at the lesson's own depth and width the chapter's network as well.
 
     >>> [network.title for network in networks(depth=20)][:2]
     ['logistic, N(0, 1)', 'logistic, Glorot']
     """
+    depth, width = check_shape(depth, width)
 
     def hidden(activation: str, initializer: Any, **options: Any) -> Callable[[], list[Layer]]:
         return lambda: deep(activation, initializer, **options, depth=depth, width=width)
@@ -153,11 +163,7 @@ def chosen(
     >>> chosen(normalization="batch", residual=True)[0].what
     "relu, VarianceScaling(scale=2.0, mode='fan_avg', distribution='uniform'), batch normalization, residual"
     """
-    depth = checks.whole("lesson", "depth", depth)
-    width = checks.whole("lesson", "width", width)
-    for name, value, most in (("depth", depth, DEEPEST), ("width", width, WIDEST)):
-        if value > most:
-            raise ValueError(f"lesson: {name} must be at most {most:,}, or the class is over first; got {value:,}")
+    depth, width = check_shape(depth, width)
     residual = checks.flag("lesson", "residual", residual)
     if activation is None and initializer is None and normalization is None and not residual:
         return networks(depth, width)
@@ -167,7 +173,10 @@ def chosen(
             "so give a depth of at least 2"
         )
     others = [network for network in networks(depth, width) if network.title in BESIDE]
-    return (yours(depth, width, activation or "relu", initializer or "auto", normalization or "none", residual), *others)
+    activation = "relu" if activation is None else activation
+    initializer = "auto" if initializer is None else initializer
+    normalization = "none" if normalization is None else normalization
+    return (yours(depth, width, activation, initializer, normalization, residual), *others)
 
 
 def yours(depth: int, width: int, activation: str, initializer: str, normalization: str, residual: bool) -> Network:
@@ -178,7 +187,7 @@ def yours(depth: int, width: int, activation: str, initializer: str, normalizati
             f"lesson: activation must be one that works unit by unit, such as relu or tanh; {rule.name} mixes those of a row"
         )
     normalization = checks.choice("lesson", "normalization", normalization, NORMALIZATIONS)
-    fitting = initializer == "auto"
+    fitting = isinstance(initializer, str) and initializer == "auto"
     start = initializers.for_activation(rule.name) if fitting else initializers.get("lesson", "initializer", initializer)
 
     def build() -> list[Layer]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from npdeep.common.tables import Table
-from npdeep.teaching.lesson.measure import PROBE, Result
+from npdeep.teaching.lesson.measure import PROBE, Result, check_results
 
 
 def gradients(results: Sequence[Result]) -> Table:
@@ -12,7 +12,7 @@ def gradients(results: Sequence[Result]) -> Table:
     header = ["network", "‖∂L/∂z‖ last layer", "‖∂L/∂z‖ first layer", "gradient on its way back", "signal on its way up"]
     rows = [
         [r.title, f"{r.before.last:.1e}", f"{r.before.first:.1e}", times(r.before.ratio), times(r.before.signal)]
-        for r in results
+        for r in check_results(results)
     ]
     gradient = (
         "‖∂L/∂z‖: size of the loss's gradient with respect to what a layer computes, z = xW + b; the last layer is the output "
@@ -33,7 +33,7 @@ def table(results: Sequence[Result]) -> Table:
             percent(r.train_accuracy),
             percent(r.accuracy),
         ]
-        for r in results
+        for r in check_results(results)
     ]
     note = "Training loss and share that is right: of all training digits; test: of digits that no network was trained on."
     return Table(header, rows, "After training", [note])
@@ -42,7 +42,7 @@ def table(results: Sequence[Result]) -> Table:
 def units(results: Sequence[Result]) -> Table:
     """Inside the networks after training: units that let no gradient through, and what has become of the gradient."""
     header = ["network", "hidden units, before → after", "‖∂L/∂z‖ last layer", "gradient on its way back"]
-    rows = [[r.title, shut(r), f"{r.after.last:.1e}", times(r.after.ratio)] for r in results]
+    rows = [[r.title, shut(r), f"{r.after.last:.1e}", times(r.after.ratio)] for r in check_results(results)]
     note = (
         "saturated: share of the hidden outputs where the activation's slope is below a tenth of its steepest. dead: share of "
         f"the hidden units for which that holds on all {PROBE} digits."

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from npdeep.teaching.lesson.measure import Look, Result
+from npdeep.teaching.lesson.measure import Look, Result, check_result, check_results
 from npdeep.teaching.lesson.networks import CLASSES
 from npdeep.teaching.lesson.tables import loss, percent, plain, times
 
@@ -31,6 +31,7 @@ EARLY = 5 / 8
 
 def sentences(results: Sequence[Result]) -> list[str]:
     """What the numbers show, network by network, and all together."""
+    results = check_results(results)
     finished = [r for r in results if r.compared and not r.cut]
     said = [f"{r.title}: before training {start(r)}. {outcome(r, finished)}.{learnt(r)}" for r in results]
     return [*said, *together(finished), *order(finished), *turned(finished)]
@@ -80,6 +81,8 @@ def forward(look: Look) -> str:
 # ── after training ────────────────────────────────────────────────────────────────────────────────────────────────────
 def verdict(result: Result, compared: Sequence[Result] = ()) -> str:
     """What has become of a network, in a few words. compared: networks of the same shape that had as many updates."""
+    check_result("result", result)
+    compared = check_results(compared, "compared")
     gap = result.train_accuracy - result.accuracy
     if result.cut:
         return "it was interrupted there"

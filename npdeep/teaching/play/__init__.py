@@ -15,7 +15,10 @@ import tempfile
 import time
 import webbrowser
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
+
+from npdeep.common import checks
 
 __all__ = ["Playground", "play", "serve"]
 
@@ -30,6 +33,19 @@ def check_installed() -> None:
             f"the playground needs {', '.join(missing)}: python -m pip install 'npdeep[play]', or in a clone "
             "python -m pip install -e '.[play]'"
         )
+
+
+def check_port(port: Any) -> int:
+    """The number of a port, 0 for a free one. Raises ValueError or TypeError.
+
+    >>> check_port(70000)
+    Traceback (most recent call last):
+    ValueError: play: port must be at most 65535, got 70000
+    """
+    number = checks.whole("play", "port", port, minimum=0)
+    if number > 65535:
+        raise ValueError(f"play: port must be at most 65535, got {number}")
+    return number
 
 
 def serve(port: int = 5006, host: str = "127.0.0.1", open_browser: bool = True, say: Callable[[str], None] = print) -> None:
@@ -58,6 +74,7 @@ def play(port: int = 0, height: int = 900) -> "Playground":
     It has a process of its own, so that the notebook continues working beside it. Raises ImportError where the extra `play` is
     not installed, OSError where it does not start.
     """
+    port, height = check_port(port), checks.whole("play", "height", height)
     check_installed()
     playground = Playground(port, height)
     if "ipykernel" not in sys.modules:

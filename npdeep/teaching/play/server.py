@@ -1,6 +1,7 @@
 """The server of the playground: which address, whose pages, how many at once."""
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError
 
 from npdeep.common import checks
+from npdeep.common.hinting import is_function
+from npdeep.teaching.play import check_port
 from npdeep.teaching.play.form import HERE
 from npdeep.teaching.play.page import Page
 
@@ -88,13 +91,22 @@ def own_addresses() -> list[str]:
 
 
 def free_port(host: str, port: int) -> int:
-    """The port itself, or a free one for 0. Raises OSError, saying what to do, where it is taken."""
+    """The port itself, or a free one for 0. Raises OSError, saying what to do, where it is taken, ValueError or TypeError for a
+    host that this computer is not.
+    """
+    wanted = "play: host must be an address or a name of this computer, such as 127.0.0.1"
+    if not isinstance(host, str):
+        raise TypeError(f"{wanted}, got {checks.describe(host)}")
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            raise OSError(f"play: {host}:{port} cannot be used ({error.strerror}); try another: --port {port + 1}") from None
+        except (OSError, ValueError) as error:
+            known = isinstance(error, OSError) and not isinstance(error, socket.gaierror)
+            if not known or error.errno == errno.EADDRNOTAVAIL:  # type: ignore[union-attr]
+                raise ValueError(f"{wanted}, got {checks.describe(host)}") from None
+            said = f"play: {host}:{port} cannot be used ({error.strerror})"  # type: ignore[union-attr]
+            raise OSError(f"{said}; try another: --port 0 takes a free one") from None
         return int(probe.getsockname()[1])
 
 
@@ -114,10 +126,10 @@ def serve(
 
     Raises ValueError or TypeError for invalid arguments, OSError where the port is taken.
     """
-    port = checks.whole("play", "port", port, minimum=0)
-    if port > 65535:
-        raise ValueError(f"play: port must be at most 65535, got {port}")
-    port = free_port(host, port)
+    port = free_port(host, check_port(port))
+    open_browser = checks.flag("play", "open_browser", open_browser)
+    if not is_function(say):
+        raise TypeError(f"play: say must be a function, which is given the address, got {checks.describe(say)}")
     one_thread()
 
     def page() -> Any:

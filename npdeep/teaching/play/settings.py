@@ -211,10 +211,10 @@ class Settings:
 CONTROLS: dict[str, Control] = {f.name: f.metadata["control"] for f in fields(Settings)}
 
 
-def control(name: str) -> Control:
-    """The control of this name. Raises ValueError where there is none."""
-    if name not in CONTROLS:
-        raise ValueError(f"there is no setting {name[:40]!r}; there are {', '.join(CONTROLS)}")
+def control(name: Any) -> Control:
+    """The control of this name, which may be whatever a message says. Raises ValueError where there is none."""
+    if not isinstance(name, str) or name not in CONTROLS:
+        raise ValueError(f"there is no setting {str(name)[:40]!r}; there are {', '.join(CONTROLS)}")
     return CONTROLS[name]
 
 
