@@ -100,6 +100,7 @@ REFUSED = {
     "no statistics": (lambda: setattr(model().layers[0], "use_moving_statistics", True), "use_moving_statistics cannot be set"),
     "words in place of layers": (lambda: nd.Residual(["a" * 10_000]), "layers[0] must be a layer"),
     "a pair of words": (lambda: nd.augmentation.Zoom(["a" * 10_000]), "factor must be"),
+    "words in 32 dimensions": (lambda: model().predict(np.full((1,) * 32, "x")), "got dtype <U1; index (0, 0, 0"),
     "a number beside None": (lambda: model().predict((np.complex64(1), None)), "x must hold numbers"),
 }
 

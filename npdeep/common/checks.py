@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from npdeep.common import conversions
+from npdeep.common import conversions, words
 from npdeep.common.foreign_names import instead, squeeze
 from npdeep.common.stored import Stored
 from npdeep.common.words import describe as describe
@@ -365,10 +365,9 @@ def finite(owner: str, name: str, x: Array) -> None:
 
 def _raise_not_finite(owner: str, name: str, x: Array, index: tuple[int, ...]) -> None:
     count = sum(int(np.count_nonzero(~np.isfinite(x[i : i + SCAN]))) for i in range(0, len(x), SCAN))
-    place = f"row {index[0]}" + "".join(f", column {i}" for i in index[1:])
     verb = "elements is" if count == 1 else "elements are"
     raise ValueError(
-        f"{owner}: {name} holds {x[index]} at {place} ({count} of {x.size} {verb} not finite); "
+        f"{owner}: {name} holds {x[index]} at {words.place(index)} ({count} of {x.size} {verb} not finite); "
         "remove or replace such rows first"
     )
 

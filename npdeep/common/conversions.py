@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.common.words import is_number
+from npdeep.common.words import is_number, place
 
 LABELS = ("y", "targets", "labels")
 """Arguments that hold classes: there, words can be numbered."""
@@ -34,15 +34,15 @@ def cure(name: str, value: Any, array: Any) -> str:
     if hasattr(value, "columns") and hasattr(value, "iloc") and len(bad) == 2:
         return _column(name, value, bad[1])
     item = array[bad]
-    place = f"row {bad[0]}" + "".join(f", column {i}" for i in bad[1:])
+    where = place(bad)
     if is_missing(item):
-        return f"{place} holds {item!r}; remove such rows, or put a number there"
+        return f"{where} holds {item!r}; remove such rows, or put a number there"
     if name in LABELS and array.ndim == 1 and isinstance(item, str | bytes):
         return f"it holds words; number them with np.unique({name}, return_inverse=True)[1]"
     if np.ndim(item) > 0:
-        return f"{place} holds an array; write np.stack({name})"
+        return f"{where} holds an array; write np.stack({name})"
     shown = f"{str(item)[:40]!r}" if isinstance(item, str | bytes) else f"an object of type {type(item).__name__}"
-    return f"{place} holds {shown}, which is not a number; leave such columns out, or encode them as numbers"
+    return f"{where} holds {shown}, which is not a number; leave such columns out, or encode them as numbers"
 
 
 def _column(name: str, frame: Any, index: int) -> str:

@@ -54,6 +54,18 @@ def shortened(text: str, longest: int = 60) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def place(index: Iterable[int]) -> str:
+    """Where an element of an array is.
+
+    >>> place((3,)), place((3, 1)), place((3, 1, 2))
+    ('row 3', 'row 3, column 1', 'index (3, 1, 2)')
+    """
+    row, *others = index
+    if len(others) > 1:
+        return f"index {shortened(str((row, *others)))}"
+    return f"row {row}" + "".join(f", column {i}" for i in others)
+
+
 def safe_repr(value: Any) -> str:
     """What Python shows of a value; where that fails, because of what is in it, its type.
 

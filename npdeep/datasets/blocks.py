@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from npdeep.common import seeds
+from npdeep.common import seeds, words
 from npdeep.common.stored import Stored, check_whole
 from npdeep.kernels.arrays import Array
 
@@ -181,5 +181,5 @@ def check_finite(owner: str, name: str, rows: Array, start: int) -> None:
     if np.isfinite(total) or np.isfinite(rows).all():
         return
     row, *place = np.argwhere(~np.isfinite(rows))[0].tolist()
-    at = f"row {start + row}" + "".join(f", column {i}" for i in place)
+    at = words.place((start + row, *place))
     raise ValueError(f"{owner}: {name} holds {rows[row, *place]} at {at}; remove or replace such rows first")
