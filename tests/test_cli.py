@@ -125,7 +125,7 @@ def test_options_that_do_not_fit_together_are_refused_in_words(capsys):
     assert "with depth 1 there is no other, so give a depth of at least 2" in " ".join(err.split())
 
 
-@pytest.mark.parametrize("command", [[], ["lesson"], ["train"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["lesson"], ["train"], ["check"], ["evaluate"], ["diagnose"], ["play"]])
 def test_help_is_complete(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main.main([*command, "--help"])
@@ -135,6 +135,7 @@ def test_help_is_complete(capsys, command):
     for flag in flags:                        # every option has a word of explanation after it or on the next line
         assert re.search(rf"{flag}[^\n]*\n? +\S", text)
     assert "usage: npdeep" in text
+    assert not re.search(r"\(default:\s+(True|False)\)", text)    # read beside --no-check it says the opposite
 
 
 @pytest.mark.parametrize("arguments", [[], ["leson"], ["check"], ["train", "--epochs", "many"]])

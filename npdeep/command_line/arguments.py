@@ -53,10 +53,10 @@ class Parser(argparse.ArgumentParser):
 
 
 class WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
-    """Help that says the default of every option that has one."""
+    """Help that says the default of every option that takes a value and has one: that of --no-check is not True."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default is None else super()._get_help_string(action)
+        return action.help if action.default is None or action.nargs == 0 else super()._get_help_string(action)
 
 
 def _add(commands: Any, name: str, text: str) -> Parser:
