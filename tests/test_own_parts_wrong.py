@@ -280,6 +280,43 @@ def test_a_class_of_the_users_may_be_abstract_and_pass_keywords_on(tmp_path):
     assert model.with_layers([nd.Dense(1)], keep="mine").layers[0].use_bias is False
 
 
+def test_an_argument_that_is_kept_nowhere_is_named_with_the_line_to_write_wherever_a_copy_is_made(tmp_path):
+    class Scorer(nd.Dense):
+        def __init__(self, units, **others):
+            super().__init__(units, **others)
+
+    model = nd.Sequential([Scorer(3, name="mine")], input_size=2)
+    for use in (lambda: model.with_layers([nd.Dense(1)], keep="mine"), lambda: model.save(tmp_path / "m.npz"),
+                model.layers[0].clone):
+        with pytest.raises((AttributeError, TypeError), match=r"Scorer has no 'others': keep each .* self.others = others"):
+            use()
+
+
+def test_a_layer_may_use_what_it_holds_in_training_alone(tmp_path):
+    """An auxiliary noise; a pass of prediction may be the first."""
+
+    class Noisy(nd.layers.Layer):
+        def __init__(self, name=None):
+            super().__init__(name)
+            self.inner = self.hold([nd.Dropout(0.1)])
+
+        def build(self, input_size):
+            return self.inner.build(input_size)
+
+        def forward(self, x, training=False):
+            return self.inner.forward(x, training) if training else x
+
+        def backward(self, grad_output):
+            return self.inner.backward(grad_output)
+
+    trainer = nd.Trainer(nd.Sequential([Noisy(), nd.Dense(CLASSES)], 5, seed=0), "softmax_cross_entropy")
+    outputs = trainer.model.predict(X)
+    trainer.fit(X, LABELS, verbose=False)
+    assert not np.array_equal(trainer.model.predict(X), outputs)
+    twin = nd.load_model(trainer.model.save(tmp_path / "m.npz"), own=[Noisy])
+    np.testing.assert_array_equal(twin.predict(X), trainer.model.predict(X))
+
+
 def test_a_layer_of_the_users_may_have_slots():
     passes = {"forward": lambda self, x, training=False: x * self.factor, "backward": lambda self, g: g * self.factor}
     slotted = type("Mine", (nd.layers.Layer,), {"__slots__": ("factor",), **passes})()

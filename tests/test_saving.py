@@ -101,7 +101,7 @@ def test_a_class_that_does_not_keep_its_arguments_is_told_how_to_mend_that():
             super().__init__(units, **others)
 
     model = nd.Sequential([Forgetful(3)], WIDTH)
-    with pytest.raises(TypeError, match=r"layer 'dense' cannot be stored: .* 'others'; keep each argument of __init__ as"):
+    with pytest.raises(TypeError, match=r"layer 'dense' cannot be stored: .* 'others': keep each argument of __init__ as"):
         model.description()
     assert repr(model.layers[0]) == "Forgetful(...)"
 

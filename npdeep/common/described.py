@@ -26,7 +26,15 @@ class Described(Hinted):
         """What to pass to the class to make an equal object; kind: to another class, from which this one derives."""
         given: dict[str, Any] = {}
         for name, parameter in inspect.signature(kind or type(self)).parameters.items():
-            value = getattr(self, name)
+            try:
+                value = getattr(self, name)
+            except AttributeError:
+                if hasattr(type(self), name):     # an error within a property
+                    raise
+                owner = type(self).__name__
+                raise AttributeError(
+                    f"{owner} has no {name!r}: keep each argument of __init__ as an attribute of its name, self.{name} = {name}"
+                ) from None
             given.update(value if parameter.kind is parameter.VAR_KEYWORD else {name: value})    # self.kwargs = kwargs
         return given
 

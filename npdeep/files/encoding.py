@@ -60,9 +60,7 @@ def encode(value: Any, what: str, depth: int = 0) -> Any:
         try:
             arguments = value.arguments()
         except AttributeError as error:
-            raise TypeError(
-                f"checkpoint: {what} cannot be stored: {error}; keep each argument of __init__ as an attribute of its name"
-            ) from None
+            raise TypeError(f"checkpoint: {what} cannot be stored: {error}") from None
         encoded = {name: encode(item, f"{what}: {name}", depth + 1) for name, item in arguments.items()}
         return {"class": kind, "arguments": encoded}
     raise TypeError(f"checkpoint: {what} cannot be stored: {checks.describe(value)}")
