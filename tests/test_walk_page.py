@@ -303,6 +303,14 @@ def test_every_operation_is_clicked_through_without_an_error(tmp_path):
 
 
 @in_a_browser
+@pytest.mark.parametrize(("size", "highest"), [("1280,720", 70), ("400,800", 200)])
+def test_nothing_is_cut_or_squeezed_on_a_projector_or_a_phone(tmp_path, size, highest):
+    seen = drive(written(tmp_path, digit_trainer(30), digits(8))[0], DRIVER, tmp_path, size)
+    assert not any(step["cut"] or step["wider"] for step in seen["steps"])
+    assert max(step["bar"] for step in seen["steps"]) <= highest
+
+
+@in_a_browser
 def test_a_large_page_says_what_it_leaves_out(tmp_path):
     trainer, batch = digit_trainer(300, 100, optimizer="momentum"), digits(20)
     trainer.model.layers[0].kernel.value[:16] = 0.0
