@@ -6,6 +6,7 @@
 import ast
 import doctest
 import importlib
+import itertools
 import json
 import re
 from pathlib import Path
@@ -117,6 +118,10 @@ def test_the_students_form_hides_what_students_are_to_find(name, make):
         assert f"<details><summary>Compare with your prediction</summary>\n\n{answer}\n</details>" in text
     asked = [i for i, cell in enumerate(made) if cell["cell_type"] == "markdown" and "**Predict" in source(cell)]
     assert {source(made[i + 1]) for i in asked} == {"*My prediction:* …"}
+    for i in asked:                           # until the answer, nothing tells it unasked
+        for cell in itertools.takewhile(lambda c: not re.match("#|<details><summary>Comp", source(c)), made[i + 2 :]):
+            open_ = "jupyter" not in cell["metadata"]
+            assert not (open_ and re.search(r"title[=(]|^\*How to read", source(cell))), source(cell)
 
 
 @pytest.mark.parametrize("name", NAMES)

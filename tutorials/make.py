@@ -12,7 +12,8 @@ The tags of a cell say what it is:
     skip        left out of the slides
 
 What needs no tag: a paragraph with **Predict:** gets a cell to write in; <details> holds a hint, which stays, or a solution,
-which gives way to an empty cell; a heading begins a slide, and long code is left out there.
+which gives way to an empty cell; in the student's form a figure's title and caption are folded where a prediction is asked;
+a heading begins a slide, and long code is left out there.
 """
 
 import argparse
@@ -31,6 +32,8 @@ HERE = Path(__file__).parent
 TAGS = ("check", "plumbing", "answer", "skip")
 FOLDED = {"check", "plumbing"}
 SOLUTION = re.compile(r"<details><summary>Solution</summary>.*?</details>\n*", re.DOTALL)
+TITLE = re.compile(r"title[=(]")
+CAPTION = re.compile(r"\*\w")
 LONGEST_CODE = 14
 """Lines of code that fit on a slide; above a picture, half of them."""
 
@@ -95,17 +98,30 @@ def moved_links(text: str, folder: Path) -> str:
 # ── the student's form ────────────────────────────────────────────────────────────────────────────────────────────────
 def student(notebook: Cell) -> Cell:
     """The notebook to work in."""
-    kept = [cell for cell in notebook["cells"] if "check" not in tags_of(cell)]
-    return finished(notebook, itertools.chain.from_iterable(map(student_cells, kept)))
+    cells: list[Cell] = []
+    asked = False                             # is a prediction waiting for its answer?
+    for cell in notebook["cells"]:
+        text, tags = text_of(cell), tags_of(cell)
+        if "check" not in tags:
+            cells += student_cells(cell, asked)
+        if cell["cell_type"] == "markdown":
+            asked = "**Predict" in text or (asked and "answer" not in tags and not text.startswith("#"))
+    return finished(notebook, cells)
 
 
-def student_cells(cell: Cell) -> Iterator[Cell]:
-    """What becomes of a cell in the student's form."""
+def student_cells(cell: Cell, asked: bool = False) -> Iterator[Cell]:
+    """What becomes of a cell in the student's form. Titles and captions say what is seen: where that is asked, they are folded.
+
+    >>> [cell["metadata"] for cell in student_cells(new_cell("code", "ax.set_title('It vanishes')"), asked=True)]
+    [{'tags': ['plumbing', 'hide-input'], 'jupyter': {'source_hidden': True}}]
+    """
     text, tags = text_of(cell), tags_of(cell)
     if cell["cell_type"] == "code":
-        yield new_cell("code", text, tags)
+        yield new_cell("code", text, ["plumbing"] if asked and TITLE.search(text) else tags)
     elif "answer" in tags:
         yield new_cell("markdown", f"<details><summary>Compare with your prediction</summary>\n\n{text}\n</details>", tags)
+    elif asked and CAPTION.match(text):
+        yield new_cell("markdown", f"<details><summary>How to read it</summary>\n\n{text}\n</details>", tags)
     else:
         parts = SOLUTION.split(text)
         for part in parts[:-1]:
