@@ -69,7 +69,7 @@ def test_an_address_carries_every_setting(first, second):
         ("depth=2.5", "Depth"),
         ("width=-3", "Width must be"),
         ("batch_size=0", "Batch size"),
-        ("learning_rate=inf", "Learning rate must be a number from 0 to 1000"),
+        ("learning_rate=inf", "Learning rate must be a number from 0 to 1,000"),
         ("activation=__import__('os').system('id')", "Activation must be one of"),
         ("optimizer=<script>alert(1)</script>", "Optimizer must be one of"),
         ("residual=perhaps", "Residual must be on or off"),

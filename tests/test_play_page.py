@@ -225,6 +225,10 @@ def test_every_control_changes_its_setting(window):
     here.field("one").fill("2")
     here.field("one").press("Tab")
     here.until(lambda: here.behind.one == 2)
+    here.field("one").fill("50")
+    here.field("one").press("Tab")
+    here.until(lambda: here.said() == f"Hidden layer must be an integer from 1 to {here.session.settings[1].depth}, got '50'")
+    assert here.field("one").input_value() == "2"
     here.field("one_activation").select_option("elu")
     here.until(lambda: here.session.settings[1].layer(2)[0] == "elu")
     here.field("one_dropout").select_option("0.5")

@@ -20,7 +20,7 @@ from npdeep.teaching.play.data import MOST_BYTES, read_csv
 from npdeep.teaching.play.form import HERE, Form, bar_items, side_items, values
 from npdeep.teaching.play.presets import PRESETS
 from npdeep.teaching.play.session import HIDDEN, Frame, Paints, Session
-from npdeep.teaching.play.settings import BUGS, CONTROLS, Settings, both, differences, from_query, to_query
+from npdeep.teaching.play.settings import BUGS, CONTROLS, Control, Settings, both, differences, from_query, to_query
 from npdeep.teaching.play.views import CURVE_VIEWS, LAYER_VIEWS, Views
 
 MOMENT = 0.5
@@ -277,7 +277,8 @@ class Page:
 
     def press_one(self, value: Any) -> None:
         """The layer that One layer speaks of."""
-        self.one = CONTROLS["depth"].check(value)
+        depth = self.session.settings[self.which].depth
+        self.one = Control("Hidden layer", "whole", low=1, high=depth).check(value)
         self.fill()
 
     def press_one_activation(self, value: Any) -> None:

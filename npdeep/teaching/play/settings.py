@@ -63,6 +63,8 @@ class Control:
         >>> Control("Depth", "whole", low=1, high=50).check("1000000")
         Traceback (most recent call last):
         ValueError: Depth must be an integer from 1 to 50, got '1000000'
+        >>> Control("Seed", "whole", high=1e6).wanted
+        'an integer from 0 to 1,000,000'
         """
         checked = getattr(self, f"_{self.kind}")(value)
         if checked is None:
@@ -72,7 +74,7 @@ class Control:
     @property
     def wanted(self) -> str:
         """What it takes, in words."""
-        limits = f"from {self.low:g} to {self.high:g}"
+        limits = f"from {self.low:,.7g} to {self.high:,.7g}"
         return {
             "choice": f"one of {', '.join(self.options)}",
             "whole": f"an integer {limits}",
