@@ -117,3 +117,18 @@ def test_a_layer_whose_epsilon_float32_takes_for_0_is_refused_before_it_makes_na
 def test_adagrad_whose_sums_begin_above_0_needs_no_epsilon():
     model = nd.Sequential([nd.Dense(1)], input_size=2)
     nd.Trainer(model, "mean_squared_error", AdaGrad(epsilon=1e-50)).step([[0, 0]], [[0]])
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_flush_empties_what_is_at_rest_and_leaves_weights_and_gradients_alone(name):
+    optimizer = Bench(MAKERS[name](1e-7), np.ones(3), "float32").optimizer
+    (piece,) = optimizer.pieces
+    w, g = piece[:2]
+    g[...] = [0, 0.5, 1e-39]
+    for slot in optimizer.slots.values():
+        slot[...] = 1e-39
+    before = w.copy(), g.copy()
+    optimizer.flush()
+    np.testing.assert_array_equal((w, g), before)
+    for slot in optimizer.decaying_slots():
+        assert optimizer.slots[slot][0] == 0
