@@ -111,6 +111,14 @@ def test_what_takes_the_place_of_a_file_during_the_run_stays(folder):
     assert keeper.files == [folder / "update-00000012.npz"]
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path):
+    (tmp_path / "file").write_text("somebody else's")
+    trainer = plain_trainer()
+    with pytest.raises(FileExistsError, match=r"Checkpoint: cannot write into the folder .*file: it is a file; name another"):
+        trainer.fit(X, Y, callbacks=[Checkpoint(tmp_path / "file")], **RUN)
+    assert (trainer.iteration, trainer.epoch) == (0, 0)
+
+
 @pytest.mark.parametrize("target", ["victim.txt", "missing.npz"])
 def test_a_file_is_not_written_through_a_link(folder, target):
     trainer = nd.Trainer.restore(folder / "update-00000004.npz")

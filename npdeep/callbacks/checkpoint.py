@@ -5,6 +5,7 @@ from typing import Any
 
 from npdeep.callbacks.base import Callback, check_monitor, direction, monitored
 from npdeep.common import checks
+from npdeep.common.writing import check_folder
 from npdeep.files import fields, npz
 
 OWN_NAME = fields.text(r"update-([0-9]{8}|[1-9][0-9]{8,17})\.npz", "one of its files, such as update-00001100.npz", 40)
@@ -67,9 +68,11 @@ class Checkpoint(Callback):
         return [self.folder / name for _, name in sorted(self.saved)]
 
     def on_fit_begin(self, trainer: Any) -> None:
-        """What is monitored must be recorded. What a killed run was about to remove is removed."""
+        """What is monitored must be recorded, the folder writable. What a killed run was about to remove is removed."""
         if self.monitor is not None:
             check_monitor("Checkpoint", trainer, self.monitor, self.mode)
+        if trainer.team.writes:
+            check_folder("Checkpoint", self.folder, trainer.model.arena.values.nbytes)
         self.keep_the_first(self.saved)
 
     def on_step_end(self, trainer: Any) -> None:
