@@ -160,6 +160,13 @@ def test_every_metric_goes_by_its_name(name):
     assert eval(repr(metric), vars(nd.metrics)).arguments() == metric.arguments()
 
 
+def named(name):
+    """A metric that is a function of this name."""
+    metric = lambda outputs, targets: 0.5  # noqa: E731
+    metric.__name__ = name
+    return metric
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -183,6 +190,8 @@ def test_every_metric_goes_by_its_name(name):
         (lambda: trainer_with("acuracy"), ValueError, "unknown metric 'acuracy'; did you mean 'accuracy'"),
         (lambda: trainer_with("acc"), ValueError, "did you mean 'accuracy'"),
         (lambda: trainer_with("accuracy", Accuracy(0.5)), ValueError, "two of the recorded quantities are named 'accuracy'"),
+        *((lambda name=name: trainer_with("accuracy", named(name)), ValueError, f"recorded quantities are named '{name}'; give")
+          for name in ("epoch", "updates", "seconds", "learning_rate", "loss", "val_loss", "val_accuracy")),
         (lambda: trainer_with(Accuracy), TypeError, r"functions of outputs and targets, got the class Accuracy itself"),
         (lambda: trainer_with(3), TypeError, r"metrics must be names, objects of nd\.metrics or functions"),
         (lambda: nd.Trainer(nd.Sequential([nd.Dense(3)], 2), "softmax_cross_entropy", metrics="accuracy"), TypeError,

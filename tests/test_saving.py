@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from helpers_own import CLASSES_OF_ITS_OWN, OwnLossClass, OwnLossObject, OwnMetric, own_trainer, spread
+from helpers_own import CLASSES_OF_ITS_OWN, OwnLayer, OwnLossClass, OwnLossObject, OwnMetric, own_trainer, spread
 from helpers_training import CLASSES, WIDTH, bits, every_layer, every_trainer, examples, plain_trainer
 
 import npdeep as nd
@@ -276,6 +276,35 @@ def test_what_is_missing_is_named(tmp_path, change, error, message):
         restored(own_trainer(), tmp_path, **hand_in(**change))
 
 
+def bent(slope):
+    """A factory, called once for every layer."""
+    return nd.activations.Rule("bent", lambda z, a: slope * z, lambda z, a, da, dz: slope * da)
+
+
+def twin_of(kind):
+    """What a notebook has after a cell was run twice."""
+    return type(kind.__name__, (kind,), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
+
+
+def test_two_parts_of_one_name_are_refused_since_a_file_could_not_tell_them_apart(tmp_path):
+    class Elsewhere(OwnLayer):
+        """That of another module."""
+
+    Elsewhere.__name__ = "OwnLayer"
+    for parts, name in (([OwnLayer(), Elsewhere()], "OwnLayer"), ([bent(1.0), bent(2.0)], "bent")):
+        layers = [nd.Activation(part) if isinstance(part, nd.activations.Rule) else part for part in parts]
+        model = nd.Sequential([layers[0], nd.Residual([layers[1]]), nd.Dense(1)], 3, seed=0)
+        with pytest.raises(ValueError, match=f"two custom parts are called '{name}', and a file knows them by name: rename"):
+            model.save(tmp_path / "m.npz")
+    same = [nd.Activation(bent(1.0)), nd.Activation(bent(1.0)), OwnLayer(), twin_of(OwnLayer)()]
+    path = nd.Sequential([*same, nd.Dense(1)], 3, seed=0).save(tmp_path / "m.npz")
+    assert nd.load_model(path, own=[OwnLayer, OwnLayer, bent(1.0)]).output_size == 1
+    with pytest.raises(ValueError, match="load_model: own holds two that are called 'bent'"):
+        nd.load_model(path, own=[OwnLayer, bent(1.0), bent(2.0)])
+    with pytest.raises(TypeError, match="load_model: own must hold classes, but it holds an object of type OwnLayer"):
+        nd.load_model(path, own=[OwnLayer()])
+
+
 def test_a_metric_of_ones_own_class_is_handed_in_as_object_or_as_class(tmp_path):
     trainer = plain_trainer(metrics=[OwnMetric(), "accuracy"])
     for given in ({"metrics": [OwnMetric()]}, {"own": OwnMetric}, {"own": [OwnMetric]}):
@@ -307,8 +336,9 @@ def test_a_class_that_was_changed_since_is_noticed(tmp_path):
             super().__init__(8, name=name)
             self.factor = factor
 
+    own = {kind.__name__: kind for kind in [*CLASSES_OF_ITS_OWN, OwnLayer]}
     with pytest.raises(ValueError, match="holds no own_layer/kernel; is the class that was passed the one that was"):
-        restored(own_trainer(), tmp_path, **hand_in(own=[*CLASSES_OF_ITS_OWN, OwnLayer]))
+        restored(own_trainer(), tmp_path, **hand_in(own=own))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Between objects and JSON: how checkpoint files say which layer, loss or optimizer it was, and with which arguments."""
 
 from collections.abc import Iterable, Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from npdeep import clipping, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
-from npdeep.activations import Rule
+from npdeep.activations import RULES, Rule
 from npdeep.common import checks
 from npdeep.common.described import Described
 from npdeep.layers.names import NESTED
@@ -121,6 +122,36 @@ def as_text(value: Any) -> str:
     return f"{value['class'].rpartition('.')[2]}({arguments})"
 
 
+def check_names(layers: Iterable[Any]) -> None:
+    """Raise ValueError where two different classes, or activations, of the user's have one name: a file knows it alone.
+
+    A class that was defined again, by the same cell of a notebook, is the same.
+    """
+    found: dict[str, Any] = {}
+    for layer in layers:
+        kind, rule = type(layer), getattr(layer, "rule", None)
+        known = [] if kind in NAMES else [(kind.__name__, (kind.__module__, kind.__qualname__))]
+        if isinstance(rule, Rule) and RULES.get(rule.name) is not rule:
+            known.append((rule.name, (source(rule.forward), source(rule.backward))))
+        for name, origin in known:
+            if found.setdefault(name, origin) != origin:
+                raise ValueError(f"checkpoint: two custom parts are called {name!r}, and a file knows them by name: rename one")
+
+
+def source(function: Any) -> Any:
+    """What a function computes, as far as it can be compared: its code, its defaults, and what it has from around it.
+
+    >>> def line(slope):
+    ...     return lambda z: slope * z
+    >>> source(line(1)) == source(line(1)), source(line(1)) == source(line(2))
+    (True, False)
+    """
+    if not isinstance(function, FunctionType):
+        return function
+    around = [checks.safe_repr(cell.cell_contents) for cell in function.__closure__ or ()]
+    return function.__code__, checks.safe_repr(function.__defaults__), around
+
+
 def check_own(owner: str, own: Any) -> dict[str, Any]:
     """A dict of classes (or rules of activations) by name, from a dict or a list of them, or from one.
 
@@ -135,12 +166,15 @@ def check_own(owner: str, own: Any) -> dict[str, Any]:
         raise TypeError(f"{owner}: own must hold custom classes, as a list or by name, got {checks.describe(own)}")
     if not isinstance(own, Mapping):
         kinds = checks.items(owner, "own", own, "classes")
-        own = {k.name if isinstance(k, Rule) else getattr(k, "__name__", checks.describe(k)): k for k in kinds}
-    for name, kind in own.items():
+        own = [(k.name if isinstance(k, Rule) else getattr(k, "__name__", None), k) for k in kinds]
+    found: dict[str, Any] = {}
+    for name, kind in own.items() if isinstance(own, Mapping) else own:
         if not isinstance(kind, type | Rule):
-            shown = checks.shortened(checks.safe_repr(name))
-            raise TypeError(f"{owner}: own must hold classes, but {shown} is {checks.describe(kind)}")
-    return dict(own)
+            shown = "it holds" if name is None else f"{checks.shortened(checks.safe_repr(name))} is"
+            raise TypeError(f"{owner}: own must hold classes, but {shown} {checks.describe(kind)}")
+        if found.setdefault(name, kind) is not kind:
+            raise ValueError(f"{owner}: own holds two that are called {name!r}, and a file knows them by name: rename one")
+    return found
 
 
 def split_arrays(state: Any, prefix: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:

@@ -186,6 +186,7 @@ class Sequential(Variables):
 
     def description(self) -> dict[str, Any]:
         """Everything but the numbers, as JSON can say it: layers and their arguments, what is frozen, generators."""
+        encoding.check_names(self.everything())
         return {
             "name": self.name,
             "input_size": self.input_size,

@@ -332,12 +332,13 @@ class Trainer(Stepper):
 
 
 def check_metrics(metrics: Any, model: Sequential, loss: Loss) -> list[Metric]:
-    """A list of metrics with different names, that fit the outputs."""
+    """A list of metrics that fit the outputs, and whose names nothing else in a line of the history has."""
     metrics = checks.items("Trainer", "metrics", metrics, "metrics, for example metrics=['accuracy']")
     outputs = outputs_of(model, loss)
     result = [metrics_.for_outputs(metric, outputs) for metric in metrics]
     names = [checks.label("Trainer", "name of a metric", metric.name) for metric in result]
+    recorded = ["epoch", "updates", "seconds", "learning_rate", "loss", *names, "val_loss", *(f"val_{name}" for name in names)]
     for name in names:
-        if names.count(name) > 1 or name == "loss":
-            raise ValueError(f"Trainer: two of the recorded quantities are named {name!r}")
+        if recorded.count(name) > 1:
+            raise ValueError(f"Trainer: two of the recorded quantities are named {name!r}; give the metric another name")
     return result
