@@ -213,7 +213,8 @@ def test_a_schedule_that_gives_nonsense_is_noticed_before_a_weight_changes(argum
     own = plain_trainer(nd.optimizers.Momentum(**{argument: Own()}))
     own.step(X, Y), own.step(X, Y)
     before = bits(own)
-    with raises(ValueError, rf"Own\(\) must give a number of at least 0 at every step, but at step 2 it gave {gives!r}"):
+    shown = f"the string {gives!r}" if isinstance(gives, str) else repr(gives)
+    with raises(ValueError, rf"Own\(\) must give a number of at least 0 at every step, but at step 2 it gave {shown}"):
         own.step(X, Y)
     assert bits(own) == before
 

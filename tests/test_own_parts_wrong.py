@@ -317,6 +317,49 @@ def test_a_layer_may_use_what_it_holds_in_training_alone(tmp_path):
     np.testing.assert_array_equal(twin.predict(X), trainer.model.predict(X))
 
 
+def test_a_constraint_that_returns_in_place_of_changing_is_named():
+    class Box(nd.constraints.Constraint):
+        def __init__(self, in_place):
+            self.in_place = in_place
+
+        def apply(self, w, scratch):
+            return np.clip(w, -0.1, 0.1, out=w if self.in_place else None)
+
+    for in_place in (True, False):
+        model = nd.Sequential([nd.Residual([nd.Dense(5, kernel_constraint=Box(in_place))])], input_size=5, seed=0)
+        trainer = nd.Trainer(model, "mean_squared_error")
+        if in_place:
+            trainer.step(X, X)
+            assert abs(model.layer("residual/dense").kernel.value).max() <= np.float32(0.1)
+        else:
+            with pytest.raises(TypeError, match=r"Box: apply must change w in place, .* returned an array .* residual/dense/k"):
+                trainer.step(X, X)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_initializer_that_gives_no_numbers_is_named(bad):
+    wrong = type("Mine", (nd.initializers.Initializer,), {"__call__": lambda self, shape, *rest: np.full(shape, bad)})
+    with pytest.raises(ValueError, match="dense': what the initializer Mine returned for kernel holds NaN or inf"):
+        nd.Sequential([nd.Residual([nd.Dense(5, kernel_initializer=wrong())])], input_size=5)
+
+
+def test_an_own_loss_that_takes_no_weights_says_so_when_the_first_come():
+    class Squares:
+        def forward(self, outputs, targets):
+            self.error = outputs - targets
+            return float((self.error**2).mean())
+
+        def backward(self):
+            return 2 * self.error / self.error.size
+
+    trainer = nd.Trainer(nd.Sequential([nd.Dense(5)], input_size=5, seed=0), Squares())
+    trainer.step(X, X)
+    before = trainer.model.flat_values.copy()
+    with pytest.raises(TypeError, match=r"loss Squares: forward\(outputs, targets\) is called with .* sample_weight\)"):
+        trainer.step(X, X, sample_weight=np.ones(12))
+    np.testing.assert_array_equal(trainer.model.flat_values, before)
+
+
 def test_a_layer_of_the_users_may_have_slots():
     passes = {"forward": lambda self, x, training=False: x * self.factor, "backward": lambda self, g: g * self.factor}
     slotted = type("Mine", (nd.layers.Layer,), {"__slots__": ("factor",), **passes})()

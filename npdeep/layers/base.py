@@ -55,8 +55,8 @@ A metric returns one number:
 ...     def compute(self, outputs, targets):
 ...         return abs(outputs - targets).max()
 
-An optimizer changes the weights w in place. g, its slots and t, an array to work in, have the shape of w; `self.eta` is the
-learning rate of this update, that of a schedule too:
+An optimizer changes the weights w in place: a stretch of all weights of the network, flat, not those of one layer. g, its
+slots and t, an array to work in, have the shape of w; `self.eta` is the learning rate of this update, that of a schedule too:
 
 >>> def lion(w, g, m, t, eta):
 ...     np.sign(0.9 * m + 0.1 * g, out=t)
@@ -286,11 +286,13 @@ class Layer(Attributes):
             kind = parameter.name.rpartition("/")[2]
             initializer = self.initializers[kind]
             value = initializer(parameter.shape, *self.fans_of(parameter), rng)
+            returned = f"{self.title}: what the initializer {type(initializer).__name__} returned for {kind}"
             try:
                 parameter.value = value
             except (ValueError, TypeError) as error:
-                returned = f"{self.title}: what the initializer {type(initializer).__name__} returned for {kind}"
                 raise type(error)(str(error).replace(f"Parameter {parameter.name}: value", returned)) from None
+            if not np.isfinite(parameter.value).all():
+                raise ValueError(f"{returned} holds NaN or inf, with which nothing can be trained")
         for index, layer in enumerate(layer for chain in self.chains for layer in chain):
             layer.initialize(seed, *place, index)
 

@@ -42,6 +42,7 @@ class OwnLoss(Loss):
         self.own = own
         super().__init__()
         self.unproven = True
+        self.weighs = False                   # does it take sample weights? Looked at when the first come
         custom.check_takes(f"loss {self.title}", "forward", own.forward, ("outputs", "targets"))
         custom.check_takes(f"loss {self.title}", "backward", own.backward, ())
 
@@ -61,6 +62,9 @@ class OwnLoss(Loss):
         """Ask the user's loss; a weight is passed on only where there is one."""
         self.outputs, self.targets, self.weight = outputs, targets, weight
         given = (outputs, targets) if weight is None else (outputs, targets, weight[:, 0])
+        if weight is not None and not self.weighs:
+            custom.check_takes(f"loss {self.title}", "forward", self.own.forward, ("outputs", "targets", "sample_weight"))
+            self.weighs = True
         before = [copy.deepcopy(array) for array in given] if self.unproven else []
         self.value = custom.one_number(f"loss {self.title}: forward", self.own.forward(*given))
         if self.unproven:

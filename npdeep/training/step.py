@@ -249,7 +249,13 @@ class Stepper(Hinted):
     def constrain(self) -> None:
         """Bring the weights back within their limits."""
         for parameter in self.plan.constrained:
-            parameter.constraint.apply(parameter.value, parameter.arena.scratch)
+            returned: Any = parameter.constraint.apply(parameter.value, parameter.arena.scratch)
+            if returned is not None and returned is not parameter.value:
+                kind = type(parameter.constraint).__name__
+                raise TypeError(
+                    f"{kind}: apply must change w in place, w[...] = ..., but it returned {checks.describe(returned)}, and "
+                    f"{parameter.name} is as it was"
+                )
 
     def prepare(self, rows: int = 0) -> None:
         """Plan for what is trained now; with a number of rows, make the buffers for them too. Steps do both by themselves."""
