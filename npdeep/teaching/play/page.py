@@ -358,12 +358,12 @@ def bug_words(fault: str) -> str:
     """What there is to do with a planted fault; its name would give it away.
 
     >>> bug_words("zeros")
-    'Bug 12: something is wrong with this network or its data. Train it and find out what. The grey fields are not its own.'
+    'Bug 12: what is wrong with this network or its data? Training it further may hide it. The grey fields are not its own.'
     """
     if not fault:
         return ""
     number = BUGS.index(fault) + 1
-    told = "something is wrong with this network or its data. Train it and find out what."
+    told = "what is wrong with this network or its data? Training it further may hide it."
     return f"Bug {number}: {told} The grey fields are not its own."
 
 
