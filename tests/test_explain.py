@@ -435,3 +435,13 @@ def test_explaining_before_any_pass_or_something_else_says_what_to_do():
         nd.debug.explain(trainer.loss)
     with pytest.raises(TypeError, match=r"for example model\.layer\('outputs'\), or a loss, got the string 'hidden'"):
         nd.debug.explain("hidden")
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_remarks_fold_at_the_width_of_the_terminal(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    trainer = nd.Trainer(nd.Sequential([nd.Dense(2, name="out")], 3, seed=0), "mean_squared_error")
+    trainer.step(np.ones((4, 3)), np.ones((4, 2)))
+    text = str(nd.debug.explain(trainer.model.layer("out")))
+    assert max(map(len, text.splitlines())) <= columns
+    assert "the weights have changed since this pass, and these are" in " ".join(text.split())

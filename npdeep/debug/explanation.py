@@ -8,7 +8,7 @@ from typing import Any
 from npdeep.common.events import Formula
 from npdeep.common.expressions import Value, evaluate, parse
 from npdeep.common.notation import CONDITION, IMPORTS, PRODUCT, SYMBOLS, Latex, Notation, Python, short
-from npdeep.common.printing import printable
+from npdeep.common.printing import fold, printable
 
 
 class Symbol:
@@ -333,7 +333,7 @@ class Explanation:
         """The short form: the largest terms, and the others in one sum."""
         lines = [self.title]
         for part in self.parts:
-            lines += [part] if isinstance(part, str) else [f"  {line}" for line in part.text()]
+            lines += [fold(part)] if isinstance(part, str) else [f"  {line}" for line in part.text()]
         return printable("\n".join(lines))
 
     __repr__ = __str__
