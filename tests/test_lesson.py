@@ -305,6 +305,13 @@ def test_of_a_network_that_has_diverged_no_share_of_units_is_told(number):
     assert np.isnan([gone.after.saturated, gone.after.dead]).all()
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_no_network_is_there_under_two_names(depth):
+    made = [str(network.model(0).layers) for network in networks(depth)]
+    start = [network.model(0).parameters[0].value.tobytes() for network in networks(depth)]
+    assert len(set(zip(made, start, strict=True))) == len(made)
+
+
 # ── every sentence follows from the tables ────────────────────────────────────────────────────────────────────────────
 BEST = result("the best", train=1.0)
 SLOW = "it learns slowly, 14 points behind the best of its shape on the training digits"

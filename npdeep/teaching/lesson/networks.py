@@ -126,6 +126,8 @@ def networks(depth: int = DEPTH, width: int = WIDTH) -> tuple[Network, ...]:
             hidden("elu", "he_normal", normalization="batch"),
         ),
     )
+    if depth == 1:                            # no layer to put a shortcut around
+        return tuple(network for network in found if not network.title.endswith("residual"))
     return (*found, CHAPTER) if (depth, width) == (DEPTH, WIDTH) else found
 
 
