@@ -124,7 +124,7 @@ class History(Hinted):
         """
         rows = [self.keys, *([record.get(key, "") for key in self.keys] for record in self.records)]
         with replacing(checks.path("to_csv", "path", path)) as file:
-            file.write(csv_lines(rows).encode("utf-8"))
+            file.write(csv_lines(rows).encode("utf-8", "backslashreplace"))
 
     def to_json(self, path: str | Path) -> None:
         """Write a JSON file: a list with an object per epoch. Every number comes back with the same bits.
@@ -134,7 +134,8 @@ class History(Hinted):
         """
         records = [{key: _jsonable(value) for key, value in record.items()} for record in self.records]
         with replacing(checks.path("to_json", "path", path)) as file:
-            file.write((json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8"))
+            text = json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False)
+            file.write(f"{text}\n".encode("utf-8", "backslashreplace"))
 
     def to_frame(self) -> Any:
         """A new DataFrame of pandas: a row per epoch, a column per quantity, NaN where an epoch lacks it.

@@ -48,6 +48,20 @@ if TYPE_CHECKING:
         def __set__(self, owner: Any, numbers: Any) -> None: ...
 
 
+def check_shape(name: str, shape: Any) -> tuple[int, ...]:
+    """The shape as a tuple. Raises TypeError or ValueError for anything but integers of at least 1.
+
+    >>> check_shape("kernel", 3)
+    Traceback (most recent call last):
+    TypeError: Parameter kernel: shape must be a tuple of integers such as (3, 2) or (3,), got 3
+    """
+    if not isinstance(shape, tuple | list) or not shape:
+        raise TypeError(
+            f"Parameter {name}: shape must be a tuple of integers such as (3, 2) or (3,), got {checks.describe(shape)}"
+        )
+    return tuple(checks.whole(f"Parameter {name}", f"shape[{i}]", n) for i, n in enumerate(shape))
+
+
 class Parameter:
     """One named array of a model: a view into the model's arena.
 
@@ -93,7 +107,7 @@ class Parameter:
     ) -> None:
         put = super().__setattr__
         put("name", name)
-        put("shape", shape)
+        put("shape", check_shape(name, shape))
         put("has_grad", has_grad)
         put("trainable", has_grad)
         put("regularizer", regularizer)

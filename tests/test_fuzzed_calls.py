@@ -99,6 +99,7 @@ REFUSED = {
     "axes of other lengths": (lambda: nd.plots.activations(["relu"], axes=[[1], []]), "axes must be"),
     "no statistics": (lambda: setattr(model().layers[0], "use_moving_statistics", True), "use_moving_statistics cannot be set"),
     "words in place of layers": (lambda: nd.Residual(["a" * 10_000]), "layers[0] must be a layer"),
+    "a shape below 0": (lambda: nd.Dense((-(10**400),)), "units must be an integer of at least 1"),
     "a pair of words": (lambda: nd.augmentation.Zoom(["a" * 10_000]), "factor must be"),
     "words in 32 dimensions": (lambda: model().predict(np.full((1,) * 32, "x")), "got dtype <U1; index (0, 0, 0"),
     "a number beside None": (lambda: model().predict((np.complex64(1), None)), "x must hold numbers"),
@@ -144,6 +145,25 @@ def measured(value):
     return nd.Trainer(model(), "softmax_cross_entropy", metrics=[lambda outputs, targets: value]).evaluate(X, Y)
 
 
+def with_loss(**methods):
+    loss = own(nd.losses.Loss, losses=lambda self, z, y: z, derivatives=lambda self, z, y: None, **methods)
+    return nd.Trainer(model(), loss).step(X, Y)
+
+
+def with_metric(**methods):
+    metric = own(nd.metrics.Metric, compute=lambda self, outputs, targets: 0.5, **methods)
+    return nd.Trainer(model(), "softmax_cross_entropy", metrics=[metric])
+
+
+def with_parameter(shape, fans=(0, 0)):
+    def build(self, input_size):
+        self.fans, self.scale = fans, self.add_parameter("scale", shape)
+        return input_size
+
+    return nd.Sequential([own(nd.layers.Layer, build=build)], 4, seed=0)
+
+
+WATCH = nd.callbacks.EarlyStopping("own", mode="min")
 RETURNED = "Dense 'hidden': what the initializer Mine returned for kernel"
 JUNK = {
     "a penalty": (lambda path: with_regularizer().step(X, Y), "Mine: penalty must return one number, got the string 'much'"),
@@ -162,6 +182,26 @@ JUNK = {
     "a record": (
         lambda path: fitted(nd.callbacks.LambdaCallback(on_epoch_end=lambda _, record: record.update(w=X)), path / "a.npz"),
         "history/records/0/w is an array",
+    ),
+    "a key of the record": (
+        lambda path: fitted(nd.callbacks.LambdaCallback(on_epoch_end=lambda _, record: record.update({3: 1}))),
+        "LambdaCallback.on_epoch_end: a key of the record must be a string, got 3",
+    ),
+    "what is monitored": (
+        lambda path: nd.Trainer(model(), "softmax_cross_entropy").fit(
+            X, Y, callbacks=[nd.callbacks.LambdaCallback(on_epoch_end=lambda _, record: record.update(own="x")), WATCH]
+        ),
+        "EarlyStopping: 'own' of the record must be one number, got the string 'x'",
+    ),
+    "targets that are checked": (lambda path: with_loss(check_targets=lambda *_: None), "Mine: check_targets must return"),
+    "a metric that is bound": (lambda path: with_metric(bound=lambda self, outputs: None), "bound must return a metric"),
+    "whether a metric is whole": (lambda path: with_metric(whole=np.ones(2)), "whole must be True or False"),
+    "a shape": (lambda path: with_parameter(4), "shape must be a tuple of integers such as (3, 2) or (3,), got 4"),
+    "a shape of words": (lambda path: with_parameter(("x",)), "shape[0] must be an integer"),
+    "fans": (lambda path: with_parameter((4,), fans=4), "fans must be a pair"),
+    "half a character": (
+        lambda path: fitted(nd.callbacks.LambdaCallback(on_epoch_end=lambda _, r: r.update(w="\ud800")), path / "a.npz"),
+        "history/records/0/w is the string",
     ),
     "a batch": (lambda path: model().predict(iter([X, [[1], [2, 3]]])), "x cannot be made into an array"),
     "images": (
@@ -239,3 +279,12 @@ def test_a_command_blames_what_is_to_blame(words, tmp_path, monkeypatch, capsys)
     assert COMMANDS[words] in said
     assert "checkpoint file.npz" not in said
     assert "without `folder`" not in said
+
+
+def test_half_a_character_in_a_record_does_not_stop_its_tables(tmp_path):
+    write = nd.callbacks.LambdaCallback(on_epoch_end=lambda _, record: record.update(w="\ud800"))
+    trainer = nd.Trainer(model(), "softmax_cross_entropy")
+    trainer.fit(X, Y, callbacks=[write, nd.callbacks.CSVLogger(tmp_path / "a.csv")], verbose=False)
+    trainer.history.to_csv(tmp_path / "b.csv")
+    trainer.history.to_json(tmp_path / "c.json")
+    assert all("\\ud800" in (tmp_path / name).read_text(encoding="utf-8") for name in ("a.csv", "b.csv", "c.json"))

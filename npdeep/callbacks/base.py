@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npdeep.common import checks
+from npdeep.common import checks, custom
 from npdeep.common.described import Described
 from npdeep.common.hinting import is_function
 
@@ -194,7 +194,7 @@ def monitored(owner: str, record: dict[str, Any], monitor: str, mode: str) -> fl
     if monitor not in record:
         cure = "; pass validation_data to fit" if monitor.startswith("val_") else ""
         raise ValueError(f"{owner}: {monitor!r} is not recorded; there are {', '.join(record)}{cure}")
-    value = float(record[monitor])
+    value = custom.one_number(f"{owner}: {monitor!r} of the record", record[monitor], "be")
     if np.isnan(value):
         return float("inf")
     return -value if mode == "max" else value

@@ -76,7 +76,7 @@ class CSVLogger(Callback):
             raise ValueError(
                 f"CSVLogger: {self.path} has the columns {', '.join(columns)}, this epoch recorded {', '.join(row)}"
             )
-        lines = csv_lines([*([columns] if begin else []), [row[name] for name in columns]]).encode("utf-8")
+        lines = csv_lines([*([columns] if begin else []), [row[name] for name in columns]]).encode("utf-8", "backslashreplace")
         if begin and not self.append:
             with replacing(self.path) as file:
                 file.write(lines)

@@ -87,7 +87,8 @@ def whole(owner: str, name: str, value: Any, *, minimum: int = 1, maximum: int =
     if not is_number(value, numbers.Integral):
         cure = ""
         if isinstance(value, tuple) and all(is_number(n, numbers.Integral) for n in value):    # a shape
-            cure = f"; write {math.prod(map(int, value))}" if math.prod(map(int, value)) <= LARGEST else ""
+            product = math.prod(map(int, value))
+            cure = f"; write {product}" if minimum <= product <= min(maximum, LARGEST) else ""
         raise TypeError(f"{owner}: {name} must be an integer of at least {minimum}, got {describe(value)}{cure}")
     count = int(value)
     if count > maximum:

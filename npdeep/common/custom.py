@@ -59,17 +59,17 @@ def check_takes(
         raise TypeError(f"{owner}: {name}({', '.join(takes)}) is called with ({', '.join(given)}): take these{words}")
 
 
-def one_number(what: str, value: Any) -> float:
+def one_number(what: str, value: Any, verb: str = "return") -> float:
     """The value as a float. Raises TypeError where it is not a number.
 
     >>> one_number("metric share:", "0.5")
     Traceback (most recent call last):
     TypeError: metric share: must return one number, got the string '0.5'
     """
-    if not isinstance(value, str) and getattr(getattr(value, "dtype", None), "kind", "") != "c":
+    if not isinstance(value, str | np.ma.MaskedArray) and getattr(getattr(value, "dtype", None), "kind", "") != "c":
         with contextlib.suppress(Exception):  # whatever its class raises; an integer may be too large
             return float(value)
-    raise TypeError(f"{what} must return one number, got {checks.describe(value)}")
+    raise TypeError(f"{what} must {verb} one number, got {checks.describe(value)}")
 
 
 def check_array(what: str, array: Any, shape: tuple[int, ...], dtype: Any, *made_of: Any) -> None:

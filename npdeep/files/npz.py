@@ -61,8 +61,8 @@ def write(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
         depth = nesting(text)
     except RecursionError:
         depth = sys.getrecursionlimit()
-    except TypeError:
-        raise TypeError(f"checkpoint: {not_in_json(content)}; a file keeps numbers and texts there") from None
+    except (TypeError, UnicodeEncodeError):
+        raise TypeError(f"checkpoint: {not_in_json(content)}; a file keeps numbers and Unicode texts there") from None
     if depth > DEEPEST:
         raise ValueError(f"checkpoint: what is to be stored is nested more than {DEEPEST} deep, which no reader would take")
     with short_names():
@@ -269,7 +269,8 @@ def not_in_json(value: Any, place: str = "") -> str:
     for key, item in pairs:
         if found := not_in_json(item, f"{place}/{key}".lstrip("/")):
             return found
-    fine = isinstance(value, str | int | float | dict | list | None)
+    halves = isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value)
+    fine = isinstance(value, str | int | float | dict | list | None) and not halves
     return "" if fine else f"{place} is {checks.describe(value)}"
 
 

@@ -298,7 +298,12 @@ class Layer(Attributes):
 
     def fans_of(self, parameter: Parameter) -> tuple[int, int]:
         """Fan in and fan out: those that `build` has set, else the first and the last number of the shape."""
-        return self.fans if any(self.fans) else (parameter.shape[0], parameter.shape[-1])
+        fans: Any = self.fans
+        if not isinstance(fans, tuple | list) or len(fans) != 2:
+            got = checks.describe(fans)
+            raise TypeError(f"{self.title}: fans must be a pair, the numbers of inputs and outputs, got {got}")
+        fan_in, fan_out = (checks.whole(self.title, "fans", n, minimum=0) for n in fans)
+        return (fan_in, fan_out) if fan_in or fan_out else (parameter.shape[0], parameter.shape[-1])
 
     def start_noise(self, seed: int, *place: int) -> None:
         """Give the layer its generator of noise."""

@@ -164,9 +164,13 @@ class Loss(Described):
         kept["value"] = value = weighted_mean(loss, weight, m)
         return value
 
-    def checked_losses(self, outputs: Array, targets: Array) -> Array:
+    def checked_losses(self, outputs: Array, targets: Any) -> Array:
         """`losses` of a custom loss that was never used."""
-        before, owner = [outputs.copy(), targets.copy()], f"{self.title}: losses"
+        owner = f"{self.title}: losses"
+        if not isinstance(targets, np.ndarray):
+            got = checks.describe(targets)
+            raise TypeError(f"{self.title}: check_targets must return the targets as an array, it returned {got}")
+        before = [outputs.copy(), targets.copy()]
         loss = self.losses(outputs, targets)
         custom.check_kept(owner, ("z", "y"), (outputs, targets), before)
         custom.check_array(owner, loss, self.loss.shape, outputs.dtype, outputs, targets)

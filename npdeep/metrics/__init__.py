@@ -83,4 +83,8 @@ def for_outputs(metric: Any, outputs: Outputs) -> Metric:
     ValueError: Trainer: "accuracy" takes the largest output for the answer, but BinaryCrossEntropy has 3 outputs that are \
 each yes or no; use "binary_accuracy" (or the object nd.metrics.Accuracy(), if only one of them can be right)
     """
-    return get(metric).bound(dataclasses.replace(outputs, by_name=isinstance(metric, str)))
+    given = get(metric)
+    bound = given.bound(dataclasses.replace(outputs, by_name=isinstance(metric, str)))
+    if not isinstance(bound, Metric):
+        raise TypeError(f"metric {given.name}: bound must return a metric, it returned {checks.describe(bound)}")
+    return bound

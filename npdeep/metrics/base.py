@@ -80,6 +80,7 @@ class Metric(Described):
     def bound(self, outputs: Outputs) -> "Metric":
         """The metric as it judges these outputs. Raises ValueError where it would not measure what its name says."""
         custom.check_takes(f"metric {self.name}", "compute", self.compute, ("outputs", "targets"))
+        checks.flag(f"metric {self.name}", "whole", self.whole)
         return self
 
 

@@ -139,7 +139,7 @@ class Optimizer(Described):
             if not isinstance(names, tuple | list) or len({*names} - taken) < len(names):
                 raise ValueError(
                     f"{type(self).__name__}: slot_names must be a tuple of names such as ('m',), each different, none of "
-                    f"{', '.join(sorted(taken))}; got {names!r}"
+                    f"{', '.join(sorted(taken))}; got {checks.shortened(checks.safe_repr(names))}"
                 )
             scratch = ("t", "u") if self.second_scratch else ("t",)
             takes = ("step", "w", "g", *self.slot_names, *scratch)

@@ -7,7 +7,7 @@ from typing import Any
 
 from npdeep.callbacks import Callback
 from npdeep.clipping import BadGradient
-from npdeep.common import scaling
+from npdeep.common import checks, scaling
 from npdeep.common.guards import Interrupts
 from npdeep.datasets.batches import augmented
 from npdeep.history import History
@@ -124,6 +124,8 @@ class FitLoop:
         for watcher in watchers:
             try:
                 getattr(watcher, moment)(self.trainer, *record)
+                for line in record:
+                    check_keys(f"fit: {type(watcher).__name__}.{moment}", line)
             except BaseException as error:    # KeyboardInterrupt is one
                 errors.append(error)
         errors = self.trainer.team.settle(self, errors)
@@ -246,3 +248,18 @@ def overrides(callback: Callback, moment: str) -> bool:
     False
     """
     return moment in vars(callback) or getattr(type(callback), moment) is not getattr(Callback, moment)
+
+
+def check_keys(owner: str, record: dict[str, Any]) -> None:
+    """Raise TypeError or ValueError for a key that cannot be the header of a column, and take it out of the record.
+
+    >>> check_keys("fit: Mine.on_epoch_end", {"loss": 0.5, 3: 1.0})
+    Traceback (most recent call last):
+    TypeError: fit: Mine.on_epoch_end: a key of the record must be a string, got 3
+    """
+    for key in list(record):
+        try:
+            checks.label(owner, "a key of the record", key)
+        except (TypeError, ValueError):
+            del record[key]
+            raise

@@ -554,8 +554,9 @@ SYNONYMS = {
     **{"validation_data": "validation", "sample_weight": "weight", "runs": "history|History", "mapping": "state_dict|names"},
     **{"path": "file|folder|checkpoint", "folder": "file", "optimizers": "optimizer", "augmentations": "augmentation"},
     **{"learning_rate": "at every step", "build": "units", "kernel_initializer": "initializer", "images": "change"},
-    **{"value": "must be", "activation": "[aA]ctivation|Layers", "dropout": "dropout|Layers", "losses": "Mine"},
-    **{"clip": "norm", "to": "path|unroll", "results": "Result", "grad_outputs": "derivatives", "batch_size": "batch"},
+    **{"value": "must be", "activation": "[aA]ctivation|Layers", "dropout": "dropout|rate|Layers"},
+    **{"clip": "norm", "state": "checkpoint", "to": "path|unroll", "results": "Result", "batch_size": "batch"},
+    **{"grad_outputs": "derivatives", "figure": "path", "losses": "Mine"},
     **{"name": "setting", "exercise": "name", "say": "called"},
     **{"grad_output": "backward", "record": "history|key", "own": "class", "rename": "layer", "clipping": "Clip"},
 }

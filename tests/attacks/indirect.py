@@ -88,6 +88,63 @@ def layer(build: Any = 4, forward: Any = X, backward: Any = X) -> None:
     nd.Trainer(made, "softmax_cross_entropy").step(X, Y)
 
 
+def loss_targets(targets: Any = LIKE_OUTPUTS) -> None:
+    """What a custom loss makes of its targets."""
+
+    class Mine(nd.losses.Loss):
+        def check_targets(self, targets_: Any, n: int, units: int, dtype: Any) -> Any:
+            return targets
+
+        def losses(self, z: Any, y: Any) -> Any:
+            return LIKE_OUTPUTS
+
+        def derivatives(self, z: Any, y: Any) -> None:
+            self.grad_outputs[...] = 1
+
+    trainer(loss=Mine()).step(X, Y)
+
+
+def metric_class(bound: Any = None, whole: Any = True) -> None:
+    """A metric that is bound to a network by a method of its own, and what it says of itself."""
+
+    class Mine(nd.metrics.Metric):
+        def bound(self, outputs: Any) -> Any:
+            return super().bound(outputs) if bound is None else bound
+
+        def compute(self, outputs: Any, targets: Any) -> float:
+            return 0.5
+
+    Mine.whole = whole
+    trainer(metrics=[Mine()]).fit(X, Y, verbose=False)
+
+
+def parameter(shape: Any = (4,), fans: Any = (4, 4)) -> None:
+    """What a custom layer declares."""
+
+    class Mine(nd.layers.Layer):
+        def build(self, input_size: int) -> int:
+            self.fans, self.scale = fans, self.add_parameter("scale", shape)
+            return input_size
+
+    nd.Sequential([Mine()], 4, seed=0)
+
+
+def key(key: Any = "own") -> None:
+    """A key that a callback writes into the record, if a dict can have it."""
+    with contextlib.suppress(Exception):
+        hash(key), repr(key)
+        callback = nd.callbacks.LambdaCallback(on_epoch_end=lambda _, record: record.update({key: 1.0}))
+    if "callback" in locals():
+        trainer().fit(X, Y, callbacks=[callback, nd.callbacks.CSVLogger("keys.csv")], verbose=True)
+
+
+def monitored(monitor: Any = 0.5) -> None:
+    """A value that a callback writes into the record, and that another one watches."""
+    callback = nd.callbacks.LambdaCallback(on_epoch_end=lambda _, record: record.update(monitor=monitor))
+    watching = nd.callbacks.EarlyStopping("monitor", mode="min")
+    str(trainer().fit(X, Y, epochs=2, callbacks=[callback, watching], verbose=False))
+
+
 def initializer(kernel_initializer: Any = 0.5) -> None:
     """An initializer of a kernel and a bias."""
     kind: Any = type("Mine", (nd.initializers.Initializer,), {"__call__": lambda self, *_: kernel_initializer})
@@ -195,7 +252,8 @@ def exercise(function: Any = None) -> None:
 
 
 HOOKS: list[Callable[..., None]] = [
-    *(metric, metric_object, loss, loss_class, layer, initializer, regularizer, schedule, optimizer_state, callback, order),
+    *(metric, metric_object, metric_class, loss, loss_class, loss_targets, layer, parameter, key, monitored),
+    *(initializer, regularizer, schedule, optimizer_state, callback, order),
     *(augment, change, batch, batch_evaluated, batch_predicted, batch_validated, gradient, exercise),
 ]
 

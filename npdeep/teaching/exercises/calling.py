@@ -85,7 +85,7 @@ def numbers(name: str, value: Any) -> Any:
     Traceback (most recent call last):
     npdeep.teaching.exercises.calling.Fault: db is None, expected an array or a number (is a return missing?)
     """
-    if isinstance(value, list | tuple) and value and all(isinstance(part, np.ndarray) for part in value):
+    if type(value) in (list, tuple) and value and all(isinstance(part, np.ndarray) for part in value):
         return [numbers(f"{name}[{i}]", part) for i, part in enumerate(value)]
     if isinstance(value, np.matrix):
         raise Fault(f"{name} is an np.matrix, in which * means something else: use arrays, and @ for the matrix product")
