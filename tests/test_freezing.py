@@ -288,3 +288,12 @@ def test_freeze_and_unfreeze_return_what_they_chose_and_refuse_what_matches_noth
             with pytest.raises(ValueError, match=rf"called '{re.escape(scope)}' as a whole; there are hidden1/kernel, "):
                 method(scope)
     assert model.frozen()["parameters"] == ["hidden1_bn/gamma", "hidden1_bn/beta"]
+
+
+@pytest.mark.parametrize(("scope", "selected"), [("kernel", 3), ("inner", 2), ("bias", 3)])
+def test_a_name_from_within_is_told_with_the_scope_that_selects_it(scope, selected):
+    block = nd.Residual([nd.Dense(3, name="inner")], name="block")
+    model = nd.Sequential([nd.Dense(3, name="first"), block, nd.Dense(2, name="last")], input_size=4)
+    with pytest.raises(ValueError, match=rf"for what is called so within layers write '\.\*/{scope}'; there are first/kernel"):
+        model.freeze(scope)
+    assert len(model.freeze(f".*/{scope}")) == selected

@@ -29,9 +29,11 @@ write 'hidden.*'; there are hidden1/kernel
         raise ValueError(f"{owner}: scope {shortened(repr(scope))} is not a regular expression: {error}") from None
     chosen = [name for name in names if any(pattern.fullmatch(name, 0, end) for end in ends(name))]
     if not chosen:
-        begins = f"; for all names that begin with it write {scope + '.*'!r}" if any(map(pattern.match, names)) else ""
+        cure = f"; for all names that begin with it write {scope + '.*'!r}" if any(map(pattern.match, names)) else ""
+        if any(scope in name.split("/") for name in names):
+            cure = f"; for what is called so within layers write {'.*/' + scope!r}"
         raise ValueError(
-            f"{owner}: no {what}, and no layer of one, is called {shortened(repr(scope))} as a whole{begins}; "
+            f"{owner}: no {what}, and no layer of one, is called {shortened(repr(scope))} as a whole{cure}; "
             f"there are {listed(names) or 'none'}"
         )
     return chosen
