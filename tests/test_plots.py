@@ -312,3 +312,20 @@ def test_hidden_layers_are_chosen_by_either_name_or_by_position(named):
     assert [line.get_label() for line in nd.plots.layer_histograms(trainer, x, y, named).axes[1].get_lines()] == ["layer 2"]
     with pytest.raises(ValueError, match="outputs"):
         nd.plots.activation_histograms(trainer.model, x, ["outputs"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((nd.Dense(3),), "ax must be matplotlib Axes with the lines, got an object of type Dense"),
+        ((plt.figure,), "ax must be matplotlib Axes"),
+        ((None,), "ax must be matplotlib Axes"),
+        (("axes", [1.0]), r"lines must be a list of matplotlib lines, got 1\.0 among them"),
+        (("axes", 3), "lines must be a list of matplotlib lines, got 3"),
+    ],
+)
+def test_label_lines_says_what_it_takes(arguments, words):
+    ax = plt.subplots()[1]
+    with pytest.raises(TypeError, match=f"label_lines: {words}"):
+        nd.plots.label_lines(*(ax if given == "axes" else given for given in arguments))
+    plt.close("all")

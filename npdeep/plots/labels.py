@@ -8,6 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+
+from npdeep.common.checks import describe, items
 
 ROOM = 1.25
 """From one name to the next, in heights of a line of text."""
@@ -24,7 +27,13 @@ def label_lines(ax: Axes, lines: Sequence[Any] | None = None, side: str = "right
     >>> [text.get_text() for text in ax.texts]
     ['a', 'b']
     """
-    drawn = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")] if lines is None else list(lines)
+    if not isinstance(ax, Axes):
+        raise TypeError(f"label_lines: ax must be matplotlib Axes with the lines, got {describe(ax)}")
+    given = ax.get_lines() if lines is None else items("label_lines", "lines", lines, "matplotlib lines")
+    for one in given:
+        if not isinstance(one, Line2D):
+            raise TypeError(f"label_lines: lines must be a list of matplotlib lines, got {describe(one)} among them")
+    drawn = [line for line in given if lines is not None or not str(line.get_label()).startswith("_")]
     ends = [(line, *_end(line, side)) for line in drawn]
     ends = [end for end in ends if np.isfinite(end[2])]
     if not ends:
