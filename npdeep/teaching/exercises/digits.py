@@ -67,7 +67,7 @@ def _then(change: Callable[[list[Array]], list[Array]]) -> Function:
 
 
 def on_digits(function: Function) -> str:
-    """The student's kernels and npdeep's side by side on real digits: losses, and digits that are read rightly."""
+    """The student's kernels and npdeep's side by side on real digits: losses, and digits classified correctly."""
     (x, y), (x_test, y_test) = mnist_sample()
     x, x_test = x.astype(float), x_test.astype(float)
     rng = np.random.default_rng(42)
@@ -83,7 +83,7 @@ def on_digits(function: Function) -> str:
         [
             f"your kernels and npdeep's on {len(x):,} digits of MNIST, {len(ours[0])} updates:",
             *lines,
-            f"test digits read rightly: yours {right[0]:.1%}, npdeep's {right[1]:.1%}; largest difference {farthest:.0e}",
+            f"test digits that are right: yours {right[0]:.1%}, npdeep's {right[1]:.1%}; largest difference {farthest:.0e}",
         ]
     )
 
