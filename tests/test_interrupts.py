@@ -290,6 +290,32 @@ def fitted(trainer, data, *watchers, **given):
     return trainer.fit(*data, batch_size=16, callbacks=watchers, verbose=False, **given)
 
 
+def fails(trainer):
+    raise ZeroDivisionError
+
+
+BEFORE_A_STEP = {
+    "a stream that is empty": (ValueError, [lambda: iter([])], {}),
+    "a stream that begins with NaN": (ValueError, [[(X[:16] * np.nan, Y[:16])]], {}),
+    "a stream that breaks": (ZeroDivisionError, [lambda: (1 / 0 for _ in range(3))], {}),
+    "an augmentation of another width": (ValueError, [X[:20], Y[:20]], {"augment": lambda x, rng: x[:, 1:]}),
+    "a callback that fails": (ZeroDivisionError, [X[:20], Y[:20]], {"callbacks": [LambdaCallback(on_epoch_begin=fails)]}),
+}
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("name", BEFORE_A_STEP)
+def test_a_fit_that_ends_before_its_first_step_leaves_an_interrupted_run_as_it_is(tmp_path, whole, name, how):
+    error, data, given = BEFORE_A_STEP[name]
+    run = Run(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run.fit(at_moment("on_step_end", 6, None))
+    with pytest.raises(error):
+        run.trainer.fit(*data, **given, verbose=False)
+    run.resume(how)
+    assert run.outcome() == whole["all epochs"][0]
+
+
 @pytest.mark.parametrize("from_file", [False, True])
 @pytest.mark.parametrize("name", OTHER)
 def test_with_other_data_a_new_epoch_begins(tmp_path, name, from_file):

@@ -50,7 +50,8 @@ class FitLoop:
     def run(self, epochs: int) -> History:
         """Train for the given number of epochs, or until somebody stops it; return their record."""
         trainer, progress = self.trainer, self.progress
-        place = progress.unfinished
+        place, first = progress.unfinished, trainer.iteration
+        before = {**vars(progress), "callback_states": [*progress.callback_states]}
         progress.resumed = place is not None and self.feed.continues(
             place.fingerprint(progress.batches_done), progress.batches_done, place.source
         )
@@ -70,6 +71,8 @@ class FitLoop:
         finally:
             trainer.on_gradients = None
             self.end(begun)
+            if progress.interrupted and place is not None and not progress.resumed and trainer.iteration == first:
+                vars(progress).update(before, watchers=[])    # no step was made: the earlier run can still be resumed
         return self.history
 
     def begin(self, begun: list[Callback]) -> None:
