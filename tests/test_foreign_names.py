@@ -414,7 +414,7 @@ def test_the_layers_of_a_model_stay_as_they_are(how, where):
 
 # ── names set ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 SET = {
-    "a layer frozen": ("layer", "trainable", False, r"trainable cannot be set: .*model\.freeze\('hidden1'\)"),
+    "a layer frozen": ("layer", "trainable", False, r"trainable cannot be set: .*model\.freeze\(layer\.name\)"),
     "a kernel": ("layer", "kernel", np.zeros((3, 4)), r"kernel cannot .* a parameter .*; write layer\.kernel\.value = array"),
     "no bias": ("layer", "bias", None, r"write layer\.bias\.value = array"),
     "another parameter": ("layer", "kernel", nd.Parameter("a", (3, 4)), r"write layer\.kernel\.value = array"),

@@ -557,6 +557,7 @@ SYNONYMS = {
     **{"value": "must be", "activation": "[aA]ctivation|Layers", "dropout": "dropout|rate|Layers"},
     **{"clip": "norm", "state": "checkpoint", "to": "path|unroll", "results": "Result", "batch_size": "batch"},
     **{"grad_outputs": "derivatives", "figure": "path", "losses": "Mine"},
+    **{"data": "data|folder", "file": "file|checkpoint|function in it"},
     **{"name": "setting", "exercise": "name", "say": "called"},
     **{"grad_output": "backward", "record": "history|key", "own": "class", "rename": "layer", "clipping": "Clip"},
 }
