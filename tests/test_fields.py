@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from helpers_training import examples, plain_trainer
 
 from npdeep.common.checks import LONGEST_NAME
 from npdeep.files import encoding, npz, schema
@@ -354,3 +355,51 @@ def test_a_content_that_comes_to_a_number_is_incomplete(tmp_path):
         npz.write_members(file, {npz.HEADER: np.frombuffer(json.dumps(stored).encode(), np.uint8)})
     with pytest.raises(ValueError, match=r"a\.npz: damaged: its header is incomplete"):
         npz.read(tmp_path / "a.npz")
+
+
+# ── a whole file ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def put(place, value):
+    """Sets what is at this place of a content to the value."""
+
+    def change(content, arrays):
+        *way, last = place
+        for key in way:
+            content = content[key]
+        assert last in content
+        content[last] = value
+
+    return change
+
+
+def rename(content, arrays):
+    arrays["a\nb"] = arrays.pop("outputs/kernel")
+
+
+FAULTS = {
+    "the name of an array": rename,
+    "state.epoch": put(("state", "epoch"), "3"),
+    "history.records": put(("history", "records", 0, "accuracy"), "good"),
+    "trainer.optimizer": put(("trainer", "optimizer", "arguments", "learning_rate"), -1.0),
+    "trainer.metrics[0]": put(("trainer", "metrics", 0, "object", "arguments"), {"no": "argument"}),
+}
+
+
+@pytest.mark.parametrize("named", FAULTS)
+def test_every_part_of_a_file_is_looked_at(named, tmp_path):
+    trainer = plain_trainer(metrics=["accuracy"])
+    trainer.fit(*examples(20), verbose=False)
+    content, arrays = schema.read(trainer.save(tmp_path / "a.npz"))
+    FAULTS[named](content, arrays)
+    with pytest.raises(ValueError, match=re.escape(named)):
+        schema.checked(content, arrays)
+
+
+def test_the_first_number_that_is_none_is_told():
+    with pytest.raises(ValueError, match=r"^w holds nan: the run had diverged"):
+        schema.check_numbers("w", np.array([0.5, np.nan, np.inf]), (3,))
+
+
+@pytest.mark.parametrize("half", [0xD800, 0xDFFF])
+def test_of_texts_only_those_with_half_a_character_cannot_be_stored(half):
+    assert npz.not_in_json({"name": "text \ud7ff\ue000", "a": {1, 2}}).startswith("a is an object of type set")
+    assert npz.not_in_json({"name": "text", "a": f"b{chr(half)}"}).startswith("a is ")
