@@ -149,20 +149,21 @@ class Optimizer(Described):
                 f"this {type(self).__name__} already serves a Trainer, and its memory belongs to the steps made there; "
                 "make a new one"
             )
-        self.check_epsilon(getattr(self, "epsilon", 0.0), arena)
+        self.check_epsilon(getattr(self, "epsilon", None), arena)
         largest = float(np.finfo(arena.grads.dtype).max)
-        if (start := max(map(self.initial_slot, self.slot_names), default=0.0)) > largest:
-            named = "initial_accumulator_value" if hasattr(self, "initial_accumulator_value") else "initial_slot"
-            precision = arena.grads.dtype
-            raise ValueError(f"{type(self).__name__}: {named} must be at most {largest:.1e} in {precision}, got {start:g}")
+        for start in map(self.initial_slot, self.slot_names):
+            if start > largest:
+                named = "initial_accumulator_value" if hasattr(self, "initial_accumulator_value") else "initial_slot"
+                precision = arena.grads.dtype
+                raise ValueError(f"{type(self).__name__}: {named} must be at most {largest:.1e} in {precision}, got {start:g}")
         self.arena = arena
         self.scheduled = self.has_schedules()
         self.slots = {name: np.full_like(arena.grads, self.initial_slot(name)) for name in self.slot_names}
         self.flush_every = self.flush_interval()
 
-    def check_epsilon(self, epsilon: float, arena: Arena) -> None:
+    def check_epsilon(self, epsilon: float | None, arena: Arena) -> None:
         """Raise ValueError where ε is lost in the precision of the model, and is needed."""
-        if not all(self.initial_slot(name) for name in self.slot_names):
+        if epsilon is not None and not all(self.initial_slot(name) for name in self.slot_names):
             checks.epsilon(type(self).__name__, epsilon, arena.grads.dtype, "a gradient of 0 would give 0/0")
 
     def why_settled(self, name: str) -> str:
@@ -250,18 +251,18 @@ class Optimizer(Described):
         """The first update of a custom optimizer: where it fails, or does nothing, the weights are put back and it is named."""
         assert self.arena is not None
         arena, name = self.arena, type(self).__name__
-        before = [array.copy() for array in self.arrays().values()]
-        values, grads = before[:2]
+        before = [(array, array.copy()) for array in self.arrays().values()]
+        (_, values), (_, grads), *_ = before
         try:
             for piece in self.pieces:
                 self.update_piece(step, *piece)
             custom.check_no_nan(f"{name}: update_piece wrote into the weights", arena.values, values, grads)
             wanted = any(np.any(w - self.eta * g != w) for w, g in ((piece[0], piece[1]) for piece in self.pieces))
-            changed = any(a.tobytes() != b.tobytes() for a, b in zip(self.arrays().values(), before, strict=True))
+            changed = any(array.tobytes() != old.tobytes() for array, old in before)
             if wanted and not changed:
                 raise ValueError(f"{name}: update_piece changed no weight; change w in place: w -= ..., not w = w - ...")
         except Exception as error:
-            for array, old in zip(self.arrays().values(), before, strict=True):
+            for array, old in before:
                 array[...] = old
             if isinstance(self.learning_rate, schedules.Schedule) and isinstance(error, TypeError):
                 raise TypeError(
@@ -292,8 +293,7 @@ class Optimizer(Described):
 
         A slot just above its threshold τ and shrinking by β a step stays normal while β^k τ > tiny: k < log(tiny/τ)/log β.
         """
-        tiny = float(np.finfo(self.slots[self.slot_names[0]].dtype).tiny) if self.slot_names else 0.0
-        steps = [math.log(tiny / tau) / math.log(beta) for beta, tau in self.decaying_slots().values() if 0 < beta < 1]
+        steps = [math.log(self.tiny() / tau) / math.log(beta) for beta, tau in self.decaying_slots().values() if beta]
         return max(1, min([LONGEST, *(int(k) for k in steps)]))
 
     def flush(self) -> None:
@@ -315,12 +315,18 @@ class Optimizer(Described):
         ends what is kept. What then still matters is beside a first moment that is not 0, and is left alone for that; a
         slot on its own gets no such room but is looked at every step.
         """
-        tiny = float(np.finfo(next(iter(self.slots.values())).dtype).tiny)
-        harmless = min(1e-20, harmless)
-        room = min(1e6, 1.1 * max(factor, 0.9) ** -LONGEST) if factor > 0 else 1.0    # 0.05^-256 is no float
+        if factor == 0:                       # nothing is left of the step before
+            return harmless
+        tiny, harmless = self.tiny(), min(1e-20, harmless)
+        room = min(1e6, 1.1 * max(factor, 0.9) ** -LONGEST)    # 0.05^-256 is no float
         if alone and harmless < room * tiny:
-            room = 1.1 / factor if factor > 0 else 1.0
+            room = 1.1 / factor
         return max(room * tiny, harmless)
+
+    def tiny(self) -> float:
+        """The smallest number with all digits in the precision of the slots."""
+        assert self.arena is not None
+        return float(np.finfo(self.arena.grads.dtype).tiny)
 
     # ── copies and files ──────────────────────────────────────────────────────────────────────────────────────────────
     def state(self) -> dict[str, float]:

@@ -49,7 +49,7 @@ def check_factors(owner: str, given: Any) -> dict[str, float]:
 
 def check_size(owner: str, scope: str, factor: float, dtype: np.dtype[Any]) -> None:
     """Raise ValueError for a factor that is not above 0 in this precision."""
-    if factor < 0 or not 0 < dtype.type(factor) < np.inf:
+    if not 0 < dtype.type(factor) < np.inf:
         cure = f"; to train it no more: model.freeze({scope!r})" if 0 <= factor < 1 else ""
         raise ValueError(f"{owner}: {NAME}[{scope!r}] must be a number above 0, got {factor:g}{cure}")
 
@@ -65,8 +65,9 @@ def by_name(owner: str, factors: Mapping[str, float], parameters: Sequence[Param
     found: dict[str, float] = {}
     by: dict[str, str] = {}
     trained = [p.name for p in parameters if p.has_grad]
+    dtype = next((p.arena.values.dtype for p in parameters if p.arena), np.dtype(np.float64))
     for scope, factor in factors.items():
-        check_size(owner, scope, factor, parameters[0].arena.values.dtype if parameters[0].arena else np.dtype(np.float64))
+        check_size(owner, scope, factor, dtype)
         for chosen in selected(f"{owner}: {NAME}", trained, scope):
             if found.setdefault(chosen, factor) != factor:
                 raise ValueError(
@@ -83,9 +84,9 @@ def selected(owner: str, names: list[str], scope: str) -> list[str]:
         return scopes.matching(owner, "variable that is trained", names, scope)
     except ValueError as error:
         layers = {name[:end].rstrip("/") for name in names for end in scopes.ends(name)}
-        near = difflib.get_close_matches(scope, sorted(layers), 1)
-        if near and near[0] != scope:
-            raise ValueError(f"{error}; did you mean {near[0]!r}?") from None
+        nearest = next(iter(difflib.get_close_matches(scope, sorted(layers))), scope)
+        if nearest != scope:
+            raise ValueError(f"{error}; did you mean {nearest!r}?") from None
         raise
 
 
