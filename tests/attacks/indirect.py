@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import io
 import json
+import logging
 import math
 import re
 import shutil
@@ -25,6 +26,8 @@ import numpy as np
 import npdeep as nd
 from npdeep.command_line import arguments, main
 from npdeep.teaching.play import data, settings
+
+logging.getLogger("matplotlib").setLevel(logging.CRITICAL)    # which fonts a machine lacks is not npdeep's to say
 
 X = np.random.default_rng(0).random((20, 4), dtype=np.float32)
 Y = np.arange(20) % 3
