@@ -119,8 +119,8 @@ def _x_hat(x: Array, epsilon: float, axis: int = 0) -> Array:
     return np.asarray((x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + epsilon))
 
 
-def _s(x: Array, epsilon: float) -> Array:
-    return np.asarray(1 / np.sqrt(x.var(0) + epsilon))
+def _s(x: Array, epsilon: float, axis: int = 0) -> Array:
+    return np.asarray(1 / np.sqrt(x.var(axis, keepdims=True) + epsilon))
 
 
 def _terms(x: Array, gamma: Array, epsilon: float, dy: Array) -> dict[str, dict[str, Array]]:
@@ -144,8 +144,9 @@ def _dx(
     }
 
 
-def _right_inner(dy: Array, hat: Array, n: int) -> Array:
-    return np.asarray(dy - dy.mean(0) - hat * (dy * hat).mean(0))
+def _inner(g: Array, hat: Array, axis: int = 0) -> Array:
+    """What is right in the parentheses, of batch (axis 0) or layer normalization (1)."""
+    return np.asarray(g - g.mean(axis, keepdims=True) - hat * (g * hat).mean(axis, keepdims=True))
 
 
 def _divided(divisor: Callable[[Array, float, int], Array], axis: int) -> Function:
@@ -196,8 +197,8 @@ BACKWARD = Exercise(
         Mistake("dx lacks the term -dbeta/n: the mean depends on x too", _dx(lambda dy, hat, n: dy - hat * (dy * hat).mean(0))),
         Mistake("dx lacks the terms -dbeta/n and -x_hat dgamma/n: the mean and the variance depend on x too",
                 _dx(lambda dy, hat, n: dy), "deeplearning4j/deeplearning4j#8379"),
-        Mistake("gamma is missing in dx", _dx(_right_inner, lambda gamma, s: s), "denizyuret/Knet.jl#288"),
-        Mistake("dx is not divided by sqrt(variance + epsilon)", _dx(_right_inner, lambda gamma, s: gamma)),
+        Mistake("gamma is missing in dx", _dx(lambda g, hat, n: _inner(g, hat), lambda gamma, s: s), "denizyuret/Knet.jl#288"),
+        Mistake("dx is not divided by sqrt(variance + epsilon)", _dx(lambda g, hat, n: _inner(g, hat), lambda gamma, s: gamma)),
         Mistake("the 1/n is missing in the terms of the mean and the variance of dx",
                 _dx(lambda dy, hat, n: dy - dy.sum(0) - hat * (dy * hat).sum(0))),
         Mistake("the whole of dx is divided by n: only the two terms of the statistics are, dy is not",
@@ -214,7 +215,7 @@ BACKWARD = Exercise(
                 {"dx": lambda x, gamma, epsilon, dy: gamma * _s(x, epsilon) * (
                     dy - dy.mean(0) - (x - x.mean(0)) / _s(x, epsilon) * (dy * _x_hat(x, epsilon)).mean(0))}),
         Mistake("dx is divided by the variance + epsilon: divide by its root", {"dx": lambda x, gamma, epsilon, dy:
-                gamma * _s(x, epsilon) ** 2 * _right_inner(dy, _x_hat(x, epsilon), len(x))}),
+                gamma * _s(x, epsilon) ** 2 * _inner(dy, _x_hat(x, epsilon))}),
         Mistake("dgamma is the sum of dy x: it is that of dy x_hat, with the normalized x",
                 {"dgamma": lambda x, gamma, epsilon, dy: (dy * x).sum(0)}),
         Mistake("dgamma is the sum of dy (x - mean): divide by sqrt(variance + epsilon) too",
@@ -323,21 +324,13 @@ def _layer_backward(x: Array, gamma: Array, epsilon: float, dy: Array) -> Three:
     return dx, dgamma, dbeta
 
 
-def _layer_inner(g: Array, hat: Array) -> Array:
-    return np.asarray(g - g.mean(1, keepdims=True) - hat * (g * hat).mean(1, keepdims=True))
-
-
-def _layer_s(x: Array, epsilon: float) -> Array:
-    return np.asarray(1 / np.sqrt(x.var(1, keepdims=True) + epsilon))
-
-
 def _layer_dx(inner: Callable[[Array, Array], Array]) -> dict[str, Function]:
     """A wrong dx: what is in the parentheses, from gamma dy and x_hat."""
-    return {"dx": lambda x, gamma, epsilon, dy: _layer_s(x, epsilon) * inner(gamma * dy, _x_hat(x, epsilon, 1))}
+    return {"dx": lambda x, gamma, epsilon, dy: _s(x, epsilon, 1) * inner(gamma * dy, _x_hat(x, epsilon, 1))}
 
 
 def _layer_terms(x: Array, gamma: Array, epsilon: float, dy: Array) -> dict[str, dict[str, Array]]:
-    g, hat, s = gamma * dy, _x_hat(x, epsilon, 1), _layer_s(x, epsilon)
+    g, hat, s = gamma * dy, _x_hat(x, epsilon, 1), _s(x, epsilon, 1)
     return {
         "dx": {
             "gamma dy (the direct path)": s * g,
@@ -374,9 +367,9 @@ LAYER = Exercise(
         Mistake("mean and variance are taken over the rows: that is batch normalization; here they belong to a row, axis=1",
                 _backward),
         Mistake("dx has gamma in front, outside the means: gamma differs from unit to unit, so it stays inside, g = gamma dy",
-                {"dx": lambda x, gamma, epsilon, dy: gamma * _layer_s(x, epsilon) * _layer_inner(dy, _x_hat(x, epsilon, 1))}),
+                {"dx": lambda x, gamma, epsilon, dy: gamma * _s(x, epsilon, 1) * _inner(dy, _x_hat(x, epsilon, 1), 1)}),
         Mistake("gamma is missing in dx", {"dx": lambda x, gamma, epsilon, dy:
-                _layer_s(x, epsilon) * _layer_inner(dy, _x_hat(x, epsilon, 1))}),
+                _s(x, epsilon, 1) * _inner(dy, _x_hat(x, epsilon, 1), 1)}),
         Mistake("dx lacks the term of the variance, which depends on x too",
                 _layer_dx(lambda g, hat: g - g.mean(1, keepdims=True))),
         Mistake("dx lacks the term of the mean, which depends on x too",
@@ -387,9 +380,9 @@ LAYER = Exercise(
         Mistake("the 1/m is missing in the terms of the mean and the variance of dx",
                 _layer_dx(lambda g, hat: g - g.sum(1, keepdims=True) - hat * (g * hat).sum(1, keepdims=True))),
         Mistake("dx is not divided by sqrt(variance + epsilon)", {"dx": lambda x, gamma, epsilon, dy:
-                _layer_inner(gamma * dy, _x_hat(x, epsilon, 1))}),
+                _inner(gamma * dy, _x_hat(x, epsilon, 1), 1)}),
         Mistake("the sums in dx are divided by n, the rows, not by m, the units", {"dx": lambda x, gamma, epsilon, dy:
-                _layer_s(x, epsilon) * (gamma * dy - (gamma * dy).sum(1, keepdims=True) / len(x)
+                _s(x, epsilon, 1) * (gamma * dy - (gamma * dy).sum(1, keepdims=True) / len(x)
                 - _x_hat(x, epsilon, 1) * (gamma * dy * _x_hat(x, epsilon, 1)).sum(1, keepdims=True) / len(x))}),
         Mistake("dgamma and dbeta are summed over the units: gamma and beta belong to a unit, sum over the rows",
                 {"dgamma": lambda x, gamma, epsilon, dy: (dy * _x_hat(x, epsilon, 1)).sum(1),
