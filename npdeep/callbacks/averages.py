@@ -29,7 +29,7 @@ class ExponentialAverage(Callback):
     average of moving statistics is near to the statistics of the network with averaged weights, and not the same: where that
     counts, go once more through the training data with the averages in place.
 
-    Training itself goes on with the weights as they are. A checkpoint keeps the averages, and a resumed run ends with the same
+    Training continues with the weights as they are. A checkpoint keeps the averages, and a resumed run ends with the same
     bits. Raises ValueError where they are asked for before the first update, or of a model of another size.
 
     >>> import npdeep as nd

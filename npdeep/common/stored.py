@@ -145,5 +145,5 @@ def check_whole(owner: str, name: str, x: Any) -> None:
     if there < needed:
         raise ValueError(
             f"{owner}: {name} is a memory map of {path}, which has {there:,} bytes and must have {needed:,}: it was cut off; "
-            "write the file anew"
+            "write the file again"
         )

@@ -20,7 +20,7 @@ from npdeep.parameters import Parameter, trainable_spans
 from npdeep.training.team import Team
 
 ROWS_EACH = 2
-"""A batch that has not so many rows for every process is not divided: one row has no variance, and none has no gradient."""
+"""A batch with fewer rows than this for a process is not divided: one row has no variance, and none has no gradient."""
 
 
 def part_of(n: int, rank: int, size: int) -> slice:

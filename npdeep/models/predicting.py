@@ -130,7 +130,7 @@ def is_batches_of_x(x: Any) -> bool:
 
 
 def check_out(out: Any, rows: int, model: Any) -> None:
-    """Raise ValueError or TypeError where so many rows of outputs cannot be written into it.
+    """Raise ValueError or TypeError where this number of rows of outputs cannot be written into it.
 
     >>> from types import SimpleNamespace
     >>> check_out(np.zeros((3, 2)), 5, SimpleNamespace(output_size=2, dtype=np.dtype("float64")))
